@@ -1,0 +1,1 @@
+"""What each stage promises, as queries that return the rows that break the promise."""

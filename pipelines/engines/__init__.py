@@ -1,0 +1,1 @@
+"""The engines that apply the rules of identity to many rows at once; they know nothing of identity."""

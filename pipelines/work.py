@@ -1,0 +1,82 @@
+"""The pipeline's own DuckDB: opening it and the tables that outlive a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+# What a channel may say of a person, in the order of the contract; the second tuple holds columns beyond the
+# contract that the model compares when a feed has them.
+CONTRACT_FIELDS = (
+    "given_name",
+    "family_name",
+    "email",
+    "phone",
+    "birth_date",
+    "street",
+    "city",
+    "region",
+    "postcode",
+    "country",
+    "loyalty_id",
+    "cookie_id",
+    "device_id",
+    "marketing_consent",
+)
+FURTHER_FIELDS = ("middle_name", "full_name", "sex", "birth_place", "occupation", "street_2")
+RECORD_FIELDS = CONTRACT_FIELDS + FURTHER_FIELDS
+
+_RECORD_COLUMNS = (
+    "rid INTEGER, channel VARCHAR, source_record_id VARCHAR, "
+    + ", ".join(f"{field} VARCHAR" for field in RECORD_FIELDS)
+    + ", updated_at TIMESTAMPTZ, extra VARCHAR, row_hash UBIGINT, file_id INTEGER, changed_seq INTEGER"
+)
+
+TABLES = {
+    # one row of counts and state for each run; state: started | resolved | published | failed
+    "runs": """run_seq INTEGER, run_id VARCHAR, state VARCHAR, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ,
+        model_version VARCHAR, counts VARCHAR, durations VARCHAR, inputs VARCHAR, warnings VARCHAR""",
+    # a file is known by its content and by how its channel read it
+    "files": """file_id INTEGER, content_hash VARCHAR, channel VARCHAR, kind VARCHAR, path VARCHAR,
+        rows BIGINT, run_seq INTEGER""",
+    # the version of each record that stands; rid never changes for a (channel, source_record_id)
+    "records": _RECORD_COLUMNS,
+    # every version that does not stand
+    "record_history": _RECORD_COLUMNS + ", superseded_seq INTEGER",
+    "events": """channel VARCHAR, event_id VARCHAR, source_record_id VARCHAR, event_type VARCHAR,
+        occurred_at TIMESTAMPTZ, amount DECIMAL(18, 4), currency VARCHAR, extra VARCHAR, row_hash UBIGINT,
+        file_id INTEGER, changed_seq INTEGER""",
+    "rejected_rows": """run_seq INTEGER, channel VARCHAR, kind VARCHAR, file VARCHAR, line BIGINT,
+        row_as_sent VARCHAR, reasons VARCHAR[]""",
+    # sha256 of salt, channel and source_record_id: rows that must not come back
+    "suppressions": "token VARCHAR, suppressed_at TIMESTAMPTZ",
+    # must-link and cannot-link, by record key; verdict: same | different
+    "constraints": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR,
+        verdict VARCHAR, author VARCHAR, reason VARCHAR, decided_at TIMESTAMPTZ""",
+    # every scored candidate pair (l < r) with its packed levels; bits = log2 of the odds of being one person
+    "scored_pairs": "l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT",
+    # each level pattern met, decoded: levels is JSON {comparison: level}
+    "patterns": "pattern BIGINT, bits FLOAT, probability DOUBLE, levels VARCHAR",
+    # which customer a record belongs to
+    "membership": "rid INTEGER, customer_id VARCHAR",
+    # every id ever given; changed_seq: the last run in which its records or their values changed
+    "customer_ids": "customer_id VARCHAR, standing BOOLEAN, stands_as VARCHAR, created_seq INTEGER, changed_seq INTEGER",
+    "id_history": """customer_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, event VARCHAR,
+        other_customer_id VARCHAR, run_seq INTEGER""",
+}
+
+
+def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBPyConnection:
+    """Open (or make) ``data_dir/work/pipeline.duckdb`` with its tables; one process at a time may."""
+    folder = data_dir / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    work = duckdb.connect(str(folder / "pipeline.duckdb"))
+    work.execute(f"SET memory_limit = '{memory_limit}'")
+    work.execute("SET preserve_insertion_order = false")
+    work.execute("SET TimeZone = 'UTC'")
+    spill = str(folder / "spill").replace("'", "''")
+    work.execute(f"SET temp_directory = '{spill}'")
+    for name, columns in TABLES.items():
+        work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+    return work
