@@ -1,0 +1,221 @@
+"""One pair gets a level per comparison; each rule stands here side by side as SQL and as Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+from profile_service.identity.model import Comparison, Level, Model
+from profile_service.identity.records import StandardisedRecord
+
+Levels = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on two records ``l`` and ``r``: for everyone in DuckDB, for one pair in Python.
+
+    Both are symmetric, and neither holds when a value it reads is missing.
+    """
+
+    sql: Callable[[Level], str]
+    holds: Callable[[StandardisedRecord, StandardisedRecord, Level], bool]
+
+
+def _both(left: StandardisedRecord, right: StandardisedRecord, column: str) -> tuple[str, str] | None:
+    a, b = left[column], right[column]
+    return None if a is None or b is None else (a, b)
+
+
+def _text(test: Callable[[str, str, Level], bool]) -> Callable[[StandardisedRecord, StandardisedRecord, Level], bool]:
+    """A rule on one column of both records."""
+
+    def holds(left: StandardisedRecord, right: StandardisedRecord, level: Level) -> bool:
+        texts = _both(left, right, level.column)
+        return texts is not None and test(*texts, level)
+
+    return holds
+
+
+def _ends_agree(a: str, b: str) -> bool:
+    """The cheap guard before an edit distance: a slip seldom strikes both ends."""
+    return a[:1] == b[:1] or a[-1:] == b[-1:]
+
+
+def _ends_agree_sql(column: str) -> str:
+    return f"(left(l.{column}, 1) = left(r.{column}, 1) OR right(l.{column}, 1) = right(r.{column}, 1))"
+
+
+def _date_parts(day: str) -> tuple[str, str, str]:
+    return day[:4], day[5:7], day[8:10]
+
+
+def _two_date_parts(a: str, b: str, _: Level) -> bool:
+    return sum(x == y for x, y in zip(_date_parts(a), _date_parts(b), strict=True)) >= 2
+
+
+def _day_month_swapped(a: str, b: str, _: Level) -> bool:
+    year, month, day = _date_parts(a)
+    return (year, day, month) == _date_parts(b)
+
+
+_SWAPPED_SQL = "(l.given_fixed = r.family_fixed AND l.family_fixed = r.given_fixed AND l.given_fixed <> r.given_fixed)"
+
+
+def swapped(left: StandardisedRecord, right: StandardisedRecord) -> bool:
+    """Given and family name stand in each other's place."""
+    names = (left["given_fixed"], left["family_fixed"], right["given_fixed"], right["family_fixed"])
+    if None in names:
+        return False
+    return names[0] == names[3] and names[1] == names[2] and names[0] != names[2]
+
+
+RULES: dict[str, Rule] = {
+    "same": Rule(
+        lambda level: f"l.{level.column} = r.{level.column}",
+        _text(lambda a, b, _: a == b),
+    ),
+    "same_both": Rule(
+        lambda level: f"l.{level.column} = r.{level.column} AND l.{level.and_column} = r.{level.and_column}",
+        lambda left, right, level: all(
+            texts is not None and texts[0] == texts[1]
+            for texts in (_both(left, right, level.column), _both(left, right, level.and_column))
+        ),
+    ),
+    "same_start": Rule(
+        lambda level: f"left(l.{level.column}, {level.length}) = left(r.{level.column}, {level.length})",
+        _text(lambda a, b, level: a[: level.length] == b[: level.length]),
+    ),
+    "shares_word": Rule(
+        lambda level: (
+            f"((contains(l.{level.column}, ' ') OR contains(r.{level.column}, ' ') "
+            f"OR l.{level.column} = r.{level.column}) AND "
+            f"list_has_any(string_split(l.{level.column}, ' '), string_split(r.{level.column}, ' ')))"
+        ),
+        _text(lambda a, b, _: not set(a.split(" ")).isdisjoint(b.split(" "))),
+    ),
+    "swapped": Rule(lambda _: _SWAPPED_SQL, lambda left, right, _: swapped(left, right)),
+    "initial": Rule(
+        lambda level: (
+            f"(length(l.{level.column}) = 1 OR length(r.{level.column}) = 1) "
+            f"AND left(l.{level.column}, 1) = left(r.{level.column}, 1)"
+        ),
+        _text(lambda a, b, _: (len(a) == 1 or len(b) == 1) and a[0] == b[0]),
+    ),
+    "jaro_winkler": Rule(
+        lambda level: (
+            f"({_ends_agree_sql(level.column)} AND "
+            f"jaro_winkler_similarity(l.{level.column}, r.{level.column}) >= {level.at_least})"
+        ),
+        _text(lambda a, b, level: _ends_agree(a, b) and JaroWinkler.similarity(a, b) >= level.at_least),
+    ),
+    "damerau": Rule(
+        lambda level: (
+            f"({_ends_agree_sql(level.column)} AND abs(length(l.{level.column}) - length(r.{level.column})) <= "
+            f"{level.at_most} AND damerau_levenshtein(l.{level.column}, r.{level.column}) <= {level.at_most})"
+        ),
+        _text(
+            lambda a, b, level: (
+                _ends_agree(a, b)
+                and abs(len(a) - len(b)) <= level.at_most
+                and DamerauLevenshtein.distance(a, b) <= level.at_most
+            )
+        ),
+    ),
+    "day_month_swapped": Rule(
+        lambda level: (
+            f"(left(l.{level.column}, 4) = left(r.{level.column}, 4) "
+            f"AND substr(l.{level.column}, 6, 2) = substr(r.{level.column}, 9, 2) "
+            f"AND substr(l.{level.column}, 9, 2) = substr(r.{level.column}, 6, 2))"
+        ),
+        _text(_day_month_swapped),
+    ),
+    "two_date_parts": Rule(
+        lambda level: (
+            f"((left(l.{level.column}, 4) = left(r.{level.column}, 4))::TINYINT "
+            f"+ (substr(l.{level.column}, 6, 2) = substr(r.{level.column}, 6, 2))::TINYINT "
+            f"+ (substr(l.{level.column}, 9, 2) = substr(r.{level.column}, 9, 2))::TINYINT >= 2)"
+        ),
+        _text(_two_date_parts),
+    ),
+}
+
+
+def _silent(comparison: Comparison, model: Model, left: StandardisedRecord, right: StandardisedRecord) -> bool:
+    """Whether the comparison has nothing to say: a value is missing, or a finer comparison has said it."""
+    if any(left[column] is None or right[column] is None for column in comparison.columns):
+        return True
+    if comparison.unless_swapped and swapped(left, right):
+        return True
+    return any(
+        left[column] is not None and left[column] == right[column] for column in columns_said_before(comparison, model)
+    )
+
+
+def columns_said_before(comparison: Comparison, model: Model) -> list[str]:
+    """Columns whose agreement already says what a coarser comparison would: a postcode says its city."""
+    columns: list[str] = []
+    by_name = {other.name: other for other in model.comparisons}
+    finer = comparison.unless
+    while finer:
+        columns += by_name[finer].columns
+        finer = by_name[finer].unless
+    return columns
+
+
+def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
+    """The level number of each comparison, in the model's order; 0 is ``missing``."""
+    levels = []
+    for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True):
+        if not takes_part(comparison, model) or _silent(comparison, model, left, right):
+            levels.append(0)
+            continue
+        number = 1
+        for level in comparison.levels:
+            if RULES[level.rule].holds(left, right, level):
+                number += left.bins[level.bins] if level.bins else 0
+                break
+            number += _width(level, model)
+        else:
+            number = len(outcomes) - 1
+        levels.append(number)
+    return tuple(levels)
+
+
+def takes_part(comparison: Comparison, model: Model) -> bool:
+    """Whether training found that the comparison can tell people apart; untrained, every one takes part."""
+    return model.trained is None or comparison.name in model.trained.facts["comparisons"]
+
+
+def _width(level: Level, model: Model) -> int:
+    return len(model.settings["frequency"]["bins"]) + 1 if level.bins else 1
+
+
+def level_sql(comparison: Comparison, model: Model) -> str:
+    """The level number of a comparison over rows ``l`` and ``r`` of the standardised table, as a SQL expression."""
+    if not takes_part(comparison, model):
+        return "0"
+    missing = [f"l.{column} IS NULL OR r.{column} IS NULL" for column in comparison.columns]
+    if comparison.unless_swapped:
+        missing.append(_SWAPPED_SQL)
+    missing += [f"l.{column} = r.{column}" for column in columns_said_before(comparison, model)]
+    cases = [f"WHEN {' OR '.join(missing)} THEN 0"]
+    number = 1
+    for level in comparison.levels:
+        value = f"{number} + l.{level.bins}_bin" if level.bins else str(number)
+        cases.append(f"WHEN {RULES[level.rule].sql(level)} THEN {value}")
+        number += _width(level, model)
+    return f"CASE {' '.join(cases)} ELSE {number} END"
+
+
+def pattern_sql(model: Model) -> str:
+    """All level numbers of a pair as one BIGINT, the same number that ``Model.pack`` makes."""
+    terms = []
+    weight = 1
+    for comparison, radix in zip(model.comparisons, model.radices, strict=True):
+        if takes_part(comparison, model):
+            terms.append(f"({level_sql(comparison, model)})::BIGINT * {weight}")
+        weight *= radix
+    return " + ".join(terms) or "0::BIGINT"

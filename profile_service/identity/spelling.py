@@ -1,0 +1,64 @@
+"""Rare spellings of a name, corrected to the frequent name they are most likely a slip of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import jellyfish
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+
+def sound(name: str) -> str | None:
+    """The metaphone code of an ASCII name: names that sound alike share it."""
+    return jellyfish.metaphone(name) or None
+
+
+def _with_one_left_out(name: str) -> Iterator[str]:
+    yield name
+    for place in range(len(name)):
+        yield name[:place] + name[place + 1 :]
+
+
+class Spellings:
+    """Known spellings of one column with their counts, indexed so that a near one is found at once.
+
+    The index holds every known spelling with one letter left out (the symmetric-delete idea of W. Garbe), and its
+    metaphone code.
+    """
+
+    def __init__(
+        self, counts: Mapping[str, int], *, least_count: int, times_as_frequent: float, least_length: int
+    ) -> None:
+        """``counts``: records that carry each spelling; rarer ones than the table holds count as one."""
+        self._counts = counts
+        self._times = times_as_frequent
+        self._least_length = least_length
+        self._near: dict[str, list[str]] = defaultdict(list)
+        self._sounds: dict[str, list[str]] = defaultdict(list)
+        for name, count in counts.items():
+            if count >= least_count and len(name) >= least_length - 1:
+                for part in _with_one_left_out(name):
+                    self._near[part].append(name)
+                code = sound(name)
+                if code and len(code) > 2:
+                    self._sounds[code].append(name)
+
+    def correct(self, name: str | None) -> str | None:
+        """The frequent spelling this one is a slip of, or the name itself."""
+        if name is None or len(name) < self._least_length:
+            return name
+        enough = self._times * self._counts.get(name, 1)
+        best, best_count = name, 0
+        for part in _with_one_left_out(name):
+            for known in self._near.get(part, ()):
+                count = self._counts[known]
+                if count > best_count and count >= enough and DamerauLevenshtein.distance(name, known) == 1:
+                    best, best_count = known, count
+        if best_count:
+            return best
+        for known in self._sounds.get(sound(name) or "", ()):
+            count = self._counts[known]
+            if count > best_count and count >= enough and JaroWinkler.similarity(name, known) >= 0.85:
+                best, best_count = known, count
+        return best

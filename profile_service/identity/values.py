@@ -1,0 +1,167 @@
+"""What one value becomes before it is compared: the rule for each kind of field, in Python, one value at a time."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from anyascii import anyascii
+
+from profile_service.identity.vocabulary import Vocabulary
+
+_NOT_LETTER = re.compile(r"[^a-z]+")
+_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
+_APOSTROPHE = re.compile(r"['`´’.]")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_ONE_DIGIT_REPEATED = re.compile(r"(.)\1*")
+_US_ZIP_PLUS_FOUR = re.compile(r"(\d{5})-\d{4}")
+
+
+def fold(text: str) -> str:
+    """``text`` in lower-case ASCII, one spelling for every way to write the same letters.
+
+    Comparisons count characters in Python and bytes in DuckDB; on ASCII the two agree.
+    """
+    if text.isascii():
+        return text.lower()
+    return anyascii(unicodedata.normalize("NFKC", text)).lower()
+
+
+@dataclass(frozen=True)
+class NameParts:
+    """A name column read apart: its leading part, the further parts, and a suffix such as ``jr``."""
+
+    first: str | None
+    rest: str | None
+    suffix: str | None
+
+
+_NO_NAME = NameParts(None, None, None)
+
+
+def name_parts(text: str | None, words: Vocabulary) -> NameParts:
+    """Read a name column apart; titles are dropped, junk such as ``Guest`` or ``n/a`` is missing."""
+    if text is None:
+        return _NO_NAME
+    tokens = _NOT_LETTER.sub(" ", _APOSTROPHE.sub("", fold(text))).split()
+    suffix = None
+    kept = []
+    for place, token in enumerate(tokens):
+        if token in words.titles and len(tokens) > 1:
+            continue
+        if token in words.suffixes and place > 0:
+            suffix = words.suffixes[token]
+            continue
+        kept.append(token)
+    if not kept or " ".join(kept) in words.junk or all(token in words.junk for token in kept):
+        return NameParts(None, None, suffix)
+    return NameParts(kept[0], " ".join(kept[1:]) or None, suffix)
+
+
+def family_name(parts: NameParts) -> str | None:
+    """The family name as its parts joined by spaces: ``O'Brien-Smith`` is ``obrien smith``."""
+    if parts.first is None:
+        return None
+    return f"{parts.first} {parts.rest}" if parts.rest else parts.first
+
+
+def email(text: str | None, words: Vocabulary) -> str | None:
+    """The mailbox an address reaches: lower case, ``+tag`` off, dots off where the provider ignores them."""
+    if text is None:
+        return None
+    address = fold(text.strip())
+    if _EMAIL.fullmatch(address) is None:
+        return None
+    local, _, domain = address.rpartition("@")
+    local = local.split("+", 1)[0]
+    domain = words.same_domain.get(domain, domain)
+    if domain in words.dotless_domains:
+        local = local.replace(".", "")
+    if not local or local in words.junk_mailboxes:
+        return None
+    return f"{local}@{domain}"
+
+
+def digits_or_letters(text: str | None) -> str | None:
+    """An identifier's own characters: upper case, no separators; too short or one character repeated is missing."""
+    if text is None:
+        return None
+    kept = _NOT_ALNUM.sub("", fold(text))
+    if len(kept) < 4 or _ONE_DIGIT_REPEATED.fullmatch(kept):
+        return None
+    return kept
+
+
+def birth_date(text: str | None, words: Vocabulary) -> str | None:
+    """An ISO date (``YYYY-MM-DD``), or missing where it is one of the known defaults."""
+    if text is None:
+        return None
+    day = text.strip()[:10]
+    return None if day in words.junk_dates or len(day) != 10 else day
+
+
+@dataclass(frozen=True)
+class Street:
+    """A street line: all of it in standard words, its house number and its name without number and kind."""
+
+    line: str | None
+    number: str | None
+    name: str | None
+
+
+_NO_STREET = Street(None, None, None)
+
+
+def street(text: str | None, words: Vocabulary) -> Street:
+    """Read a street line: words in one spelling, the house number apart, flat numbers kept only in the line."""
+    if text is None:
+        return _NO_STREET
+    tokens = [words.street_words.get(token, token) for token in _NOT_ALNUM.sub(" ", fold(text)).split()]
+    line = " ".join(tokens)
+    if not tokens or line in words.junk:
+        return _NO_STREET
+    number = None
+    name = []
+    skip = False
+    for token in tokens:
+        if skip:
+            skip = False
+        elif token in words.unit_words:
+            skip = True
+        elif token[0].isdigit():
+            number = number or token
+        elif token not in words.street_kinds:
+            name.append(token)
+    return Street(line, number, "".join(name) or None)
+
+
+def postcode(text: str | None, words: Vocabulary) -> str | None:
+    """A postcode without separators; ``12345-6789`` is its first five digits, ``2480.0`` is ``2480``."""
+    if text is None:
+        return None
+    code = fold(text.strip())
+    plus_four = _US_ZIP_PLUS_FOUR.fullmatch(code)
+    if plus_four:
+        return plus_four[1]
+    code = _NOT_ALNUM.sub("", code.removesuffix(".0"))
+    if len(code) < 3 or code in words.junk or (code.isdigit() and not code.strip("0")) or code == "99999":
+        return None
+    return code
+
+
+def place(text: str | None, words: Vocabulary) -> str | None:
+    """A city, region, birth place or occupation: folded words in one spelling."""
+    if text is None:
+        return None
+    tokens = [words.place_words.get(token, token) for token in _NOT_ALNUM.sub(" ", fold(text)).split()]
+    name = " ".join(tokens)
+    return None if not name or name in words.junk else name
+
+
+def sex(text: str | None, words: Vocabulary) -> str | None:
+    """``f``, ``m`` or another first letter; unknown is missing."""
+    name = place(text, words)
+    if name is None or name in ("u", "o", "not known", "9", "0"):
+        return None
+    return words.sexes.get(name, name[0])
