@@ -1,0 +1,158 @@
+"""One customer's records become one golden record that knows where each of its values came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from profile_service.identity.records import RawRecord
+from profile_service.identity.survivorship import (
+    SHOW,
+    STRATEGIES,
+    Candidate,
+    SurvivorshipRule,
+    survivorship_from,
+    tidy,
+)
+
+__all__ = ["Evidence", "GoldenValue", "RunnerUp", "SurvivorshipRule", "golden_record", "survivorship_from"]
+
+RUNNERS_UP = 3
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A record as sent and, by standard column, as standardised; a missing or generic value is ``None`` there."""
+
+    record: RawRecord
+    standard: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """A value that did not win, and the best record that gave it."""
+
+    value: str
+    channel: str
+    source_record_id: str
+    records: int
+
+
+@dataclass(frozen=True)
+class GoldenValue:
+    """A value of the golden record: who said it when, which rule decided, among how many.
+
+    ``decided_by`` is ``only_value`` (one record spoke), ``agreed`` (all spoke alike), the strategy that told the
+    winner from the best other value, or ``record_order`` when none did.
+    """
+
+    field: str
+    value: str
+    channel: str
+    source_record_id: str
+    updated_at: datetime | None
+    decided_by: str
+    records: int
+    values: int
+    runners_up: tuple[RunnerUp, ...]
+
+
+def golden_record(records: Sequence[Evidence], rules: Mapping[str, SurvivorshipRule]) -> dict[str, GoldenValue]:
+    """The golden value of each field that any record can fill; the order of ``records`` never matters."""
+    ordered = sorted(records, key=lambda evidence: (evidence.record.channel, evidence.record.source_record_id))
+    golden: dict[str, GoldenValue] = {}
+    for rule in rules.values():
+        golden |= _survivors(ordered, rule)
+    return golden
+
+
+def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str, GoldenValue]:
+    candidates = _candidates(ordered, rule)
+    if not candidates:
+        return {}
+    best: dict[tuple[str | None, ...], tuple[tuple[int, ...], Candidate]] = {}
+    for candidate in candidates:
+        key = tuple(STRATEGIES[name].python(candidate, rule) for name in rule.order) + (candidate.position,)
+        if candidate.identity not in best or key < best[candidate.identity][0]:
+            best[candidate.identity] = (key, candidate)
+    ranking = sorted(best.values(), key=lambda entry: entry[0])
+    winner = ranking[0][1]
+    source = ordered[winner.position]
+    decided_by = _decided_by([key for key, _ in ranking], rule, len(candidates))
+    return {
+        name: GoldenValue(
+            field=name,
+            value=value,
+            channel=source.record.channel,
+            source_record_id=source.record.source_record_id,
+            updated_at=source.record.updated_at,
+            decided_by=decided_by,
+            records=len(candidates),
+            values=len(ranking),
+            runners_up=tuple(
+                RunnerUp(
+                    loser.shown[name],
+                    loser.channel,
+                    ordered[loser.position].record.source_record_id,
+                    loser.times,
+                )
+                for _, loser in ranking[1 : 1 + RUNNERS_UP]
+                if name in loser.shown
+            ),
+        )
+        for name, value in winner.shown.items()
+    }
+
+
+def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Candidate]:
+    times = sorted({e.record.updated_at for e in ordered if e.record.updated_at is not None}, reverse=True)
+    recency = {moment: place for place, moment in enumerate(times)}
+    found = []
+    for position, evidence in enumerate(ordered):
+        sent = {
+            name: value
+            for name in rule.fields
+            if (value := evidence.record.value(name)) is not None
+            and (name not in rule.readable or evidence.standard.get(name) is not None)
+        }
+        if not sent:
+            continue
+        moment = evidence.record.updated_at
+        same_value = evidence.standard.get(rule.same) if rule.same else None
+        found.append(
+            Candidate(
+                channel=evidence.record.channel,
+                position=position,
+                recent=len(times) if moment is None else recency[moment],
+                shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},
+                standard=evidence.standard,
+                identity=_identity(rule, sent, evidence.standard),
+                same_value=same_value,
+            )
+        )
+    counts = Counter(candidate.identity for candidate in found)
+    return [replace(candidate, times=counts[candidate.identity]) for candidate in found]
+
+
+def _shown(rule: SurvivorshipRule, name: str, value: str, evidence: Evidence) -> str:
+    way, _ = SHOW[rule.show.get(name, "sent")]
+    return way(value, evidence.standard.get(name))
+
+
+def _identity(
+    rule: SurvivorshipRule, sent: Mapping[str, str], standard: Mapping[str, str | None]
+) -> tuple[str | None, ...]:
+    if rule.same and standard.get(rule.same) is not None:
+        return (standard[rule.same],)
+    return tuple((standard.get(name) or tidy(sent[name]).lower()) if name in sent else None for name in rule.fields)
+
+
+def _decided_by(keys: Sequence[tuple[int, ...]], rule: SurvivorshipRule, records: int) -> str:
+    if len(keys) == 1:
+        return "only_value" if records == 1 else "agreed"
+    for name, ours, theirs in zip(rule.order, keys[0], keys[1], strict=False):
+        if ours != theirs:
+            return name
+    return "record_order"

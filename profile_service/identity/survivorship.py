@@ -1,0 +1,192 @@
+"""Which of several values survives: the strategies, side by side in Python and as SQL, and rules made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from profile_service.errors import UnusableInput
+
+# What a strategy may count up to; the packed SQL key gives each strategy its own bits and holds 64 in all.
+MOST = 16383
+POSITION_BITS = 14
+
+
+@dataclass(frozen=True)
+class SurvivorshipRule:
+    """How the values of one field, or of several that move together, are chosen.
+
+    ``order``: strategies, the first that tells two values apart decides. ``readable``: fields whose value cannot
+    win when standardising found it junk or generic. ``same``: the standard column in which two values are the same.
+    ``show``: how a field is written for people.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    order: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    verified_by: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    same: str = ""
+    show: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One record's offer for a rule; ``shown`` and ``standard`` are by field, ``identity`` makes offers the same."""
+
+    channel: str
+    position: int
+    recent: int
+    shown: Mapping[str, str]
+    standard: Mapping[str, str | None]
+    identity: tuple[str | None, ...]
+    same_value: str | None
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One reason to prefer a value: a number for a candidate, smaller is better, in Python and in SQL.
+
+    The SQL reads the columns of ``pipelines.merge``'s candidates: ``channel``, ``recent``, ``s0`` and ``v0`` (first
+    field, standard and as sent), ``same_value`` and ``lacks`` (a needed field is not there).
+    """
+
+    bits: int
+    python: Callable[[Candidate, SurvivorshipRule], int]
+    sql: Callable[[SurvivorshipRule], str]
+
+
+def quoted(text: str) -> str:
+    """``text`` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _standard_or_sent(candidate: Candidate, rule: SurvivorshipRule) -> str:
+    first = rule.fields[0]
+    return candidate.standard.get(first) or candidate.shown.get(first) or ""
+
+
+def _rank(candidate: Candidate, rule: SurvivorshipRule) -> int:
+    return rule.channels.index(candidate.channel) if candidate.channel in rule.channels else len(rule.channels)
+
+
+def _rank_sql(rule: SurvivorshipRule) -> str:
+    whens = " ".join(f"WHEN {quoted(channel)} THEN {place}" for place, channel in enumerate(rule.channels))
+    return f"CASE channel {whens} ELSE {len(rule.channels)} END" if whens else "0"
+
+
+def _listed_sql(channels: Sequence[str]) -> str:
+    return f"channel NOT IN ({', '.join(quoted(channel) for channel in channels)})" if channels else "true"
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    # the record whose channel spoke last
+    "most_recent": Strategy(14, lambda c, _: min(c.recent, MOST), lambda _: f"least(recent, {MOST})"),
+    # the value that most of the customer's records give; the SQL counts it apart, see pipelines.merge
+    "most_frequent": Strategy(14, lambda c, _: MOST - min(c.times, MOST), lambda _: "0"),
+    # the order in which the rule trusts channels; others come last
+    "channel_rank": Strategy(8, _rank, _rank_sql),
+    # channels that check this field (a confirmed e-mail, a text message answered) before those that take it on trust
+    "verified_first": Strategy(
+        1, lambda c, rule: int(c.channel not in rule.verified_by), lambda rule: _listed_sql(rule.verified_by)
+    ),
+    # Johanna before J.
+    "spelled_out": Strategy(
+        1, lambda c, rule: int(len(_standard_or_sent(c, rule)) <= 1), lambda _: "length(coalesce(s0, v0)) <= 1"
+    ),
+    # the longer text
+    "longest": Strategy(
+        8,
+        lambda c, rule: 255 - min(len(_standard_or_sent(c, rule)), 255),
+        lambda _: "255 - least(length(coalesce(s0, v0)), 255)",
+    ),
+    # a spelling that standardising did not have to correct
+    "well_spelled": Strategy(
+        1,
+        lambda c, rule: int(c.same_value is not None and c.same_value != c.standard.get(rule.fields[0])),
+        lambda _: "coalesce(same_value <> s0, same_value IS NOT NULL)",
+    ),
+    # all fields that the rule needs are there
+    "complete": Strategy(1, lambda c, rule: int(any(need not in c.shown for need in rule.needs)), lambda _: "lacks"),
+}
+
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
+_WORD = re.compile(r"[^\W_]+(?:'[sS]\b)?")
+
+
+def tidy(text: str) -> str:
+    """``text`` without outer and doubled spaces."""
+    return _SPACES.sub(" ", text).strip(" ")
+
+
+def titled(text: str) -> str:
+    """Words with a capital first letter where the text is all capitals or all small; a mixed case was meant."""
+    if text not in (text.upper(), text.lower()):
+        return text
+    return _WORD.sub(lambda word: word[0][0].upper() + word[0][1:].lower(), text)
+
+
+_TIDY_SQL = r"trim(regexp_replace({v}, '[ \t\r\n\f\v]+', ' ', 'g'), ' ')"
+_TITLED_SQL = (
+    "CASE WHEN {t} <> upper({t}) AND {t} <> lower({t}) THEN {t} ELSE array_to_string(list_transform("
+    r"regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), lambda w: upper(w[1]) || lower(w[2:])), '') END"
+)
+
+# how a field is written for people: Python on (sent, standard), SQL on the same two columns
+SHOW: Mapping[str, tuple[Callable[[str, str | None], str], Callable[[str, str], str]]] = {
+    "sent": (lambda sent, _: tidy(sent), lambda v, _: _TIDY_SQL.format(v=v)),
+    "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(t=_TIDY_SQL.format(v=v))),
+    "lower": (lambda sent, _: tidy(sent).lower(), lambda v, _: f"lower({_TIDY_SQL.format(v=v)})"),
+    "upper": (lambda sent, _: tidy(sent).upper(), lambda v, _: f"upper({_TIDY_SQL.format(v=v)})"),
+    "standard": (lambda sent, standard: standard or tidy(sent), lambda v, s: f"coalesce({s}, {_TIDY_SQL.format(v=v)})"),
+}
+
+
+def survivorship_from(table: Mapping[str, Any]) -> dict[str, SurvivorshipRule]:
+    """Rules by name from the ``[survivorship]`` section; its ``channels`` is the rank of a rule that names none.
+
+    Raises ``UnusableInput`` for an unknown strategy, way to show, or option.
+    """
+    default_channels = tuple(table.get("channels", ()))
+    rules = {}
+    for name, entry in table.items():
+        if name == "channels":
+            continue
+        known = {"fields", "order", "channels", "verified_by", "needs", "readable", "same", "show"}
+        if unknown := set(entry) - known:
+            raise UnusableInput(f"survivorship.{name}: no option {', '.join(sorted(unknown))}")
+        fields = tuple(entry.get("fields", (name,)))
+        show = entry.get("show", "sent")
+        rule = SurvivorshipRule(
+            name=name,
+            fields=fields,
+            order=tuple(entry.get("order", ())),
+            channels=tuple(entry.get("channels", default_channels)),
+            verified_by=tuple(entry.get("verified_by", ())),
+            needs=tuple(entry.get("needs", ())),
+            readable=tuple(entry.get("readable", ())),
+            same=entry.get("same", ""),
+            show=dict.fromkeys(fields, show) if isinstance(show, str) else dict(show),
+        )
+        _check(rule)
+        rules[name] = rule
+    return rules
+
+
+def _check(rule: SurvivorshipRule) -> None:
+    if unknown := [name for name in rule.order if name not in STRATEGIES]:
+        raise UnusableInput(f"survivorship.{rule.name}: no strategy {unknown[0]}; there are {', '.join(STRATEGIES)}")
+    if unknown := [way for way in rule.show.values() if way not in SHOW]:
+        raise UnusableInput(f"survivorship.{rule.name}: cannot show as {unknown[0]}; there are {', '.join(SHOW)}")
+    strays = {*rule.needs, *rule.readable, *rule.show} - set(rule.fields)
+    if strays:
+        raise UnusableInput(f"survivorship.{rule.name}: {', '.join(sorted(strays))} is not among its fields")
+    if sum(STRATEGIES[name].bits for name in rule.order) + POSITION_BITS > 64:
+        raise UnusableInput(f"survivorship.{rule.name}: too many strategies in one order")
+    if len(set(rule.order)) < len(rule.order):
+        raise UnusableInput(f"survivorship.{rule.name}: a strategy stands twice in the order")
