@@ -1,0 +1,20 @@
+"""What every stage is told of the run it is part of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.progress import Progress
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run: its number (1, 2, 3 …), its name, the moment that counts as now, and where progress is shown."""
+
+    run_seq: int
+    run_id: str
+    now: datetime
+    progress: Progress
