@@ -24,7 +24,10 @@ RUNNERS_UP = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """A record as sent and, by standard column, as standardised; a missing or generic value is ``None`` there."""
+    """A record as sent and, by standard column, as standardised.
+
+    A junk or generic value is ``None`` there; a column that is not there at all has not been judged.
+    """
 
     record: RawRecord
     standard: Mapping[str, str | None]
@@ -74,7 +77,7 @@ def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str,
         return {}
     best: dict[tuple[str | None, ...], tuple[tuple[int, ...], Candidate]] = {}
     for candidate in candidates:
-        key = tuple(STRATEGIES[name].python(candidate, rule) for name in rule.order) + (candidate.position,)
+        key = (*(STRATEGIES[name].python(candidate, rule) for name in rule.order), candidate.position)
         if candidate.identity not in best or key < best[candidate.identity][0]:
             best[candidate.identity] = (key, candidate)
     ranking = sorted(best.values(), key=lambda entry: entry[0])
@@ -115,7 +118,7 @@ def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Can
             name: value
             for name in rule.fields
             if (value := evidence.record.value(name)) is not None
-            and (name not in rule.readable or evidence.standard.get(name) is not None)
+            and not (name in rule.readable and name in evidence.standard and evidence.standard[name] is None)
         }
         if not sent:
             continue
@@ -127,7 +130,8 @@ def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Can
                 position=position,
                 recent=len(times) if moment is None else recency[moment],
                 shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},
-                standard=evidence.standard,
+                standard=evidence.standard.get(rule.fields[0]),
+                text=evidence.standard.get(rule.fields[0]) or sent.get(rule.fields[0]) or "",
                 identity=_identity(rule, sent, evidence.standard),
                 same_value=same_value,
             )

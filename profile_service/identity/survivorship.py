@@ -36,13 +36,19 @@ class SurvivorshipRule:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One record's offer for a rule; ``shown`` and ``standard`` are by field, ``identity`` makes offers the same."""
+    """One record's offer for a rule.
+
+    ``position``: the record's place by (channel, source_record_id); ``recent``: 0 for the newest; ``shown``: values
+    as written for people, by field; ``standard`` and ``text``: the first field, standard and in its best known form;
+    ``identity``: equal for equal offers; ``times``: how many of the customer's records make this offer.
+    """
 
     channel: str
     position: int
     recent: int
     shown: Mapping[str, str]
-    standard: Mapping[str, str | None]
+    standard: str | None
+    text: str
     identity: tuple[str | None, ...]
     same_value: str | None
     times: int = 1
@@ -52,8 +58,8 @@ class Candidate:
 class Strategy:
     """One reason to prefer a value: a number for a candidate, smaller is better, in Python and in SQL.
 
-    The SQL reads the columns of ``pipelines.merge``'s candidates: ``channel``, ``recent``, ``s0`` and ``v0`` (first
-    field, standard and as sent), ``same_value`` and ``lacks`` (a needed field is not there).
+    The SQL reads columns of the same meaning that ``pipelines.merge`` makes: ``channel``, ``recent``, ``standard``,
+    ``text``, ``same_value`` and ``lacks`` (a needed field is not there).
     """
 
     bits: int
@@ -64,11 +70,6 @@ class Strategy:
 def quoted(text: str) -> str:
     """``text`` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _standard_or_sent(candidate: Candidate, rule: SurvivorshipRule) -> str:
-    first = rule.fields[0]
-    return candidate.standard.get(first) or candidate.shown.get(first) or ""
 
 
 def _rank(candidate: Candidate, rule: SurvivorshipRule) -> int:
@@ -96,20 +97,14 @@ STRATEGIES: Mapping[str, Strategy] = {
         1, lambda c, rule: int(c.channel not in rule.verified_by), lambda rule: _listed_sql(rule.verified_by)
     ),
     # Johanna before J.
-    "spelled_out": Strategy(
-        1, lambda c, rule: int(len(_standard_or_sent(c, rule)) <= 1), lambda _: "length(coalesce(s0, v0)) <= 1"
-    ),
+    "spelled_out": Strategy(1, lambda c, _: int(len(c.text) <= 1), lambda _: "length(text) <= 1"),
     # the longer text
-    "longest": Strategy(
-        8,
-        lambda c, rule: 255 - min(len(_standard_or_sent(c, rule)), 255),
-        lambda _: "255 - least(length(coalesce(s0, v0)), 255)",
-    ),
+    "longest": Strategy(8, lambda c, _: 255 - min(len(c.text), 255), lambda _: "255 - least(length(text), 255)"),
     # a spelling that standardising did not have to correct
     "well_spelled": Strategy(
         1,
-        lambda c, rule: int(c.same_value is not None and c.same_value != c.standard.get(rule.fields[0])),
-        lambda _: "coalesce(same_value <> s0, same_value IS NOT NULL)",
+        lambda c, _: int(c.same_value is not None and c.same_value != c.standard),
+        lambda _: "coalesce(same_value <> standard, same_value IS NOT NULL)",
     ),
     # all fields that the rule needs are there
     "complete": Strategy(1, lambda c, rule: int(any(need not in c.shown for need in rule.needs)), lambda _: "lacks"),
@@ -124,6 +119,11 @@ def tidy(text: str) -> str:
     return _SPACES.sub(" ", text).strip(" ")
 
 
+def tidy_sql(column: str) -> str:
+    """``tidy`` as SQL."""
+    return rf"trim(regexp_replace({column}, '[ \t\r\n\f\v]+', ' ', 'g'), ' ')"
+
+
 def titled(text: str) -> str:
     """Words with a capital first letter where the text is all capitals or all small; a mixed case was meant."""
     if text not in (text.upper(), text.lower()):
@@ -131,7 +131,6 @@ def titled(text: str) -> str:
     return _WORD.sub(lambda word: word[0][0].upper() + word[0][1:].lower(), text)
 
 
-_TIDY_SQL = r"trim(regexp_replace({v}, '[ \t\r\n\f\v]+', ' ', 'g'), ' ')"
 _TITLED_SQL = (
     "CASE WHEN {t} <> upper({t}) AND {t} <> lower({t}) THEN {t} ELSE array_to_string(list_transform("
     r"regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), lambda w: upper(w[1]) || lower(w[2:])), '') END"
@@ -139,11 +138,11 @@ _TITLED_SQL = (
 
 # how a field is written for people: Python on (sent, standard), SQL on the same two columns
 SHOW: Mapping[str, tuple[Callable[[str, str | None], str], Callable[[str, str], str]]] = {
-    "sent": (lambda sent, _: tidy(sent), lambda v, _: _TIDY_SQL.format(v=v)),
-    "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(t=_TIDY_SQL.format(v=v))),
-    "lower": (lambda sent, _: tidy(sent).lower(), lambda v, _: f"lower({_TIDY_SQL.format(v=v)})"),
-    "upper": (lambda sent, _: tidy(sent).upper(), lambda v, _: f"upper({_TIDY_SQL.format(v=v)})"),
-    "standard": (lambda sent, standard: standard or tidy(sent), lambda v, s: f"coalesce({s}, {_TIDY_SQL.format(v=v)})"),
+    "sent": (lambda sent, _: tidy(sent), lambda v, _: tidy_sql(v)),
+    "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(t=tidy_sql(v))),
+    "lower": (lambda sent, _: tidy(sent).lower(), lambda v, _: f"lower({tidy_sql(v)})"),
+    "upper": (lambda sent, _: tidy(sent).upper(), lambda v, _: f"upper({tidy_sql(v)})"),
+    "standard": (lambda sent, standard: standard or tidy(sent), lambda v, s: f"coalesce({s}, {tidy_sql(v)})"),
 }
 
 

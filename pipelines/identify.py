@@ -1,0 +1,216 @@
+"""Every cluster gets its customer id: kept where it had one, new where it had none; no id is ever forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import pandas as pd
+
+from profile_service.identity.ids import IdSource
+
+if TYPE_CHECKING:
+    from pipelines.run_context import RunContext
+
+# A record's name as one sortable text: no channel holds this letter.
+KEY_SQL = "r.channel || chr(1) || r.source_record_id"
+
+_TEMPORARY = ("edges", "claims", "assigned", "moved", "retired", "lost")
+
+
+@dataclass(frozen=True)
+class IdentifyCounts:
+    """What became of the customers in one run.
+
+    ``created``: new ids; ``split``: those of them that took records from an id that stands; ``merged``: ids that
+    became aliases; ``erased``: ids whose last record is gone; ``unchanged``: customers with the same records as
+    before; ``churn``: records that had an id and now have another; ``customers``: ids that stand.
+    """
+
+    created: int
+    merged: int
+    split: int
+    erased: int
+    unchanged: int
+    churn: int
+    customers: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """``records`` of the id's records are in the cluster now; ``key`` is the smallest of their names."""
+
+    cluster: int
+    customer_id: str
+    records: int
+    key: str
+
+
+def claim(edges: Iterable[Edge]) -> dict[int, str]:
+    """Which cluster keeps which id, each at most one of the other.
+
+    The largest part is served first; among equals the oldest id, then the part with the smallest record name. So a
+    cluster keeps the id of most of its records, and an id stays with its larger part.
+    """
+    kept: dict[int, str] = {}
+    taken: set[str] = set()
+    for edge in sorted(edges, key=lambda edge: (-edge.records, edge.customer_id, edge.key)):
+        if edge.cluster not in kept and edge.customer_id not in taken:
+            kept[edge.cluster] = edge.customer_id
+            taken.add(edge.customer_id)
+    return kept
+
+
+def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) -> IdentifyCounts:
+    """Carry ``new_clusters`` into ``membership``, ``customer_ids`` and ``id_history``, in the caller's transaction.
+
+    Reads the temp tables ``touched(rid)`` and ``new_clusters(rid, cluster)``; when one record of a customer is in
+    them, all are. Labels of clusters and record numbers decide nothing.
+    """
+    standing = _one(work, "SELECT count(*) FROM customer_ids WHERE standing")
+    _forget_lost_records(work)
+    _claims(work)
+    _assign(work, ids)
+    work.execute("""
+        CREATE TEMP TABLE moved AS
+        SELECT n.rid, a.customer_id, m.customer_id AS former
+        FROM new_clusters n JOIN assigned a USING (cluster) LEFT JOIN membership m USING (rid)
+        WHERE m.customer_id IS DISTINCT FROM a.customer_id""")
+    changed = _one(
+        work,
+        """SELECT count(DISTINCT customer_id) FROM (
+            SELECT former AS customer_id FROM moved WHERE former IS NOT NULL
+            UNION ALL SELECT customer_id FROM moved SEMI JOIN customer_ids USING (customer_id)
+            UNION ALL SELECT customer_id FROM lost)""",
+    )
+    work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM moved WHERE former IS NOT NULL)")
+    work.execute("INSERT INTO membership SELECT rid, customer_id FROM moved")
+    _retire(work, run)
+    _enter(work, run)
+    split = _one(work, "SELECT count(*) FROM assigned WHERE split_from IS NOT NULL")
+    counts = IdentifyCounts(
+        created=_one(work, "SELECT count(*) FROM assigned WHERE fresh"),
+        merged=_one(work, "SELECT count(*) FROM retired WHERE winner IS NOT NULL"),
+        split=split,
+        erased=_one(work, "SELECT count(*) FROM retired WHERE winner IS NULL"),
+        unchanged=standing - changed,
+        churn=_one(work, "SELECT count(*) FROM moved WHERE former IS NOT NULL"),
+        customers=_one(work, "SELECT count(*) FROM customer_ids WHERE standing"),
+    )
+    for table in _TEMPORARY:
+        work.execute(f"DROP TABLE temp.{table}")
+    return counts
+
+
+def _forget_lost_records(work: duckdb.DuckDBPyConnection) -> None:
+    work.execute("CREATE TEMP TABLE lost AS SELECT rid, customer_id FROM membership ANTI JOIN records USING (rid)")
+    work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM lost)")
+
+
+def _claims(work: duckdb.DuckDBPyConnection) -> None:
+    """Temp tables ``edges`` (cluster, customer_id, records) and ``claims`` (cluster, customer_id)."""
+    work.execute("""
+        CREATE TEMP TABLE edges AS
+        SELECT n.cluster, m.customer_id, count(*)::INTEGER AS records
+        FROM new_clusters n JOIN membership m USING (rid) GROUP BY ALL""")
+    work.execute("""
+        CREATE TEMP TABLE claims AS
+        SELECT cluster, customer_id FROM edges
+        WHERE cluster NOT IN (SELECT cluster FROM edges GROUP BY cluster HAVING count(*) > 1)
+          AND customer_id NOT IN (SELECT customer_id FROM edges GROUP BY customer_id HAVING count(*) > 1)""")
+    contested = work.execute(f"""
+        SELECT n.cluster, m.customer_id, count(*), min({KEY_SQL})
+        FROM new_clusters n JOIN membership m USING (rid) JOIN records r USING (rid)
+        WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
+    kept = claim(Edge(*row) for row in contested)
+    if kept:
+        settled = pd.DataFrame({"cluster": list(kept), "customer_id": list(kept.values())})
+        work.register("settled_claims", settled)
+        work.execute("INSERT INTO claims SELECT cluster, customer_id FROM settled_claims")
+        work.unregister("settled_claims")
+
+
+def _assign(work: duckdb.DuckDBPyConnection, ids: IdSource) -> None:
+    """Temp table ``assigned`` (cluster, customer_id, fresh, split_from): every cluster with the id it has from now on.
+
+    New ids go to clusters in the order of their smallest record name.
+    """
+    work.execute(f"""
+        CREATE TEMP TABLE assigned AS
+        WITH unclaimed AS (
+            SELECT n.cluster, min({KEY_SQL}) AS key
+            FROM new_clusters n ANTI JOIN claims USING (cluster) JOIN records r USING (rid) GROUP BY n.cluster)
+        SELECT cluster, NULL::VARCHAR AS customer_id, true AS fresh, NULL::VARCHAR AS split_from,
+               row_number() OVER (ORDER BY key) AS place
+        FROM unclaimed""")
+    count = _one(work, "SELECT count(*) FROM assigned")
+    if count:
+        given = pd.DataFrame({"place": range(1, count + 1), "customer_id": ids.batch(count)})
+        work.register("given_ids", given)
+        work.execute("""
+            CREATE OR REPLACE TEMP TABLE assigned AS
+            WITH origin AS (
+                SELECT cluster, arg_min(customer_id, (-records, customer_id)) AS customer_id
+                FROM edges GROUP BY cluster)
+            SELECT a.cluster, g.customer_id, true AS fresh, o.customer_id AS split_from, a.place
+            FROM assigned a JOIN given_ids g USING (place) LEFT JOIN origin o USING (cluster)""")
+        work.unregister("given_ids")
+    work.execute("INSERT INTO assigned SELECT cluster, customer_id, false, NULL, NULL FROM claims")
+
+
+def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
+    """Ids left without records become aliases of the customer that took most of them; ``winner`` is null if none."""
+    work.execute(f"""
+        CREATE TEMP TABLE retired AS
+        WITH emptied AS (SELECT customer_id FROM customer_ids ANTI JOIN membership USING (customer_id) WHERE standing),
+        parts AS (
+            SELECT e.customer_id, a.customer_id AS winner, any_value(e.records) AS records, min({KEY_SQL}) AS key
+            FROM edges e SEMI JOIN emptied USING (customer_id) JOIN assigned a USING (cluster)
+            JOIN new_clusters n USING (cluster) JOIN moved m ON m.rid = n.rid AND m.former = e.customer_id
+            JOIN records r ON r.rid = n.rid
+            GROUP BY ALL)
+        SELECT e.customer_id, arg_min(p.winner, (-p.records, p.key)) AS winner
+        FROM emptied e LEFT JOIN parts p USING (customer_id) GROUP BY ALL""")
+    work.execute(
+        """UPDATE customer_ids c SET standing = false, stands_as = retired.winner, changed_seq = ?
+           FROM retired WHERE c.stands_as = retired.customer_id""",
+        [run.run_seq],
+    )
+    work.execute(
+        """UPDATE id_history SET valid_to = ?
+           WHERE valid_to IS NULL AND customer_id IN (SELECT customer_id FROM retired)""",
+        [run.now],
+    )
+    work.execute(
+        """INSERT INTO id_history SELECT customer_id, $now, NULL,
+               CASE WHEN winner IS NULL THEN 'erased' ELSE 'merged_into' END, winner, $seq FROM retired""",
+        {"now": run.now, "seq": run.run_seq},
+    )
+
+
+def _enter(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
+    """New ids stand from now on; every other customer that was touched is marked as changed."""
+    work.execute(
+        """UPDATE customer_ids SET changed_seq = $seq WHERE standing AND customer_id IN (
+               SELECT customer_id FROM assigned WHERE NOT fresh
+               UNION ALL SELECT customer_id FROM lost
+               UNION ALL SELECT customer_id FROM membership SEMI JOIN (
+                   SELECT rid FROM records WHERE changed_seq = $seq) USING (rid))""",
+        {"seq": run.run_seq},
+    )
+    work.execute(
+        "INSERT INTO customer_ids SELECT customer_id, true, customer_id, $seq, $seq FROM assigned WHERE fresh",
+        {"seq": run.run_seq},
+    )
+    work.execute(
+        """INSERT INTO id_history SELECT customer_id, $now, NULL,
+               CASE WHEN split_from IS NULL THEN 'created' ELSE 'split_from' END, split_from, $seq
+           FROM assigned WHERE fresh""",
+        {"now": run.now, "seq": run.run_seq},
+    )
+
+
+def _one(work: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(work.execute(query).fetchall()[0][0])

@@ -1,0 +1,173 @@
+"""Every changed customer's golden record: the rules of ``profile_service.identity.merge`` as SQL over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import duckdb
+
+from profile_service.identity.merge import RUNNERS_UP
+from profile_service.identity.survivorship import (
+    MOST,
+    POSITION_BITS,
+    SHOW,
+    STRATEGIES,
+    SurvivorshipRule,
+    tidy_sql,
+)
+
+RECORDS = "merge_records"
+
+
+def gather_records(
+    work: duckdb.DuckDBPyConnection, customers: str, rules: Mapping[str, SurvivorshipRule]
+) -> dict[str, SurvivorshipRule]:
+    """Make the temp table ``merge_records``: the records of ``customers`` (temp table: cno, customer_id, standing).
+
+    A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule the
+    value as sent and ``standard_<field>``. Answers the rules that have any value to choose among.
+    """
+    fields = _fields(rules.values())
+    known = _columns(work, "standardised")
+    same = sorted({rule.same for rule in rules.values() if rule.same and rule.same not in fields})
+    columns = [f"r.{name}" for name in fields]
+    columns += [_standard_column(name, known) for name in [*fields, *same]]
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {RECORDS} AS
+        WITH placed AS (
+            SELECT c.cno, r.rid,
+                   row_number() OVER by_key - 1 AS position, dense_rank() OVER by_time - 1 AS recent
+            FROM {customers} c JOIN membership m USING (customer_id) JOIN records r USING (rid)
+            WHERE c.standing
+            WINDOW by_key AS (PARTITION BY c.cno ORDER BY r.channel, r.source_record_id),
+                   by_time AS (PARTITION BY c.cno ORDER BY r.updated_at DESC NULLS LAST))
+        SELECT p.cno, p.rid, p.position, p.recent, r.channel, r.source_record_id, r.updated_at, {", ".join(columns)}
+        FROM placed p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
+    (filled,) = work.execute(f"SELECT {', '.join(f'count({name})' for name in fields)} FROM {RECORDS}").fetchall()
+    present = {name for name, count in zip(fields, filled, strict=True) if count}
+    return {name: _readable_now(rule, known) for name, rule in rules.items() if present & set(rule.fields)}
+
+
+def survive(work: duckdb.DuckDBPyConnection, rule: SurvivorshipRule) -> str:
+    """Make and name a temp table with the value each customer keeps by ``rule``.
+
+    Columns: cno, rid, channel, source_record_id, updated_at, decided_by, records, distinct_values, rivals (list of
+    rid and records, best first), and each field of the rule as written for people.
+    """
+    table = f"golden_{rule.name}"
+    shown = ", ".join(f"{_shown_sql(rule, name)} AS {name}" for name in rule.fields)
+    work.execute(f"CREATE OR REPLACE TEMP TABLE offers AS {_offers_sql(rule)}")
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {table} AS
+        WITH ranked AS (
+            SELECT cno, count(*) AS distinct_values, sum(times)::INTEGER AS records, min(key) AS best,
+                   arg_min(rid, key) AS rid
+            FROM offers GROUP BY cno),
+        losers AS (
+            SELECT o.cno,
+                   list({{'key': o.key, 'rid': o.rid, 'records': o.times}} ORDER BY o.key)[:{RUNNERS_UP}] AS rivals
+            FROM offers o JOIN ranked k USING (cno) WHERE k.distinct_values > 1 AND o.key <> k.best GROUP BY o.cno)
+        SELECT k.cno, k.rid, r.channel, r.source_record_id, r.updated_at, {_decided_sql(rule)} AS decided_by,
+               k.records, k.distinct_values::INTEGER AS distinct_values, l.rivals, {shown}
+        FROM ranked k LEFT JOIN losers l USING (cno) JOIN {RECORDS} r ON r.rid = k.rid""")
+    work.execute("DROP TABLE offers")
+    return table
+
+
+def field_rows_sql(rule: SurvivorshipRule, table: str, customers: str) -> str:
+    """A query with one row for each customer and field of ``rule``: the relation ``customer_fields``."""
+    return " UNION ALL ".join(_field_rows_sql(rule, name, table, customers) for name in rule.fields)
+
+
+def _field_rows_sql(rule: SurvivorshipRule, name: str, table: str, customers: str) -> str:
+    return f"""
+        SELECT c.customer_id, '{name}' AS field, g.{name} AS value, g.channel, g.source_record_id, g.updated_at,
+               g.decided_by, g.records, g.distinct_values, l.runners_up
+        FROM {table} g JOIN {customers} c USING (cno) LEFT JOIN (
+            SELECT cno, list({{'value': value, 'channel': channel, 'source_record_id': source_record_id,
+                               'records': records}} ORDER BY place) AS runners_up
+            FROM (SELECT u.cno, u.place, u.rival.records AS records, r.channel, r.source_record_id,
+                         {_shown_sql(rule, name)} AS value
+                  FROM (SELECT cno, unnest(rivals) AS rival, generate_subscripts(rivals, 1) AS place
+                        FROM {table} WHERE rivals IS NOT NULL) u
+                  JOIN {RECORDS} r ON r.rid = u.rival.rid)
+            WHERE value IS NOT NULL GROUP BY cno) l USING (cno)
+        WHERE g.{name} IS NOT NULL"""
+
+
+def _offers_sql(rule: SurvivorshipRule) -> str:
+    """Distinct values of each customer (cno, rid of the record that speaks best for it, times, key: smaller wins)."""
+    masked = {name: _masked(rule, name) for name in rule.fields}
+    first = rule.fields[0]
+    lacking = [f"({masked[need]}) IS NULL" for need in rule.needs]
+    same = f"standard_{rule.same}" if rule.same else "NULL::VARCHAR"
+    parts = [
+        f"CASE WHEN {value} IS NOT NULL THEN coalesce(standard_{name}, lower({tidy_sql(name)})) END"
+        for name, value in masked.items()
+    ]
+    identity = f"hash(coalesce({same}, {parts[0]}))" if len(parts) == 1 else f"hash({', '.join(parts)})"
+    shifts = _shifts(rule)
+    packed = [f"(({STRATEGIES[name].sql(rule)})::UBIGINT << {shift})" for name, shift in shifts.items()]
+    times = f"+ ((({MOST} - least(count(*), {MOST}))::UBIGINT) << {shifts['most_frequent']})"
+    return f"""
+        WITH spoken AS (
+            SELECT cno, rid, position, recent, channel, standard_{first} AS standard, {same} AS same_value,
+                   coalesce(standard_{first}, {masked[first]}, '') AS text,
+                   ({" OR ".join(lacking) or "false"}) AS lacks, {identity} AS identity
+            FROM {RECORDS} WHERE coalesce({", ".join(masked.values())}) IS NOT NULL),
+        keyed AS (
+            SELECT cno, rid, identity,
+                   {" + ".join([*packed, f"least(position, {MOST})::UBIGINT"])} AS key
+            FROM spoken)
+        SELECT cno, arg_min(rid, key) AS rid, count(*)::INTEGER AS times,
+               min(key) {times if "most_frequent" in shifts else ""} AS key
+        FROM keyed GROUP BY cno, identity"""
+
+
+def _shifts(rule: SurvivorshipRule) -> dict[str, int]:
+    """How far left each strategy's number stands in the packed key; the first strategy stands highest."""
+    shift = POSITION_BITS
+    shifts = {}
+    for name in reversed(rule.order):
+        shifts[name] = shift
+        shift += STRATEGIES[name].bits
+    return dict(reversed(shifts.items()))
+
+
+def _decided_sql(rule: SurvivorshipRule) -> str:
+    whens = " ".join(
+        f"WHEN (k.best >> {shift}) <> (l.rivals[1].key >> {shift}) THEN '{name}'"
+        for name, shift in _shifts(rule).items()
+    )
+    alone = "WHEN k.distinct_values = 1 THEN CASE WHEN k.records = 1 THEN 'only_value' ELSE 'agreed' END"
+    return f"CASE {alone} {whens} ELSE 'record_order' END"
+
+
+def _masked(rule: SurvivorshipRule, name: str) -> str:
+    return f"CASE WHEN standard_{name} IS NOT NULL THEN {name} END" if name in rule.readable else name
+
+
+def _shown_sql(rule: SurvivorshipRule, name: str) -> str:
+    _, way = SHOW[rule.show.get(name, "sent")]
+    shown = way(f"r.{name}", f"r.standard_{name}")
+    guard = f"r.{name} IS NOT NULL" + (f" AND r.standard_{name} IS NOT NULL" if name in rule.readable else "")
+    return f"CASE WHEN {guard} THEN {shown} END"
+
+
+def _readable_now(rule: SurvivorshipRule, known: set[str]) -> SurvivorshipRule:
+    """``rule`` without the demand to be readable in columns that no standardising has made."""
+    return replace(rule, readable=tuple(name for name in rule.readable if name in known))
+
+
+def _fields(rules: Iterable[SurvivorshipRule]) -> list[str]:
+    return list(dict.fromkeys(name for rule in rules for name in rule.fields))
+
+
+def _columns(work: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    rows = work.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]).fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def _standard_column(name: str, known: set[str]) -> str:
+    return f"s.{name} AS standard_{name}" if name in known else f"NULL::VARCHAR AS standard_{name}"

@@ -1,0 +1,53 @@
+"""What a relation of the warehouse is: columns that say what they mean, as DDL and as rows of the dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, its DuckDB type and what it means."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table: what one row of it is, and the columns that name a row."""
+
+    name: str
+    comment: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def create_statements(self, catalog: str) -> list[str]:
+        """The statements that make the table, with its comments, in ``catalog``."""
+        table = f"{catalog}.main.{self.name}"
+        columns = ", ".join(f"{column.name} {column.type}" for column in self.columns)
+        comments = [f"COMMENT ON COLUMN {table}.{column.name} IS {_text(column.comment)}" for column in self.columns]
+        return [f"CREATE TABLE {table} ({columns})", f"COMMENT ON TABLE {table} IS {_text(self.comment)}", *comments]
+
+    def dictionary_rows(self) -> list[tuple[str, str | None, int, str | None, bool, str]]:
+        """Rows of ``data_dictionary``: relation, column (none for the relation itself), place, type, key?, meaning."""
+        own: tuple[str, str | None, int, str | None, bool, str] = (self.name, None, 0, None, False, self.comment)
+        return [own] + [
+            (self.name, column.name, place, column.type, column.name in self.key, column.comment)
+            for place, column in enumerate(self.columns, start=1)
+        ]
+
+
+def relation(name: str, comment: str, key: str, *columns: tuple[str, str, str]) -> Relation:
+    """A relation from plain tuples (name, type, comment); ``key``: column names, space between."""
+    return Relation(name, comment, tuple(key.split()), tuple(Column(*column) for column in columns))
+
+
+def _text(comment: str) -> str:
+    return "'" + comment.replace("'", "''") + "'"

@@ -1,0 +1,249 @@
+"""The only definition of the warehouse: every relation of a generation, its columns and what they mean."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from profile_service.store.relation import Relation, relation
+
+ID = "VARCHAR NOT NULL"
+MOMENT = "TIMESTAMP WITH TIME ZONE"
+CUSTOMER = ("customer_id", ID, "The customer: cus_ and 26 letters; stays the same from run to run.")
+SOURCE = ("source_record_id", ID, "The record's id within its channel.")
+RUN = ("run_id", "VARCHAR", "The run that last changed this row's source; see runs.")
+
+# What a record may say of a person, with its meaning.
+RECORD_FIELDS: Mapping[str, str] = {
+    "given_name": "Given name",
+    "family_name": "Family name",
+    "email": "E-mail address",
+    "phone": "Phone number",
+    "birth_date": "Date of birth",
+    "street": "Street line of the postal address",
+    "city": "City of the postal address",
+    "region": "Region, state or county of the postal address",
+    "postcode": "Postcode of the postal address",
+    "country": "Country of the postal address",
+    "loyalty_id": "Loyalty card number",
+    "cookie_id": "Web visitor's cookie",
+    "device_id": "Mobile device",
+    "marketing_consent": "Consent to marketing, yes or no",
+    "middle_name": "Middle names",
+    "full_name": "Whole name in one column",
+    "sex": "Sex",
+    "birth_place": "Place of birth",
+    "occupation": "Occupation",
+    "street_2": "Second line of the postal address",
+}
+STANDARD_FIELDS = tuple(name for name in RECORD_FIELDS if name not in ("marketing_consent", "full_name"))
+IDENTIFIER_FIELDS = ("email", "phone", "loyalty_id", "cookie_id", "device_id")
+
+CUSTOMERS = relation(
+    "customers",
+    "The merged profile: one row a customer, the best value of each field; customer_fields says where each came from.",
+    "customer_id",
+    CUSTOMER,
+    ("full_name", "VARCHAR", "Given, middle and family name as one text; the channel's own full name if it has no other."),
+    ("given_name", "VARCHAR", "Given name, as sent, tidied for people."),
+    ("middle_name", "VARCHAR", "Middle names, as sent, tidied for people."),
+    ("family_name", "VARCHAR", "Family name, as sent, tidied for people."),
+    ("email", "VARCHAR", "E-mail address to write to, in lower case; never a shared or junk one."),
+    ("phone", "VARCHAR", "Phone number in E.164 (+ and digits); never a shared or junk one."),
+    ("birth_date", "DATE", "Date of birth; defaults such as 1900-01-01 never stand here."),
+    ("sex", "VARCHAR", "Sex as sent."),
+    ("birth_place", "VARCHAR", "Place of birth, tidied for people."),
+    ("occupation", "VARCHAR", "Occupation, tidied for people."),
+    ("street", "VARCHAR", "Street line; all address columns come from one and the same record."),
+    ("street_2", "VARCHAR", "Second address line of that record."),
+    ("city", "VARCHAR", "City of that record."),
+    ("region", "VARCHAR", "Region of that record, as sent."),
+    ("postcode", "VARCHAR", "Postcode of that record, in upper case."),
+    ("country", "VARCHAR", "Country of that record, as sent."),
+    ("loyalty_id", "VARCHAR", "Loyalty card number; customer_identifiers has all of them."),
+    ("marketing_consent", "VARCHAR", "yes, no, or null for never asked, which is no yes. Fails closed: no stands unless a yes is newer than every no."),
+    ("channels", "VARCHAR[]", "The channels that hold a record of this customer, in alphabetical order."),
+    ("channel_count", "INTEGER", "How many channels hold a record of this customer."),
+    ("record_count", "INTEGER", "How many source records this customer was merged from."),
+    ("event_count", "BIGINT", "How many events in all channels belong to this customer."),
+    ("amount_by_currency", "MAP(VARCHAR, DECIMAL(38, 4))", "Sum of the amounts of its events by currency, whatever their type: amount_by_currency['EUR']."),
+    ("first_seen", MOMENT, "The earliest moment that any version of a record, or an event, of this customer names."),
+    ("last_seen", MOMENT, "The latest moment that a record or an event of this customer names."),
+    ("last_event_at", MOMENT, "When the customer's latest event occurred."),
+    ("weakest_link_bits", "FLOAT", "How sure the merge is: each record's best link to another record of the customer, the weakest of these, in bits (log2 of the odds). Null for a single record."),
+    ("customer_since", MOMENT, "When this id was given."),
+    RUN,
+)  # fmt: skip
+
+CUSTOMER_RECORDS = relation(
+    "customer_records",
+    "Every current source record: as its channel sent it, as it was standardised for comparing, and its customer.",
+    "channel source_record_id",
+    ("channel", ID, "The channel that sent the record."),
+    SOURCE,
+    CUSTOMER,
+    *((name, "VARCHAR", f"{meaning}, as sent.") for name, meaning in RECORD_FIELDS.items()),
+    ("extra", "VARCHAR", "Further columns of the feed, as JSON."),
+    ("updated_at", MOMENT, "When the channel last changed the record; the newest version stands."),
+    *(
+        (f"standard_{name}", "VARCHAR", f"{RECORD_FIELDS[name]}, as compared; null when missing, junk or shared by too many.")
+        for name in STANDARD_FIELDS
+    ),
+    ("file", "VARCHAR", "The landing file that this version came from."),
+    RUN,
+)  # fmt: skip
+
+CUSTOMER_IDENTIFIERS = relation(
+    "customer_identifiers",
+    "Every identifier of a customer in its standard form; junk and values shared by too many families are left out.",
+    "identifier_type value customer_id",
+    ("identifier_type", ID, "email, phone, loyalty_id, cookie_id or device_id."),
+    ("value", ID, "The identifier in its standard form: look up by this."),
+    CUSTOMER,
+    ("channels", "VARCHAR[]", "The channels that gave it, in alphabetical order."),
+    ("records", "INTEGER", "How many of the customer's records carry it."),
+    ("first_seen", MOMENT, "The earliest updated_at of those records."),
+    ("last_seen", MOMENT, "The latest updated_at of those records."),
+    ("held_by", "INTEGER", "How many customers carry the value."),
+    ("shared", "BOOLEAN", "More than one customer carries the value: a family address, a handed-on number."),
+)
+
+CUSTOMER_FIELDS = relation(
+    "customer_fields",
+    "Where each value of the merged profile came from, by which rule, and what else there was.",
+    "customer_id field",
+    CUSTOMER,
+    ("field", ID, "The column of customers, or a further field that records have."),
+    ("value", "VARCHAR", "The value that stands, as text."),
+    ("channel", "VARCHAR", "The channel whose record gave it."),
+    ("source_record_id", "VARCHAR", "The record that gave it."),
+    ("updated_at", MOMENT, "When that record was last changed."),
+    ("decided_by", "VARCHAR", "only_value, agreed, record_order, or the strategy that told it from the best other value."),
+    ("records", "INTEGER", "How many records had a value to offer."),
+    ("distinct_values", "INTEGER", "How many different values they offered; address parts count whole addresses."),
+    ("runners_up", "STRUCT(value VARCHAR, channel VARCHAR, source_record_id VARCHAR, records INTEGER)[]", "Up to three other values, best first, each with its best record and the number of records that gave it."),
+)  # fmt: skip
+
+CUSTOMER_EVENTS = relation(
+    "customer_events",
+    "Every event of every channel with the customer it belongs to.",
+    "channel event_id",
+    ("channel", ID, "The channel in which it happened."),
+    ("event_id", ID, "The event's id within its channel."),
+    ("customer_id", "VARCHAR", "The customer; null while no record of the event's source_record_id has come in."),
+    ("source_record_id", "VARCHAR", "The channel's record that the event names."),
+    ("event_type", "VARCHAR", "What happened, in the channel's words."),
+    ("occurred_at", MOMENT, "When it happened."),
+    ("amount", "DECIMAL(18, 4)", "Amount of money, if any."),
+    ("currency", "VARCHAR", "Currency of the amount, ISO 4217."),
+    ("extra", "VARCHAR", "Further columns of the feed, as JSON."),
+    RUN,
+)
+
+CUSTOMER_CONSENTS = relation(
+    "customer_consents",
+    "Consent as it stands, by purpose and channel; every version of every record counts, so that a blank never withdraws a no.",
+    "customer_id purpose channel",
+    CUSTOMER,
+    ("purpose", ID, "What is consented to: marketing."),
+    ("channel", ID, "The channel in which it was said."),
+    ("consent", "VARCHAR", "yes or no, as it stands in this channel."),
+    ("customer_consent", "VARCHAR", "yes or no over all channels: no, unless a yes is newer than every no."),
+    ("stated_at", MOMENT, "When the statement that stands was first made; null when its record has no updated_at."),
+    ("source_record_id", "VARCHAR", "The record that made it."),
+    ("statements", "INTEGER", "How many statements this channel has made, repetitions of a record not counted."),
+)  # fmt: skip
+
+CUSTOMER_ID_HISTORY = relation(
+    "customer_id_history",
+    "What became of every id ever given: every old id still answers, by stands_as.",
+    "customer_id valid_from",
+    CUSTOMER,
+    ("valid_from", MOMENT, "From when this holds."),
+    ("valid_to", MOMENT, "Until when; null while it holds."),
+    ("event", "VARCHAR", "created, split_from, merged_into or erased."),
+    ("other_customer_id", "VARCHAR", "The customer it was split from or merged into at that moment."),
+    ("stands_as", "VARCHAR", "The id that answers for it today, itself when it stands; null when erased."),
+    RUN,
+)
+
+MATCH_LINKS = relation(
+    "match_links",
+    "Pairs of records with their match weight: those inside one customer, and those that the model was not sure of.",
+    "left_record right_record",
+    ("left_record", ID, "One record, as channel:source_record_id; the two stand in alphabetical order."),
+    ("right_record", ID, "The other record."),
+    ("left_customer_id", ID, "The left record's customer."),
+    ("right_customer_id", ID, "The right record's customer."),
+    ("status", "VARCHAR", "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut: two customers although the weight is above that zone."),
+    ("bits", "FLOAT", "Match weight: log2 of the odds that both are one person."),
+    ("probability", "DOUBLE", "The same as a probability."),
+    ("levels", "VARCHAR", "The level of each comparison, as JSON: levels->>'email'."),
+    ("model_version", "VARCHAR", "The model that weighed the pair."),
+)  # fmt: skip
+
+REJECTED_ROWS = relation(
+    "rejected_rows",
+    "Rows that broke their feed's contract, as sent, with every reason.",
+    "",
+    ("run_id", "VARCHAR", "The run that met the row."),
+    ("channel", "VARCHAR", "The channel that sent it."),
+    ("kind", "VARCHAR", "customers or events."),
+    ("file", "VARCHAR", "The landing file."),
+    ("line", "BIGINT", "The line or row number in it."),
+    ("row_as_sent", "VARCHAR", "The row itself."),
+    ("reasons", "VARCHAR[]", "Everything that is wrong with it."),
+)
+
+RUNS = relation(
+    "runs",
+    "Each run whose result this generation holds.",
+    "run_id",
+    ("run_id", ID, "The run."),
+    ("run_seq", "INTEGER", "Its number: 1, 2, 3 and so on."),
+    ("state", "VARCHAR", "published, or failed."),
+    ("started_at", MOMENT, "When it began."),
+    ("ended_at", MOMENT, "When it ended; null for the run that made this generation."),
+    ("model_version", "VARCHAR", "The model it used."),
+    ("counts", "VARCHAR", "Its counts, as JSON."),
+    ("durations", "VARCHAR", "Seconds per stage, as JSON."),
+    ("inputs", "VARCHAR", "The files it read, as JSON."),
+    ("warnings", "VARCHAR", "What it warned of, as JSON."),
+)
+
+DATA_DICTIONARY = relation(
+    "data_dictionary",
+    "Every relation and column with its meaning: this table.",
+    "relation column_name",
+    ("relation", ID, "The relation."),
+    ("column_name", "VARCHAR", "The column; null for the relation itself."),
+    ("position", "INTEGER", "The column's place; 0 for the relation itself."),
+    ("type", "VARCHAR", "The column's type."),
+    ("is_key", "BOOLEAN", "Part of the relation's key."),
+    ("meaning", "VARCHAR", "What it means."),
+)
+
+RELATIONS: tuple[Relation, ...] = (
+    CUSTOMERS,
+    CUSTOMER_RECORDS,
+    CUSTOMER_IDENTIFIERS,
+    CUSTOMER_FIELDS,
+    CUSTOMER_EVENTS,
+    CUSTOMER_CONSENTS,
+    CUSTOMER_ID_HISTORY,
+    MATCH_LINKS,
+    REJECTED_ROWS,
+    RUNS,
+    DATA_DICTIONARY,
+)
+
+
+def schema_version() -> str:
+    """A hash of every definition: a generation with another one cannot be refreshed, only built anew."""
+    statements = [line for relation in RELATIONS for line in relation.create_statements("generation")]
+    return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:12]
+
+
+def dictionary_rows() -> list[tuple[str, str | None, int, str | None, bool, str]]:
+    """The rows of ``data_dictionary``."""
+    return [row for relation in RELATIONS for row in relation.dictionary_rows()]
