@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -167,3 +167,15 @@ def shown_progress(stream: TextIO = sys.stderr) -> Iterator[Progress]:
             yield bars
     else:
         yield LogProgress()
+
+
+@contextmanager
+def stage_by_stage(progress: Progress) -> Iterator[Callable[[str], None]]:
+    """A function to call with the name of each step as it begins, for work that only names its steps."""
+    with ExitStack() as at_work:
+
+        def begin(name: str) -> None:
+            at_work.close()
+            at_work.enter_context(progress.stage(name))
+
+        yield begin

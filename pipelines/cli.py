@@ -1,0 +1,210 @@
+"""The one command, ``profiles``: its arguments, its exit statuses and its one-line errors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from profile_service.errors import ProfileError
+
+# Stages load DuckDB, numpy and scipy: each command imports its own, so that `profiles --help` answers at once.
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+_LONGEST = 300
+
+_data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data"),
+    envvar="PROFILES_DATA_DIR",
+    show_default=True,
+    show_envvar=True,
+    help="Where the work store, the models and the published generations live.",
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for other programs.")
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("unified-customer-profile"), prog_name="profiles")
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="PROFILES_DEBUG",
+    show_envvar=True,
+    expose_value=False,
+    help="Show the traceback of an unexpected error.",
+)
+def cli() -> None:
+    """Four channels of customer records become one customer each, with the reason why.
+
+    Exit status 0: done. 1: it failed, and what stood before still stands. 2: wrong usage or unusable input.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+@cli.command(
+    "run",
+    epilog=_examples(
+        "profiles run data/sample",
+        "profiles run /srv/landing --data-dir /srv/profiles --json",
+        "profiles run /srv/landing --channels channels.toml --dry-run",
+    ),
+)
+@click.argument("landing", type=click.Path(path_type=Path))
+@_data_dir
+@click.option(
+    "--channels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file that declares further channels, or other layouts of the built-in ones.",
+)
+@click.option("--rebuild", is_flag=True, help="Resolve everything anew, with the same model.")
+@click.option("--dry-run", is_flag=True, help="Publish nothing; list who would be merged, split or given another id.")
+@click.option("--accept", is_flag=True, help="Publish although the over-merge firewall objects.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many generations stay on disk, the new one among them.",
+)
+@_as_json
+def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) -> None:
+    """Take in what is new in LANDING, resolve it, publish it.
+
+    LANDING holds <channel>/customers* and <channel>/events* as CSV, JSONL or Parquet, also gzipped. The same landing
+    again changes nothing and takes seconds; a second one is added without resolving everything again.
+    """
+    from pipelines.progress import shown_progress
+    from pipelines.run import Places, RunOptions, run
+    from pipelines.summary import print_summary
+
+    with shown_progress() as progress:
+        summary = run(Places(landing, data_dir), RunOptions(**options), progress)
+    if as_json:
+        click.echo(json.dumps(summary.as_json()))
+    else:
+        from rich.console import Console
+
+        print_summary(summary, Console())
+
+
+@cli.command(
+    "evaluate",
+    epilog=_examples("profiles evaluate --truth data/sample/truth.csv", "profiles evaluate --truth truth.csv --json"),
+)
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="CSV with channel, source_record_id and person_id.",
+)
+@_data_dir
+@_as_json
+def evaluate_command(truth: Path, data_dir: Path, as_json: bool) -> None:
+    """Compare the published customers with the truth: precision, recall, F1, and errors by kind."""
+    from pipelines.evaluate import evaluate, print_evaluation
+
+    evaluation = evaluate(truth, data_dir)
+    if as_json:
+        click.echo(json.dumps(evaluation.as_json()))
+    else:
+        from rich.console import Console
+
+        print_evaluation(evaluation, Console())
+
+
+@cli.command(
+    "explain",
+    epilog=_examples("profiles explain store:S000042 web:W000777"),
+)
+@click.argument("left", metavar="CHANNEL:ID")
+@click.argument("right", metavar="CHANNEL:ID")
+@_data_dir
+def explain_command(left: str, right: str, data_dir: Path) -> None:
+    """Say why two records are, or are not, one customer: each comparison's weight, in bits.
+
+    Shows both records' values: they are personal data.
+    """
+    from rich.console import Console
+
+    from pipelines.explain import explain, print_explanation
+
+    print_explanation(explain(left, right, data_dir), Console())
+
+
+@cli.command(
+    "simulate",
+    epilog=_examples("profiles simulate landing --records 100000", "profiles simulate landing --records 3000 --seed 7"),
+)
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--records", type=click.IntRange(min=1), required=True, help="Customer records over all channels.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same bytes.")
+@click.option("--events", type=click.IntRange(min=0), help="Events over all channels  [default: as many as records]")
+@click.option("--noise", default="usual", show_default=True, help="clean, usual or dirty.")
+@click.option("--broken", type=click.IntRange(min=0), default=0, help="Rows a feed that break its contract, added.")
+def simulate_command(out: Path, **options: Any) -> None:
+    """Invent a retailer: feeds of four channels in OUT, with the truth in OUT/truth.csv."""
+    from pipelines.progress import shown_progress, stage_by_stage
+    from pipelines.simulate import SimulationOptions, simulate
+
+    wanted = SimulationOptions(**options)
+    with shown_progress() as progress, stage_by_stage(progress) as step:
+        made = simulate(out, wanted, step)
+    click.echo(f"{made.records:,} records and {made.events:,} events of {made.people:,} people in {out}")
+    click.echo(f"next: profiles run {out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or unusable input, 130 interrupted."""
+    # what a scheduler sends to stop a job ends a run like Ctrl-C: rolled back, said in one line
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments or os.environ.get("PROFILES_DEBUG", "") not in ("", "0")
+    try:
+        cli.main(args=arguments, prog_name="profiles", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "profiles"
+        _say(f"{command}: {error.format_message()} Try '{command} --help'.")
+        sys.exit(MISUSED)
+    except (KeyboardInterrupt, click.Abort):
+        _say("profiles: interrupted; what stood before still stands")
+        sys.exit(INTERRUPTED)
+    except ProfileError as error:
+        _say(f"profiles: {error}")
+        sys.exit(error.exit_status)
+    except Exception as error:
+        sys.exit(_unexpected(error, debug))
+    sys.exit(0)
+
+
+def _unexpected(error: Exception, debug: bool) -> int:
+    """One line for an error that nobody foresaw; its traceback only on demand, for values may stand in it."""
+    if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
+        # how DuckDB passes on Ctrl-C
+        _say("profiles: interrupted; what stood before still stands")
+        return INTERRUPTED
+    if debug:
+        traceback.print_exception(error)
+    what = " ".join(str(error).split()) or "no more is known"
+    _say(f"profiles: {type(error).__name__}: {what[:_LONGEST]} (run again with --debug for the traceback)")
+    return FAILED
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,50 @@
+"""What a run has to report, read from the work store: customers by channels, changed ids, memory used."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import duckdb
+
+from pipelines.summary import IdChange
+
+_RECORDS_NAMED = 6
+
+
+def customers_by_channels(work: duckdb.DuckDBPyConnection) -> tuple[dict[int, int], dict[int, int]]:
+    """Customers by the number of channels they are in: all of them, and those merged from several records."""
+    rows = work.execute(
+        """SELECT channels, count(*), count(*) FILTER (records > 1)
+        FROM (SELECT count(DISTINCT channel) AS channels, count(*) AS records
+              FROM membership JOIN records USING (rid) GROUP BY customer_id)
+        GROUP BY channels ORDER BY channels"""
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows if row[2]}
+
+
+def id_changes(work: duckdb.DuckDBPyConnection, run_seq: int) -> tuple[IdChange, ...]:
+    """Every change of a customer id in one run but plain creations, with a few of the records it concerns."""
+    rows = work.execute(
+        f"""SELECT h.customer_id, h.event, h.other_customer_id,
+            (SELECT list(channel || ':' || source_record_id ORDER BY channel, source_record_id)[:{_RECORDS_NAMED}]
+             FROM membership m JOIN records USING (rid)
+             WHERE m.customer_id = CASE h.event WHEN 'merged_into' THEN h.other_customer_id ELSE h.customer_id END)
+        FROM id_history h WHERE h.run_seq = ? AND h.event <> 'created'
+        ORDER BY h.event, h.customer_id, h.other_customer_id""",
+        [run_seq],
+    ).fetchall()
+    return tuple(IdChange(row[0], row[1], row[2], tuple(row[3] or ())) for row in rows)
+
+
+def record_count(work: duckdb.DuckDBPyConnection) -> int:
+    """How many records stand."""
+    row = work.execute("SELECT count(*) FROM records").fetchone()
+    return int(row[0]) if row else 0
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process and any one of its children have held, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return most * unit

@@ -1,0 +1,255 @@
+"""A whole run: ingest, resolve and identify in one transaction, then publish a generation and flip to it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copytree
+
+import duckdb
+
+from pipelines.disk import disk_errors_named
+from pipelines.identify import IdentifyCounts, identify
+from pipelines.ingest import IngestCounts, ingest
+from pipelines.lock import RunLock
+from pipelines.progress import Progress
+from pipelines.publish import publish
+from pipelines.report import customers_by_channels, id_changes, peak_memory_bytes, record_count
+from pipelines.resolve import Resolution, resolve
+from pipelines.run_context import RunContext
+from pipelines.summary import IdChange, Outcome, RunSummary
+from pipelines.work import open_work
+from profile_service.contracts.channels import Channel, load_channels
+from profile_service.errors import PromiseBroken, UnusableInput
+from profile_service.identity.ids import IdSource
+from profile_service.identity.model import packaged_model, standing_model
+from profile_service.store.generation import standing_generation
+
+Work = duckdb.DuckDBPyConnection
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run; ``keep``: how many generations stay on disk, the new one among them."""
+
+    channels: Path | None = None
+    rebuild: bool = False
+    dry_run: bool = False
+    accept: bool = False
+    keep: int = 3
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes."""
+
+    landing: Path
+    data_dir: Path
+
+    @property
+    def models(self) -> Path:
+        """Where trained models live."""
+        return self.data_dir / "models"
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    """What the transaction on the work store did; ``resolution`` and ``ids`` are None when nothing was new."""
+
+    rows: IngestCounts
+    resolution: Resolution | None = None
+    ids: IdentifyCounts | None = None
+    changes: tuple[IdChange, ...] = ()
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = _system_clock) -> RunSummary:
+    """Take in what is new in the landing folder, resolve it and publish; nothing new is said so and changes nothing.
+
+    What stood before stands until the last step, however the run ends. Raises UnusableInput for a landing folder or a
+    declaration that cannot be read, RunLocked when another run is at work, NotEnoughDisk when the disk is full and
+    RunFailed when an audit or the firewall objects.
+    """
+    began = time.perf_counter()
+    if not places.landing.is_dir():
+        raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
+    channels = load_channels(options.channels)
+    with (
+        disk_errors_named(places.data_dir),
+        RunLock(places.data_dir, clock()) as lock,
+        open_work(places.data_dir) as work,
+    ):
+        context = _next_run(work, clock(), progress)
+        lock.name_run(context.run_id)
+        done = _resolve(work, places, channels, context, options)
+        outcome: Outcome = "dry run"
+        if not options.dry_run:
+            outcome, context = _publish(work, places, context, done, options)
+        summary = _summary(work, places, context, done)
+        if options.dry_run:
+            _roll_back(work)
+    return replace(summary, outcome=outcome, seconds=time.perf_counter() - began)
+
+
+def _next_run(work: Work, now: datetime, progress: Progress) -> RunContext:
+    row = work.execute("SELECT coalesce(max(run_seq), 0) + 1 FROM runs").fetchone()
+    run_seq = int(row[0]) if row else 1
+    return RunContext(run_seq, f"run_{now:%Y%m%dT%H%M%SZ}_{run_seq:04d}", now, progress)
+
+
+def _resolve(
+    work: Work, places: Places, channels: Sequence[Channel], context: RunContext, options: RunOptions
+) -> _Resolved:
+    """Ingest, resolve and identify, all or nothing: a run killed in here has not happened."""
+    work.execute("BEGIN")
+    try:
+        with context.progress.stage("ingest"):
+            rows = ingest(work, places.landing, channels, context)
+        if not rows.total("files_read") and not options.rebuild:
+            work.execute("ROLLBACK")
+            return _Resolved(rows)
+        with _models(places, options) as models:
+            resolution = resolve(work, models, context, rebuild=options.rebuild)
+        with context.progress.stage("identify"):
+            ids = identify(work, context, IdSource())
+        done = _Resolved(rows, resolution, ids)
+        if options.dry_run:
+            # left open: the summary tells what would stand, then the transaction is rolled back
+            return replace(done, changes=id_changes(work, context.run_seq))
+        _enter_run(work, context, done)
+        work.execute("COMMIT")
+        return done
+    except BaseException:
+        _roll_back(work)
+        raise
+
+
+@contextmanager
+def _models(places: Places, options: RunOptions) -> Iterator[Path]:
+    """The folder of trained models; a dry run trains in a copy, so that no model is left behind."""
+    if not options.dry_run:
+        yield places.models
+        return
+    with tempfile.TemporaryDirectory(dir=places.data_dir / "work") as folder:
+        copy = Path(folder) / "models"
+        if places.models.exists():
+            copytree(places.models, copy)
+        yield copy
+
+
+def _roll_back(work: Work) -> None:
+    try:
+        work.execute("ROLLBACK")
+    except duckdb.Error:
+        # nothing was open, or the store shut itself on the error now being raised: nothing is committed either way
+        return
+
+
+def _enter_run(work: Work, context: RunContext, done: _Resolved) -> None:
+    work.execute(
+        "INSERT INTO runs VALUES (?, ?, 'resolved', ?, NULL, ?, ?, ?, ?, ?)",
+        [
+            context.run_seq,
+            context.run_id,
+            context.now,
+            done.resolution.model_version if done.resolution else None,
+            json.dumps({"rows": _rows(done.rows), "ids": _ids(done), "resolution": _resolution(done)}),
+            json.dumps(_rounded(context.progress.durations)),
+            json.dumps(_files_of(work, context.run_seq)),
+            json.dumps(_warnings(done)),
+        ],
+    )
+
+
+def _publish(
+    work: Work, places: Places, context: RunContext, done: _Resolved, options: RunOptions
+) -> tuple[Outcome, RunContext]:
+    """Publish what the standing generation does not hold yet, from this run or from one that died before publishing."""
+    standing = standing_generation(places.data_dir)
+    last = work.execute("SELECT run_seq, run_id FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
+    if last is None:
+        raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
+    outcome: Outcome = "published" if done.resolution else "caught up"
+    if standing is not None and standing.manifest.run_seq >= last[0]:
+        outcome = "nothing new"
+    else:
+        context = replace(context, run_seq=last[0], run_id=last[1])
+        model = standing_model(places.models) or packaged_model()
+        publish(work, places.data_dir, context, keep=options.keep, model=model, accept=options.accept)
+    work.execute(
+        "UPDATE runs SET state = 'published', ended_at = ?, durations = ? WHERE run_seq = ? AND state <> 'published'",
+        [datetime.now(UTC), json.dumps(_rounded(context.progress.durations)), last[0]],
+    )
+    return outcome, context
+
+
+def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -> RunSummary:
+    customers, merges = customers_by_channels(work)
+    standing = standing_generation(places.data_dir)
+    return RunSummary(
+        run_id=context.run_id,
+        data_dir=places.data_dir,
+        landing=places.landing,
+        rows=_rows(done.rows),
+        records=record_count(work),
+        customers=sum(customers.values()),
+        customers_by_channels=customers,
+        merges_by_channels=merges,
+        ids=_ids(done),
+        model_version=done.resolution.model_version if done.resolution else _last_model(work),
+        warnings=_warnings(done),
+        durations=context.progress.durations,
+        peak_memory_bytes=peak_memory_bytes(),
+        generation=standing.folder if standing else None,
+        resolution=_resolution(done),
+        changes=done.changes,
+    )
+
+
+def _rows(counts: IngestCounts) -> dict[str, dict[str, dict[str, int]]]:
+    """Counts by channel and kind, as the summary has them."""
+    rows: dict[str, dict[str, dict[str, int]]] = {}
+    for feed in counts.feeds:
+        plain = asdict(feed)
+        rows.setdefault(plain.pop("channel"), {})[plain.pop("kind")] = plain
+    return rows
+
+
+def _ids(done: _Resolved) -> dict[str, int]:
+    """What became of ids; all zero when nothing was new."""
+    return asdict(done.ids) if done.ids else dict.fromkeys(("created", "merged", "split", "erased", "churn"), 0)
+
+
+def _resolution(done: _Resolved) -> Mapping[str, int]:
+    return dict(done.resolution.counts) if done.resolution else {}
+
+
+def _warnings(done: _Resolved) -> tuple[str, ...]:
+    return (*done.rows.notes, *(done.resolution.warnings if done.resolution else ()))
+
+
+def _last_model(work: Work) -> str | None:
+    row = work.execute("SELECT model_version FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
+    return row[0] if row else None
+
+
+def _files_of(work: Work, run_seq: int) -> list[dict[str, str | int]]:
+    """The files that a run read, for people: path, channel, kind and rows."""
+    rows = work.execute(
+        "SELECT channel, kind, path, rows FROM files WHERE run_seq = ? ORDER BY channel, kind, path", [run_seq]
+    ).fetchall()
+    return [{"channel": row[0], "kind": row[1], "path": row[2], "rows": row[3]} for row in rows]
+
+
+def _rounded(durations: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(seconds, 3) for name, seconds in durations.items()}

@@ -1,0 +1,168 @@
+"""What a run says of itself when it is over: as a table on a terminal, and as JSON for schedulers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Outcome = Literal["published", "caught up", "nothing new", "dry run"]
+SORTS = ("received", "accepted", "unchanged", "superseded", "rejected", "suppressed")
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class IdChange:
+    """One customer id that a run changes: ``event`` as in customer_id_history, with the other id it concerns."""
+
+    customer_id: str
+    event: str
+    other_customer_id: str | None
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run: counts of rows by channel and kind, of customers and of changed ids; seconds by stage; bytes."""
+
+    run_id: str
+    data_dir: Path
+    landing: Path
+    rows: Mapping[str, Mapping[str, Mapping[str, int]]]
+    records: int
+    customers: int
+    customers_by_channels: Mapping[int, int]
+    merges_by_channels: Mapping[int, int]
+    ids: Mapping[str, int]
+    model_version: str | None
+    warnings: tuple[str, ...]
+    durations: Mapping[str, float]
+    peak_memory_bytes: int
+    generation: Path | None
+    resolution: Mapping[str, int] = field(default_factory=dict)
+    changes: tuple[IdChange, ...] = ()
+    outcome: Outcome = "published"
+    seconds: float = 0.0
+
+    def total(self, sort: str, kind: str | None = None) -> int:
+        """Rows of one sort (received, accepted, rejected …) over all channels, of one kind or of both."""
+        return sum(
+            counts.get(sort, 0)
+            for kinds in self.rows.values()
+            for name, counts in kinds.items()
+            if kind is None or name == kind
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary in plain JSON types; durations in seconds, memory in bytes."""
+        plain = asdict(self)
+        plain["rejected"] = self.total("rejected")
+        plain["generation"] = str(self.generation) if self.generation else None
+        plain["data_dir"], plain["landing"] = str(self.data_dir), str(self.landing)
+        plain["durations"] = {name: round(seconds, 3) for name, seconds in self.durations.items()}
+        plain["seconds"] = round(self.seconds, 3)
+        for name in ("customers_by_channels", "merges_by_channels"):
+            plain[name] = {str(channels): count for channels, count in plain[name].items()}
+        plain["warnings"], plain["changes"] = list(self.warnings), [asdict(change) for change in self.changes]
+        return plain
+
+
+def print_summary(summary: RunSummary, console: Console) -> None:
+    """Print what came in, what came out, what it took, and the command to type next."""
+    console.print(_headline(summary), highlight=False)
+    if summary.outcome == "nothing new":
+        return
+    for part in (_rows(summary), _customers(summary), _stages(summary)):
+        console.print()
+        console.print(part)
+    if summary.outcome == "dry run":
+        _print_changes(summary, console)
+    for warning in summary.warnings:
+        console.print(f"[yellow]warning[/] {warning}", highlight=False, soft_wrap=True)
+    console.print()
+    console.print(_next(summary), highlight=False, soft_wrap=True)
+
+
+def _headline(summary: RunSummary) -> str:
+    if summary.outcome == "nothing new":
+        return (
+            f"[bold]nothing new[/] in {summary.landing}: every file is known; {summary.customers:,} customers stand, "
+            f"0 ids changed ({summary.seconds:.2f} s)"
+        )
+    what = {
+        "published": "published",
+        "caught up": "published what an earlier run had resolved",
+        "dry run": "dry run, nothing published",
+    }[summary.outcome]
+    return f"[bold]{summary.run_id}[/]: {what} in {summary.seconds:.1f} s"
+
+
+def _rows(summary: RunSummary) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("rows in")
+    table.add_column("")
+    for sort in SORTS:
+        table.add_column(sort, justify="right")
+    for channel, kinds in summary.rows.items():
+        for kind, counts in kinds.items():
+            table.add_row(channel, kind, *(f"{counts.get(sort, 0):,}" for sort in SORTS))
+    table.add_row("all", "", *(f"{summary.total(sort):,}" for sort in SORTS), style="bold")
+    return table
+
+
+def _customers(summary: RunSummary) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("customers out")
+    table.add_column("all", justify="right")
+    table.add_column("merged from several records", justify="right")
+    for channels in sorted(summary.customers_by_channels):
+        merged = summary.merges_by_channels.get(channels, 0)
+        where = "in 1 channel" if channels == 1 else f"in {channels} channels"
+        table.add_row(where, f"{summary.customers_by_channels[channels]:,}", f"{merged:,}")
+    merges = sum(summary.merges_by_channels.values())
+    table.add_row(f"from {summary.records:,} records", f"{summary.customers:,}", f"{merges:,}", style="bold")
+    return table
+
+
+def _stages(summary: RunSummary) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    for name, seconds in summary.durations.items():
+        table.add_row(name, f"{seconds:.2f}")
+    table.add_row("whole run", f"{summary.seconds:.2f}", style="bold")
+    table.add_row("peak memory", f"{summary.peak_memory_bytes / 1e6:,.0f} MB", style="dim")
+    return table
+
+
+def _print_changes(summary: RunSummary, console: Console) -> None:
+    told = [change for change in summary.changes if change.event != "created"]
+    console.print()
+    if not told:
+        console.print("no standing customer would be merged, split or given another id")
+    for change in told[:_LISTED]:
+        records = f" ({', '.join(change.records)})" if change.records else ""
+        other = f" {change.other_customer_id}" if change.other_customer_id else ""
+        console.print(f"{change.customer_id} {change.event.replace('_', ' ')}{other}{records}", soft_wrap=True)
+    if len(told) > _LISTED:
+        console.print(f"… and {len(told) - _LISTED:,} more; --json lists them all")
+
+
+def _next(summary: RunSummary) -> str:
+    option = "" if summary.data_dir == Path("data") else f" --data-dir {summary.data_dir}"
+    if summary.outcome == "dry run":
+        return f"publish it: [bold]profiles run {summary.landing}{option}[/]"
+    truth = summary.landing / "truth.csv"
+    if truth.exists():
+        return f"next: [bold]profiles evaluate --truth {truth}{option}[/]"
+    return f"next: [bold]profiles run {summary.landing}{option}[/] again, when new files have landed there"
