@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
@@ -90,3 +91,16 @@ def _by_library(text: str, country: str | None) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def most_frequent_country(numbers: list[str]) -> str | None:
+    """The country most of some international numbers belong to, or ``None`` where none can be read."""
+    counts: Counter[str] = Counter()
+    for text in numbers:
+        try:
+            region = phonenumbers.region_code_for_number(phonenumbers.parse(text, None))
+        except phonenumbers.NumberParseException:
+            continue
+        if region:
+            counts[region] += 1
+    return max(counts, key=lambda region: (counts[region], region)) if counts else None

@@ -120,8 +120,9 @@ def tidy(text: str) -> str:
 
 
 def tidy_sql(column: str) -> str:
-    """``tidy`` as SQL."""
-    return rf"trim(regexp_replace({column}, '[ \t\r\n\f\v]+', ' ', 'g'), ' ')"
+    """``tidy`` as SQL; regular expressions are dear, so only doubled spaces meet one."""
+    spaced = f"trim(translate({column}, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     '), ' ')"
+    return f"CASE WHEN contains({spaced}, '  ') THEN regexp_replace({spaced}, ' +', ' ', 'g') ELSE {spaced} END"
 
 
 def titled(text: str) -> str:
@@ -132,7 +133,7 @@ def titled(text: str) -> str:
 
 
 _TITLED_SQL = (
-    "CASE WHEN {t} <> upper({t}) AND {t} <> lower({t}) THEN {t} ELSE array_to_string(list_transform("
+    "CASE WHEN ({t}) <> upper({t}) AND ({t}) <> lower({t}) THEN {t} ELSE array_to_string(list_transform("
     r"regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), lambda w: upper(w[1]) || lower(w[2:])), '') END"
 )
 

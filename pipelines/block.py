@@ -1,0 +1,54 @@
+"""Every pair of records that shares a live blocking key becomes a candidate pair, once, smaller rid on the left."""
+
+from __future__ import annotations
+
+import duckdb
+
+from profile_service.identity.block import key_sql
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+
+
+def keys_sql(model: Model, rows: str) -> str:
+    """A query of ``(key, rid)``: every blocking key of every row of relation ``rows``."""
+    keys = ", ".join(key_sql(number, rule) for number, rule in enumerate(model.blocking_rules))
+    return (
+        f"SELECT key, rid FROM (SELECT s.rid, unnest([{keys}]) AS key FROM {rows} s) WHERE key IS NOT NULL"
+    )
+
+
+def block_all(work: Work, model: Model) -> int:
+    """Make ``candidates(l, r)`` from everyone in ``standardised``; answers how many pairs.
+
+    A key held by more records than the model's cap is not live: it finds nothing.
+    """
+    work.execute(f"CREATE OR REPLACE TEMP TABLE blocking_keys AS {keys_sql(model, 'standardised')}")
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE live_keys AS
+        SELECT k.key, k.rid FROM blocking_keys k SEMI JOIN (
+            SELECT key FROM blocking_keys GROUP BY key HAVING count(*) BETWEEN 2 AND {model.blocking_cap}) USING (key)"""
+    )
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE candidates AS
+        SELECT DISTINCT a.rid AS l, b.rid AS r FROM live_keys a JOIN live_keys b ON a.key = b.key AND a.rid < b.rid"""
+    )
+    _keep_channels_apart(work)
+    work.execute("DROP TABLE blocking_keys")
+    work.execute("DROP TABLE live_keys")
+    return _count(work, "candidates")
+
+
+def _keep_channels_apart(work: Work) -> None:
+    """Two records of one duplicate-free channel are never one person, so they are no candidates."""
+    if work.execute("SELECT 1 FROM duplicate_free LIMIT 1").fetchone():
+        work.execute(
+            """DELETE FROM candidates c USING standardised a, standardised b
+            WHERE a.rid = c.l AND b.rid = c.r AND a.apart = b.apart"""
+        )
+
+
+def _count(work: Work, table: str) -> int:
+    row = work.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])

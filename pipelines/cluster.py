@@ -1,0 +1,100 @@
+"""Everyone who is touched gets a cluster, from the scored pairs and from what people have decided."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from profile_service.identity.cluster import Bounds, Integers, Judged, Pairs, cluster_records
+from profile_service.identity.mixture import LOG2
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+
+
+def bounds_of(model: Model) -> Bounds:
+    """Where clustering stops under a trained model."""
+    if model.trained is None:
+        raise ValueError("an untrained model cannot cluster")
+    return Bounds(model.clustering.clip, model.clustering.absent, model.trained.stop)
+
+
+def touch_components(work: Work, model: Model, seeds: str) -> int:
+    """Make ``touched(rid)``: every record of a component that holds a record of relation ``seeds(rid)``.
+
+    Components hang together by pairs that could alone make two groups merge, and by must-links.
+    """
+    stop_bits = bounds_of(model).stop / LOG2
+    edges = work.execute(
+        f"""SELECT l, r FROM scored_pairs WHERE bits >= {stop_bits - 0.01}
+        UNION ALL SELECT l, r FROM judged WHERE verdict = 'same'"""
+    ).fetchnumpy()
+    rids = np.sort(np.asarray(work.execute("SELECT rid FROM standardised").fetchnumpy()["rid"], dtype=np.int64))
+    seed = np.asarray(work.execute(f"SELECT DISTINCT rid FROM {seeds}").fetchnumpy()["rid"], dtype=np.int64)
+    size = int(rids[-1]) + 1 if len(rids) else 0
+    left, right = (np.asarray(edges[end], dtype=np.int64) for end in ("l", "r"))
+    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1]
+    hit = np.zeros(size, dtype=bool)
+    hit[component[seed]] = True
+    touched = rids[hit[component[rids]]]
+    work.register("touched_rids", {"rid": touched.astype(np.int32)})
+    work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM touched_rids")
+    work.unregister("touched_rids")
+    return len(touched)
+
+
+def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
+    """Make ``new_clusters(rid, cluster)`` for the records in ``touched``; answers the number of clusters.
+
+    ``everyone``: ``touched`` holds every record, so that no pair need be looked up.
+    """
+    # Ties go by the record's own key, never by the order in which records happened to arrive.
+    records = work.execute(
+        """SELECT t.rid, s.apart, hash(r.channel, r.source_record_id) AS place
+        FROM touched t JOIN standardised s USING (rid) JOIN records r USING (rid) ORDER BY rid"""
+    ).fetchnumpy()
+    rids = np.asarray(records["rid"], dtype=np.int64)
+    only = "" if everyone else "SEMI JOIN touched a ON a.rid = p.l SEMI JOIN touched b ON b.rid = p.r"
+    scored = work.execute(f"SELECT l, r, bits FROM scored_pairs p {only}").fetchnumpy()
+    position = np.full(int(rids[-1]) + 1 if len(rids) else 0, -1, dtype=np.int64)
+    position[rids] = np.arange(len(rids))
+    pairs = Pairs(
+        len(rids),
+        position[np.asarray(scored["l"], dtype=np.int64)],
+        position[np.asarray(scored["r"], dtype=np.int64)],
+        np.asarray(scored["bits"], dtype=np.float64) * LOG2,
+    )
+    order = np.empty(len(rids), dtype=np.int64)
+    order[np.argsort(np.asarray(records["place"], dtype=np.uint64), kind="stable")] = np.arange(len(rids))
+    apart = np.ma.filled(np.ma.asarray(records["apart"]), 0).astype(np.int64)
+    masks = np.where(apart > 0, np.left_shift(np.int64(1), np.maximum(apart - 1, 0)), 0)
+    judged = Judged(_judged(work, "same", position), _judged(work, "different", position), masks)
+    label = cluster_records(pairs, bounds_of(model), judged, order)
+    table = {"rid": rids.astype(np.int32), "cluster": rids[label].astype(np.int32)}
+    work.register("labels", table)
+    work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
+    work.unregister("labels")
+    return len(np.unique(label))
+
+
+def _judged(work: Work, verdict: str, position: Integers) -> Integers:
+    rows = work.execute("SELECT l, r FROM judged WHERE verdict = $verdict", {"verdict": verdict}).fetchnumpy()
+    ends = np.stack([np.asarray(rows["l"], dtype=np.int64), np.asarray(rows["r"], dtype=np.int64)], axis=1)
+    ends = ends[(ends < len(position)).all(axis=1)]
+    placed = position[ends]
+    result: Integers = placed[(placed >= 0).all(axis=1)]
+    return result
+
+
+def read_judgements(work: Work) -> None:
+    """Make ``judged(l, r, verdict)`` from the constraints between records that are there."""
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict FROM constraints c
+        JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
+        JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
+        WHERE a.rid <> b.rid"""
+    )

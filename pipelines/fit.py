@@ -1,0 +1,252 @@
+"""The latent classes are fitted by EM to a table of level patterns with counts, over all pairs, without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from profile_service.identity.mixture import CLASSES, FREE, Floats, Integers, Mixture, Part, both_names_agree
+
+MATCH, MOVER, HOUSEHOLD, JUNIOR, NAMESAKE = range(5)
+REST = len(CLASSES) - 1
+
+# Where a class gets its probabilities for a role: `own` is fitted; `match` is that of match and mover together;
+# `rest` is that of random pairs; `near` is random but for near levels that like names explain.
+_SOURCES: dict[str, dict[str, str]] = {
+    "match": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "match"),
+    "mover": {
+        "given": "match", "family": "match", "naming": "match", "birth": "match", "further": "match",
+        "place": "rest", "contact": "own", "identifier": "own",
+    },
+    "household": {
+        "given": "rest", "family": "own", "naming": "rest", "birth": "rest", "further": "rest",
+        "place": "own", "contact": "own", "identifier": "own",
+    },
+    "junior": {
+        "given": "match", "family": "match", "naming": "own", "birth": "rest", "further": "rest",
+        "place": "own", "contact": "own", "identifier": "own",
+    },
+    "namesake": {
+        "given": "match", "family": "match", "naming": "match", "birth": "rest", "further": "rest",
+        "place": "rest", "contact": "near", "identifier": "rest",
+    },
+    "free": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "own"),
+    "rest": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "rest"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the data says before any class is known.
+
+    ``levels``: level numbers of the distinct patterns among the candidate pairs, shape (patterns, comparisons);
+    ``counts``: pairs of each; ``random``: for each comparison the share of each outcome among random pairs where both
+    speak; ``itself``: the same for a record that meets itself (how exact agreement spreads over frequency bins).
+    """
+
+    parts: tuple[Part, ...]
+    levels: Integers
+    counts: Floats
+    random: tuple[Floats, ...]
+    itself: tuple[Floats, ...]
+    records: int
+
+    @property
+    def all_pairs(self) -> float:
+        """How many pairs the records make, candidates or not."""
+        return self.records * (self.records - 1) / 2
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The packaged numbers, see ``[mixture]`` in the model file."""
+
+    exact: float
+    near: float
+    differ: float
+    household_family: float
+    shared: float
+    weight: float
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, float], records: int) -> Prior:
+        """The prior for a number of records; its weight is in pairs."""
+        weight = min(
+            max(settings["pseudo_pairs_least"], settings["pseudo_pairs_share"] * records), settings["pseudo_pairs_most"]
+        )
+        names = ("exact", "near", "differ", "household_family", "shared")
+        return cls(**{name: settings[name] for name in names}, weight=weight)
+
+
+def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture:
+    """Fit the classes by expectation maximisation with a Dirichlet prior (Dempster, Laird and Rubin 1977).
+
+    The shares are over all pairs, so that candidates found by any set of blocking rules give the same fit as long as
+    they hold the pairs that matter; what is not a candidate counts as a random pair.
+    """
+    expected = [_expected(part, own, prior) for part, own in zip(evidence.parts, evidence.itself, strict=True)]
+    strangers = [_floored(table) for table in evidence.random]
+    tables = [
+        _start(part, m, u, prior) for part, m, u in zip(evidence.parts, expected, strangers, strict=True)
+    ]
+    prior_tables = [table.copy() for table in tables]
+    shares = _first_shares(evidence, strangers)
+    chance = _chance_of_both_names(evidence.parts, strangers)
+    one_hot, offsets = _one_hot(evidence)
+    barred = both_names_agree(evidence.parts, evidence.levels)
+    for round_ in range(iterations):
+        responsibility = _responsibility(one_hot, tables, shares, barred)
+        weighted = responsibility * evidence.counts[:, None]
+        counts = np.asarray(one_hot.T @ weighted)
+        shares = _shares(weighted.sum(axis=0), evidence.all_pairs, chance)
+        if round_ % 10 == 9:
+            strangers = [
+                _without_matches(random, table, shares) for random, table in zip(evidence.random, tables, strict=True)
+            ]
+            chance = _chance_of_both_names(evidence.parts, strangers)
+        tables = [
+            _maximised(part, counts[start : start + len(u)], before, u, prior.weight)
+            for part, start, before, u in zip(evidence.parts, offsets, prior_tables, strangers, strict=True)
+        ]
+    return Mixture(evidence.parts, shares, tuple(tables))
+
+
+def _floored(table: Floats) -> Floats:
+    """Random agreement is rare, never impossible."""
+    floored = np.maximum(table, 1e-9)
+    floored[0] = 0.0
+    result: Floats = floored / floored.sum()
+    return result
+
+
+def _expected(part: Part, itself: Floats, prior: Prior) -> Floats:
+    """Outcome shares of two records of one person, before any data: exact agreement as a record meets itself."""
+    kinds = np.array(part.kinds)
+    table = np.zeros(len(kinds))
+    exact = kinds == "exact"
+    spread = itself * exact
+    if spread.sum() <= 0:
+        spread = exact.astype(float)
+    spread = spread + 1e-4 * exact
+    table += prior.exact * spread / spread.sum()
+    near = kinds == "near"
+    if near.any():
+        table += prior.near * near / near.sum()
+    table += prior.differ * (kinds == "differ")
+    result: Floats = table / table.sum()
+    return result
+
+
+def _start(part: Part, m: Floats, u: Floats, prior: Prior) -> Floats:
+    """The prior of every class for one comparison, shape (classes, outcomes)."""
+    mixed = prior.shared * m + (1 - prior.shared) * u
+    table = np.tile(u, (len(CLASSES), 1))
+    for k, name in enumerate(CLASSES):
+        source = _SOURCES[name][part.role]
+        if source == "match":
+            table[k] = m
+        elif source == "own":
+            table[k] = mixed
+            if name in ("household", "junior"):
+                if part.role == "family":
+                    table[k] = prior.household_family * m + (1 - prior.household_family) * u
+                elif part.role == "place":
+                    table[k] = m
+        elif source == "near":
+            table[k] = _near_free(part, u, m)
+    return table
+
+
+def _near_free(part: Part, u: Floats, share: Floats) -> Floats:
+    """Like strangers, but the levels that like names explain hold what ``share`` gives them."""
+    free = np.array(part.like_names)
+    table = np.where(free, share, u)
+    left = 1.0 - table[free].sum()
+    others = u * ~free
+    result: Floats = np.where(free, table, others / others.sum() * left)
+    return result
+
+
+def _first_shares(evidence: Evidence, strangers: Sequence[Floats]) -> Floats:
+    """Half a partner a record, as many housemates, and namesakes as chance has them."""
+    a_record = evidence.records / evidence.all_pairs
+    shares = np.array([0.5, 0.1, 0.5, 0.02, 0.0, 0.1, 0.0]) * a_record
+    shares[NAMESAKE] = 0.5 * _chance_of_both_names(evidence.parts, strangers)
+    shares[REST] = max(1.0 - shares.sum(), 1e-6)
+    result: Floats = shares / shares.sum()
+    return result
+
+
+def _chance_of_both_names(parts: Sequence[Part], strangers: Sequence[Floats]) -> float:
+    """How often two strangers agree on both names."""
+    chance = 1.0
+    for part, u in zip(parts, strangers, strict=True):
+        if part.role in ("given", "family"):
+            chance *= float(sum(p for p, kind in zip(u, part.kinds, strict=True) if kind in ("exact", "near")))
+    return chance
+
+
+def _one_hot(evidence: Evidence) -> tuple[csr_matrix, list[int]]:
+    """Patterns as rows of a sparse 0/1 matrix with a column an outcome; the columns of ``missing`` stay empty."""
+    widths = [len(part.kinds) for part in evidence.parts]
+    offsets = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
+    rows, places = np.nonzero(evidence.levels)
+    columns = evidence.levels[rows, places] + offsets[places]
+    shape = (len(evidence.levels), int(sum(widths)))
+    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape), offsets.tolist()
+
+
+def _responsibility(
+    one_hot: csr_matrix, tables: Sequence[Floats], shares: Floats, barred: NDArray[np.bool_]
+) -> Floats:
+    logs = np.log(np.maximum(np.concatenate(list(tables), axis=1), 1e-12)).T
+    likelihood = np.asarray(one_hot @ logs) + np.log(np.maximum(shares, 1e-300))
+    likelihood[barred, FREE] = -np.inf
+    likelihood -= likelihood.max(axis=1, keepdims=True)
+    chance = np.exp(likelihood)
+    result: Floats = chance / chance.sum(axis=1, keepdims=True)
+    return result
+
+
+def _shares(pairs: Floats, all_pairs: float, chance_of_both_names: float) -> Floats:
+    shares = np.maximum(pairs, 1e-3) / all_pairs
+    shares[NAMESAKE] = min(shares[NAMESAKE], chance_of_both_names)
+    shares[REST] = 0.0
+    shares[REST] = max(1.0 - shares.sum(), 1e-6)
+    result: Floats = shares / shares.sum()
+    return result
+
+
+def _without_matches(random: Floats, table: Floats, shares: Floats) -> Floats:
+    """What strangers share: random pairs, less what the other classes are expected to put among them."""
+    known = shares[:REST] @ table[:REST]
+    return _floored(np.maximum(random - known, 0.02 * random))
+
+
+def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weight: float) -> Floats:
+    """New probabilities of one comparison from expected pairs an outcome and class, shape (outcomes, classes)."""
+    table = prior_table.copy()
+    same = counts[:, MATCH].copy()
+    if _SOURCES["mover"][part.role] == "match":
+        same += counts[:, MOVER]
+    m = _posterior(same, prior_table[MATCH], weight)
+    for k, name in enumerate(CLASSES):
+        source = _SOURCES[name][part.role]
+        if source == "match":
+            table[k] = m
+        elif source == "rest":
+            table[k] = u
+        elif source == "near":
+            table[k] = _near_free(part, u, _posterior(counts[:, k], prior_table[k], weight))
+        else:
+            table[k] = _posterior(counts[:, k], prior_table[k], weight)
+    return table
+
+
+def _posterior(pairs: Floats, prior: Floats, weight: float) -> Floats:
+    result: Floats = (pairs + weight * prior) / (pairs.sum() + weight)
+    return result

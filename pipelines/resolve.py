@@ -1,0 +1,154 @@
+"""Records become clusters: the linking stages in order, for everyone or for what changed and what that touches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+
+from pipelines import block, cluster, generic, standardise, train
+from pipelines.compare import compare_pairs
+from pipelines.score import score_pairs, score_patterns
+from profile_service.identity.mixture import CLASSES, Mixture
+from profile_service.identity.model import Model, Trained, packaged_model, save_model, standing_model
+from profile_service.identity.vocabulary import packaged_vocabulary
+
+if TYPE_CHECKING:
+    from pipelines.run_context import RunContext
+
+Work = duckdb.DuckDBPyConnection
+_UNFITTED = Mixture((), np.zeros(len(CLASSES)), ())
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the linking stages did: counts by name, and warnings for people."""
+
+    model_version: str
+    trained: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def resolve(
+    work: Work, models: Path, run: RunContext, *, rebuild: bool = False, duplicate_free: Collection[str] = ()
+) -> Resolution:
+    """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make ``touched`` and ``new_clusters``.
+
+    Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild`` and when another model stands
+    than the one the tables were made with; otherwise only what changed and what it touches.
+    """
+    standing = standing_model(models)
+    model = standing or packaged_model()
+    _make_tables(work, duplicate_free)
+    cluster.read_judgements(work)
+    used = work.execute("SELECT model_version FROM resolved_with").fetchone()
+    if rebuild or used is None or used[0] != model.version:
+        return _resolve_everyone(work, models, run, model)
+    return _resolve_changed(work, run, model)
+
+
+def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
+    work.execute("CREATE TABLE IF NOT EXISTS resolved_with (model_version VARCHAR)")
+    work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
+    work.execute(
+        """CREATE TABLE IF NOT EXISTS generic_values
+        (field VARCHAR, value VARCHAR, holders BIGINT, distinct_family_names BIGINT)"""
+    )
+    work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
+    known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
+    for channel in sorted(set(duplicate_free) - known):
+        work.execute("INSERT INTO duplicate_free SELECT $channel, count(*) + 1 FROM duplicate_free", {"channel": channel})
+
+
+def _read(work: Work, fresh: str, model: Model) -> None:
+    """Make ``fresh_binned`` from relation ``fresh`` with a trained model."""
+    standardise.define_value_rules(work, packaged_vocabulary())
+    standardise.read_values(work, fresh)
+    standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
+    standardise.spell_names(work, model)
+    standardise.put_together(work, fresh, model)
+    standardise.add_bins(work, model)
+    standardise.drop_dictionaries(work)
+
+
+def _read_and_learn_words(work: Work, fresh: str, model: Model) -> Model:
+    """Make ``fresh_binned`` from relation ``fresh`` while learning country, spellings and frequencies from it."""
+    standardise.define_value_rules(work, packaged_vocabulary())
+    standardise.read_values(work, fresh)
+    country = standardise.usual_country(work, fresh)
+    standardise.read_phones(work, fresh, country)
+    names = standardise.learn_names(work)
+    everything = [comparison.name for comparison in model.comparisons]
+    trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
+    model = replace(model, trained=trained)
+    standardise.spell_names(work, model)
+    standardise.put_together(work, fresh, model)
+    model = replace(model, trained=replace(trained, frequencies={**names, **standardise.count_frequencies(work, model)}))
+    standardise.add_bins(work, model)
+    standardise.drop_dictionaries(work)
+    return model
+
+
+def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
+    learning = model.trained is None
+    with run.progress.stage("standardise") as stage:
+        for table in ("standardised", "withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
+            work.execute(f"DELETE FROM {table}" if table != "standardised" else "DROP TABLE IF EXISTS standardised")
+        if learning:
+            model = _read_and_learn_words(work, "records", model)
+            thresholds = generic.generic_thresholds(work, model, "fresh_binned")
+            model = _with(model, generic_threshold=thresholds)
+        else:
+            _read(work, "records", model)
+        generic.generic_among(work, model, "fresh_binned")
+        work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
+        generic.withhold(work, model, "fresh_binned")
+        work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
+        work.execute("INSERT INTO standardised BY NAME FROM fresh_binned")
+        work.execute("DROP TABLE fresh_binned")
+        if learning:
+            facts = {"comparisons": train.taking_part(work, model)}
+            model = _with(model, facts=facts)
+            stage.note(f"{len(facts['comparisons'])} of {len(model.comparisons)} comparisons take part")
+    with run.progress.stage("block") as stage:
+        pairs = block.block_all(work, model)
+        stage.note(f"{pairs:,} candidate pairs")
+    with run.progress.stage("compare"):
+        compare_pairs(work, model, "candidates", "compared")
+        work.execute("DROP TABLE candidates")
+    warnings: list[str] = []
+    if learning:
+        with run.progress.stage("train"):
+            model, warnings = train.learn(work, model, "compared")
+            model = save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S"))
+    with run.progress.stage("score"):
+        score_patterns(work, model, "compared")
+        score_pairs(work, "compared")
+        work.execute("DROP TABLE compared")
+    with run.progress.stage("cluster"):
+        work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
+        clusters = cluster.cluster_touched(work, model, everyone=True)
+        work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
+    records = _scalar(work, "SELECT count(*) FROM standardised")
+    counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
+    return Resolution(model.version, learning, counts, warnings)
+
+
+def _resolve_changed(work: Work, run: RunContext, model: Model) -> Resolution:
+    raise AssertionError
+
+
+def _with(model: Model, **changes: object) -> Model:
+    assert model.trained is not None
+    return replace(model, trained=replace(model.trained, **changes))  # type: ignore[arg-type]
+
+
+def _scalar(work: Work, query: str) -> int:
+    row = work.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,50 @@
+"""Every pattern met gets its match weight, and through it every pair."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import numpy as np
+
+from pipelines.compare import level_numbers
+from profile_service.identity.mixture import LOG2
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+
+
+def score_patterns(work: Work, model: Model, compared: str) -> None:
+    """Add the patterns of relation ``compared(…, pattern)`` that ``patterns`` does not hold yet, with bits and levels."""
+    if model.trained is None:
+        raise ValueError("an untrained model cannot score")
+    new = work.execute(
+        f"SELECT DISTINCT pattern FROM {compared} ANTI JOIN patterns USING (pattern) ORDER BY pattern"
+    ).fetchnumpy()["pattern"]
+    patterns = np.asarray(new, dtype=np.int64)
+    if not len(patterns):
+        return
+    levels = level_numbers(model, patterns)
+    bits = model.trained.mixture.log_odds(levels) / LOG2
+    names = [[outcome.name for outcome in outcomes] for outcomes in model.outcomes]
+    titles = [comparison.name for comparison in model.comparisons]
+    texts = [
+        json.dumps({t: names[place][number] for place, (t, number) in enumerate(zip(titles, row, strict=True)) if number})
+        for row in levels.tolist()
+    ]
+    table = {
+        "pattern": patterns,
+        "bits": bits.astype(np.float32),
+        "probability": 1.0 / (1.0 + np.exp2(-np.clip(bits, -500, 500))),
+        "levels": np.array(texts, dtype=object),
+    }
+    work.register("new_patterns", table)
+    work.execute("INSERT INTO patterns SELECT pattern, bits, probability, levels FROM new_patterns")
+    work.unregister("new_patterns")
+
+
+def score_pairs(work: Work, compared: str) -> None:
+    """Append relation ``compared(l, r, pattern)`` to ``scored_pairs`` with the bits of its patterns."""
+    work.execute(
+        f"INSERT INTO scored_pairs SELECT c.l, c.r, c.pattern, p.bits FROM {compared} c JOIN patterns p USING (pattern)"
+    )

@@ -1,0 +1,273 @@
+"""Every record gets its standard values: each rule runs once per distinct value, in dictionaries, then rows are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+
+from pipelines.work import RECORD_FIELDS
+from profile_service.identity import phones, values
+from profile_service.identity.model import Frequencies, Model
+from profile_service.identity.records import DERIVED_FROM, STANDARD_COLUMNS
+from profile_service.identity.spelling import sound
+from profile_service.identity.standardise import ends_of_full, middle_of_full, nickname_roots
+from profile_service.identity.vocabulary import Vocabulary
+
+Work = duckdb.DuckDBPyConnection
+VALUE_COLUMNS = tuple(column for column in STANDARD_COLUMNS if column != "name_pair")
+
+
+def standardised_columns(model: Model) -> str:
+    """Column definitions of the ``standardised`` table."""
+    texts = ", ".join(f"{column} VARCHAR" for column in STANDARD_COLUMNS)
+    bins = ", ".join(f"{column}_bin UTINYINT" for column in model.settings["frequency"]["columns"])
+    return f"rid INTEGER, {texts}, {bins}, apart UTINYINT"
+
+
+def _define(work: Work, name: str, rule: Callable[..., Any], arguments: int, returns: str) -> None:
+    """Let SQL call a Python rule; a rule already known by that name is replaced, for its model may be another."""
+    try:
+        work.remove_function(name)
+    except duckdb.InvalidInputException:
+        pass
+    work.create_function(
+        name, rule, ["VARCHAR"] * arguments, returns, null_handling="special", side_effects=False  # type: ignore[list-item,arg-type]
+    )
+
+
+def define_value_rules(work: Work, words: Vocabulary) -> None:
+    """Make the rules for single values callable from SQL as ``rule_…``; lists stand for what falls apart."""
+
+    def parts(text: str) -> list[str | None]:
+        name = values.name_parts(text, words)
+        return [name.first, name.rest, name.suffix]
+
+    def family(text: str) -> list[str | None]:
+        name = values.name_parts(text, words)
+        return [values.family_name(name), name.suffix]
+
+    def full(text: str) -> list[str | None]:
+        first, last = ends_of_full(text, words)
+        return [first, last, middle_of_full(text, words)]
+
+    def street(text: str) -> list[str | None]:
+        line = values.street(text, words)
+        return [line.line, line.number, line.name]
+
+    lists = {"given": parts, "family": family, "full": full, "street": street}
+    for name, rule in lists.items():
+        _define(work, f"rule_{name}", rule, 1, "VARCHAR[]")
+    texts: dict[str, Callable[[str], str | None]] = {
+        "middle": lambda text: values.family_name(values.name_parts(text, words)),
+        "sex": lambda text: values.sex(text, words),
+        "birth_date": lambda text: values.birth_date(text, words),
+        "place": lambda text: values.place(text, words),
+        "email": lambda text: values.email(text, words),
+        "postcode": lambda text: values.postcode(text, words),
+        "identifier": values.digits_or_letters,
+        "country": lambda text: phones.country_code(text, words),
+        "roots": lambda name: nickname_roots(name, words),
+        "sound": sound,
+    }
+    for name, text_rule in texts.items():
+        _define(work, f"rule_{name}", text_rule, 1, "VARCHAR")
+    _define(work, "rule_phone", phones.phone, 2, "VARCHAR")
+
+
+# Column of a record = the rule for it and, for rules that answer lists, the standard columns of the list's places.
+_TEXT_RULES = {
+    "middle_name": "middle",
+    "sex": "sex",
+    "birth_date": "birth_date",
+    "birth_place": "place",
+    "occupation": "place",
+    "email": "email",
+    "postcode": "postcode",
+    "city": "place",
+    "region": "place",
+    "country": "country",
+    "loyalty_id": "identifier",
+    "cookie_id": "identifier",
+    "device_id": "identifier",
+}
+_LIST_RULES = {
+    "given_name": ("given", ("first", "rest", "suffix")),
+    "family_name": ("family", ("last", "suffix")),
+    "full_name": ("full", ("first", "last", "middle")),
+    "street": ("street", ("line", "number", "name")),
+    "street_2": ("street", ("line", "number", "name")),
+}
+
+
+def read_values(work: Work, fresh: str) -> None:
+    """Make ``dict_<field>(raw, n, …)`` for each field of the rows in relation ``fresh``: distinct values as read.
+
+    ``n`` counts the rows. Phones wait for ``read_phones``, which needs to know the country.
+    """
+    for field in RECORD_FIELDS:
+        distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
+        if field in _TEXT_RULES:
+            select = f"SELECT raw, n, rule_{_TEXT_RULES[field]}(raw) AS value FROM ({distinct})"
+        elif field in _LIST_RULES:
+            rule, places = _LIST_RULES[field]
+            columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
+            select = f"SELECT raw, n, {columns} FROM (SELECT raw, n, rule_{rule}(raw) AS list FROM ({distinct}))"
+        else:
+            continue
+        work.execute(f"CREATE OR REPLACE TEMP TABLE dict_{field} AS {select}")
+
+
+def usual_country(work: Work, fresh: str) -> str | None:
+    """The country most records name, else the one whose calling code most phone numbers carry, else ``None``."""
+    named = work.execute(
+        "SELECT value FROM dict_country WHERE value IS NOT NULL GROUP BY value ORDER BY sum(n) DESC, value LIMIT 1"
+    ).fetchone()
+    if named:
+        return str(named[0])
+    numbers = work.execute(
+        f"SELECT phone FROM {fresh} WHERE phone LIKE '+%' ORDER BY hash(phone), phone LIMIT 1000"
+    ).fetchall()
+    return phones.most_frequent_country([number for (number,) in numbers])
+
+
+def read_phones(work: Work, fresh: str, default_country: str | None) -> None:
+    """Make ``dict_phone(raw, country, n, value)``: a number is read where its record says it would be dialled."""
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE dict_phone AS
+        SELECT raw, country, n, rule_phone(raw, country) AS value FROM (
+            SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
+            FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw
+            WHERE f.phone IS NOT NULL GROUP BY 1, 2)""",
+        {"country": default_country},
+    )
+
+
+def learn_names(work: Work) -> dict[str, Frequencies]:
+    """Records that carry each given and family name as read, before any correction; names met twice or less are left out."""
+    learned = {}
+    for column, value in (("given_name", "first"), ("family_name", "last")):
+        counts = work.execute(
+            f"SELECT {value}, sum(n)::BIGINT AS n FROM dict_{column} WHERE {value} IS NOT NULL GROUP BY 1"
+        ).fetchall()
+        learned[column] = Frequencies(
+            sum(n for _, n in counts), {name: n for name, n in sorted(counts) if n > 2}
+        )
+    return learned
+
+
+def spell_names(work: Work, model: Model) -> None:
+    """Make ``spelled_given`` and ``spelled_family``: each name with its corrected spelling, roots and sound."""
+    for column in ("given_name", "family_name"):
+        _define(work, f"rule_fix_{column}", model.spellings[column].correct, 1, "VARCHAR")
+    for table, column, value in (("given", "given_name", "first"), ("family", "family_name", "last")):
+        roots = "rule_roots(fixed)" if table == "given" else "NULL::VARCHAR"
+        work.execute(
+            f"""CREATE OR REPLACE TEMP TABLE spelled_{table} AS
+            SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
+                SELECT name, rule_fix_{column}(name) AS fixed FROM (
+                    SELECT DISTINCT {value} AS name FROM dict_{column} WHERE {value} IS NOT NULL
+                    UNION SELECT DISTINCT {"first" if table == "given" else "last"} FROM dict_full_name
+                    WHERE first IS NOT NULL))"""
+        )
+
+
+def put_together(work: Work, fresh: str, model: Model) -> None:
+    """Make ``fresh_standardised`` without bins and ``apart``: one row of standard values a row of ``fresh``."""
+    default_country = model.trained.default_country if model.trained else None
+    plain = {
+        field: f"d_{field}.value" for field in _TEXT_RULES if field != "middle_name"
+    }
+    joins = [f"LEFT JOIN dict_{field} d_{field} ON f.{field} = d_{field}.raw" for field in (*_TEXT_RULES, *_LIST_RULES)]
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE fresh_names AS
+        SELECT f.rid, f.phone AS raw_phone,
+            CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
+                THEN d_full_name.first ELSE d_given_name.first END AS given_name,
+            CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
+                THEN d_full_name.last ELSE d_family_name.last END AS family_name,
+            coalesce(d_middle_name.value, d_given_name.rest, d_full_name.middle) AS middle_name,
+            coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix,
+            d_street.line AS street, d_street.number AS street_number, d_street.name AS street_name,
+            d_street_2.line AS street_2,
+            {", ".join(f"{value} AS {field}" for field, value in plain.items())}
+        FROM {fresh} f {" ".join(joins)}"""
+    )
+    derived = {
+        "given_fixed": "g.fixed",
+        "given_root": "split_part(g.roots, ' ', 1)",
+        "given_roots": "g.roots",
+        "given_sound": "g.sound",
+        "family_fixed": "a.fixed",
+        "family_sound": "a.sound",
+        "name_pair": "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END",
+        "email_local": "left(n.email, length(n.email) - length(split_part(n.email, '@', -1)) - 1)",
+        "phone": "p.value",
+        "phone_tail": "right(p.value, 7)",
+    }
+    columns = ", ".join(f"{derived.get(column, 'n.' + column)} AS {column}" for column in STANDARD_COLUMNS)
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE fresh_standardised AS
+        SELECT n.rid, {columns} FROM fresh_names n
+        LEFT JOIN spelled_given g ON n.given_name = g.name
+        LEFT JOIN spelled_family a ON n.family_name = a.name
+        LEFT JOIN dict_phone p ON n.raw_phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(n.country, $country)""",
+        {"country": default_country},
+    )
+    work.execute("DROP TABLE fresh_names")
+
+
+def count_frequencies(work: Work, model: Model) -> dict[str, Frequencies]:
+    """How often each of the more frequent values stands in ``fresh_standardised``, for the columns that have bins."""
+    settings = model.settings["frequency"]
+    columns = settings["columns"]
+    totals = work.execute(
+        f"SELECT {', '.join(f'count({column})' for column in columns)} FROM fresh_standardised"
+    ).fetchone()
+    assert totals is not None
+    frequencies = {}
+    for column, total in zip(columns, totals, strict=True):
+        least = max(settings["least_count"], int(total * settings["bins"][-1]))
+        rows = work.execute(
+            f"SELECT {column}, count(*) AS n FROM fresh_standardised WHERE {column} IS NOT NULL "
+            f"GROUP BY 1 HAVING n >= {least}"
+        ).fetchall()
+        frequencies[column] = Frequencies(int(total), dict(rows))
+    return frequencies
+
+
+def add_bins(work: Work, model: Model) -> None:
+    """Make ``fresh_binned``: ``fresh_standardised`` with the frequency bin of each binned value and ``apart``."""
+    columns = model.settings["frequency"]["columns"]
+    last = len(model.settings["frequency"]["bins"])
+    for column in columns:
+        known = model.trained.frequencies[column].counts if model.trained else {}
+        rows = [(value, model.bin_of(column, value)) for value in known]
+        work.execute(f"CREATE OR REPLACE TEMP TABLE bins_{column} (value VARCHAR, bin UTINYINT)")
+        if rows:
+            work.execute(
+                f"INSERT INTO bins_{column} SELECT unnest($values), unnest($bins)",
+                {"values": [value for value, _ in rows], "bins": [number for _, number in rows]},
+            )
+    bins = ", ".join(f"coalesce(b_{column}.bin, {last})::UTINYINT AS {column}_bin" for column in columns)
+    joins = " ".join(f"LEFT JOIN bins_{column} b_{column} ON s.{column} = b_{column}.value" for column in columns)
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE fresh_binned AS SELECT s.*, {bins}, a.number AS apart
+        FROM fresh_standardised s {joins}
+        JOIN records r ON r.rid = s.rid LEFT JOIN duplicate_free a ON a.channel = r.channel"""
+    )
+    for column in columns:
+        work.execute(f"DROP TABLE bins_{column}")
+
+
+def drop_dictionaries(work: Work) -> None:
+    """Give back the room of the dictionaries."""
+    tables = [f"dict_{field}" for field in (*_TEXT_RULES, *_LIST_RULES, "phone")]
+    for table in (*tables, "spelled_given", "spelled_family", "fresh_standardised"):
+        work.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def lost_with(column: str) -> tuple[str, ...]:
+    """The columns that go missing when a value of ``column`` is generic."""
+    return (column, *DERIVED_FROM.get(column, ()))

@@ -1,0 +1,171 @@
+"""A model learns its numbers from the standardised records at hand, without labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from pipelines.compare import compare_pairs, level_numbers
+from pipelines.fit import Evidence, Prior, fit_mixture
+from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
+from profile_service.identity.model import Comparison, Model
+
+Work = duckdb.DuckDBPyConnection
+_SAMPLE = 200_000
+
+
+def parts_of(model: Model) -> tuple[Part, ...]:
+    """The model's comparisons as the mixture sees them."""
+    return tuple(
+        Part(
+            comparison.name,
+            comparison.role,
+            tuple(outcome.kind for outcome in outcomes),
+            tuple(bool(outcome.level and outcome.level.like_names) for outcome in outcomes),
+        )
+        for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True)
+    )
+
+
+def taking_part(work: Work, model: Model) -> list[str]:
+    """Comparisons whose columns are filled often enough and are not one value all over."""
+    bounds = model.settings["participation"]
+    names = []
+    for comparison in model.comparisons:
+        column = comparison.columns[0]
+        row = work.execute(
+            f"""SELECT count({column}), coalesce(max(n), 0), count(*) FROM (
+                SELECT {column}, count(*) OVER (PARTITION BY {column}) AS n FROM (
+                    SELECT {column} FROM standardised USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)))"""
+        ).fetchone()
+        assert row is not None
+        filled, most, rows = row
+        if filled and filled >= bounds["least_filled"] * rows and most < bounds["most_one_value"] * filled:
+            names.append(comparison.name)
+    return names
+
+
+def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
+    """Fit ``model`` to the compared candidate pairs and to random pairs of ``standardised``; warnings say what looks wrong."""
+    assert model.trained is not None
+    records = int(_scalar(work, "SELECT count(*) FROM standardised"))
+    evidence = gather_evidence(work, model, compared, records)
+    settings = model.settings["mixture"]
+    iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
+    mixture = fit_mixture(evidence, Prior.from_settings(settings, records), iterations=iterations)
+    partners = float(mixture.shares[list(SAME_PERSON)].sum() * evidence.all_pairs / max(records, 1))
+    stop = model.clustering.stop_dense if partners >= model.clustering.dense else model.clustering.stop
+    facts = {
+        **model.trained.facts,
+        "records": records,
+        "expected_pairs": {name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)},
+    }
+    return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), []
+
+
+def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Evidence:
+    """What the data says before any class is known, see ``Evidence``."""
+    rows = work.execute(
+        f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern"
+    ).fetchnumpy()
+    random = _random_pairs(work, model, records)
+    parts = parts_of(model)
+    own, strangers = [], []
+    for place, comparison in enumerate(model.comparisons):
+        itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))
+        own.append(itself)
+        strangers.append(_among_strangers(work, model, comparison, random[:, place]))
+    return Evidence(
+        parts=parts,
+        levels=level_numbers(model, np.asarray(rows["pattern"], dtype=np.int64)),
+        counts=np.asarray(rows["n"], dtype=np.float64),
+        random=tuple(strangers),
+        itself=tuple(own),
+        records=records,
+    )
+
+
+def _random_pairs(work: Work, model: Model, records: int) -> Integers:
+    """Level numbers of random pairs of records, shape (pairs, comparisons); the same draw for the same records."""
+    wanted = int(model.settings["mixture"]["random_pairs"])
+    work.execute("CREATE OR REPLACE TEMP TABLE places AS SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised")
+    if records * (records - 1) // 2 <= wanted:
+        work.execute("CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid")
+    else:
+        work.execute(
+            f"""CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r
+            FROM (SELECT hash(i, 1) % {records} AS x, hash(i, 2) % {records} AS y FROM range({wanted}) t(i)) d
+            JOIN places a ON a.place = d.x JOIN places b ON b.place = d.y WHERE d.x <> d.y"""
+        )
+    compare_pairs(work, model, "drawn", "drawn_compared")
+    patterns = work.execute("SELECT pattern FROM drawn_compared").fetchnumpy()["pattern"]
+    for table in ("places", "drawn", "drawn_compared"):
+        work.execute(f"DROP TABLE {table}")
+    return level_numbers(model, np.asarray(patterns, dtype=np.int64))
+
+
+def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int) -> Floats:
+    """How exact agreement spreads over frequency bins when a record meets itself, shape (outcomes,)."""
+    table = np.zeros(width)
+    number = 1
+    bins = len(model.settings["frequency"]["bins"]) + 1
+    for level in comparison.levels:
+        if level.bins:
+            rows = work.execute(
+                f"SELECT {level.bins}_bin, count(*) FROM standardised WHERE {level.column} IS NOT NULL GROUP BY 1"
+            ).fetchall()
+            for at, count in rows:
+                table[number + at] += count
+            number += bins
+        else:
+            table[number] += 1.0 if level.kind == "exact" else 0.0
+            number += 1
+    result: Floats = table / table.sum() if table.sum() else table
+    return result
+
+
+def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Integers) -> Floats:
+    """Outcome shares among random pairs where both speak, shape (outcomes,).
+
+    Exact agreement is too rare to be met in a draw; it is counted from how often each value stands in a sample.
+    """
+    place = model.comparisons.index(comparison)
+    width = model.radices[place]
+    met = np.bincount(drawn, minlength=width).astype(float)
+    met[0] = 0.0
+    smoothed = met + 0.5 * (np.arange(width) > 0)
+    smoothed[0] = 0.0
+    table = smoothed / smoothed.sum()
+    number = 1
+    bins = len(model.settings["frequency"]["bins"]) + 1
+    for level in comparison.levels:
+        if level.kind == "exact":
+            counted = _chance_of_agreeing(work, level.column, f"{level.bins}_bin" if level.bins else "0")
+            for at in range(bins if level.bins else 1):
+                table[number + at] = counted.get(at, 0.0)
+        number += bins if level.bins else 1
+    table = np.maximum(table, 1e-10)
+    table[0] = 0.0
+    result: Floats = table / table.sum()
+    return result
+
+
+def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, float]:
+    """Bin = the chance that two random records with a value agree on one in that bin."""
+    rows = work.execute(
+        f"""WITH sample AS (SELECT {column} AS value, {bin_column} AS bin FROM standardised
+            WHERE {column} IS NOT NULL ORDER BY hash(rid), rid LIMIT {_SAMPLE}),
+        of_value AS (SELECT any_value(bin) AS bin, count(*) AS n FROM sample GROUP BY value)
+        SELECT bin, sum(n * (n - 1))::DOUBLE / greatest((SELECT count(*) FROM sample)::DOUBLE * ((SELECT count(*) FROM sample) - 1), 1)
+        FROM of_value GROUP BY bin"""
+    ).fetchall()
+    return {int(at): float(chance) for at, chance in rows}
+
+
+def _scalar(work: Work, query: str) -> Any:
+    row = work.execute(query).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,0 +1,189 @@
+"""Records linked by scored pairs fall into clusters, by average linkage on clipped log-odds, all components at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+# Log-odds are counted in whole ten-thousandths, so that sums do not depend on the order of adding.
+GRAIN = 10_000
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scored pairs of ``records`` records: positions ``left`` < ``right`` and natural log-odds, shape (pairs,) each."""
+
+    records: int
+    left: Integers
+    right: Integers
+    log_odds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where clustering stops: ``clip``, ``absent`` and ``stop`` in natural log-odds, see the model file."""
+
+    clip: float
+    absent: float
+    stop: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is decided already: pairs that are one person and pairs that are not, shape (n, 2) each.
+
+    ``apart``: for each record a bit mask of duplicate-free channels, shape (records,); two records that share a bit
+    are never one person. Where decisions contradict each other, *one person* is kept and the rest obeyed around it.
+    """
+
+    same: Integers
+    different: Integers
+    apart: Integers
+
+    @classmethod
+    def nothing(cls, records: int) -> Judged:
+        """No decisions."""
+        none = np.zeros((0, 2), dtype=np.int64)
+        return cls(none, none, np.zeros(records, dtype=np.int64))
+
+
+def cluster_records(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> Integers:
+    """The cluster of each record, named by its first member in ``order``, shape (records,).
+
+    Groups merge while the average log-odds over all their cross pairs is at least ``bounds.stop``; a pair that is no
+    candidate counts as ``bounds.absent``. Reciprocal best neighbours merge together in a round, which for average
+    linkage gives the tree of one merge at a time (Murtagh 1983). ``order`` (shape (records,), all different) decides
+    ties, so that the answer does not depend on how records are numbered.
+    """
+    linkage = _Linkage(pairs, bounds, judged, order)
+    linkage.join(judged.same)
+    linkage.forget_edges_between_components()
+    while linkage.merge_best_neighbours():
+        pass
+    return linkage.labels(order)
+
+
+class _Linkage:
+    """Clusters so far (each named by one member's position) and the candidate edges between them."""
+
+    def __init__(self, pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> None:
+        self._cluster = np.arange(pairs.records, dtype=np.int64)
+        self._size = np.ones(pairs.records, dtype=np.int64)
+        self._order = order.astype(np.int64)
+        self._apart = judged.apart.astype(np.int64)
+        self._absent = round(bounds.absent * GRAIN)
+        self._stop = round(bounds.stop * GRAIN)
+        # An edge's weight is the sum over its candidate pairs of log-odds *above* an absent pair's, so that pairs
+        # that are no candidates need not be counted.
+        above_absent = np.rint(np.clip(pairs.log_odds, -bounds.clip, bounds.clip) * GRAIN).astype(np.int64)
+        different = judged.different
+        self._left = np.concatenate([pairs.left, different.min(axis=1, initial=pairs.records)]).astype(np.int64)
+        self._right = np.concatenate([pairs.right, different.max(axis=1, initial=-1)]).astype(np.int64)
+        self._weight = np.concatenate([above_absent - self._absent, np.zeros(len(different), dtype=np.int64)])
+        self._forbidden = np.concatenate([np.zeros(len(pairs.left), dtype=bool), np.ones(len(different), dtype=bool)])
+        if len(different):
+            self._keep_and_sum(np.ones(len(self._left), dtype=bool))
+
+    def join(self, same: Integers) -> None:
+        """Pairs decided to be one person are one cluster before any score is looked at."""
+        if len(same):
+            groups = _components(len(self._size), same[:, 0], same[:, 1])
+            first = np.full(len(self._size), len(self._size), dtype=np.int64)
+            np.minimum.at(first, groups, np.arange(len(groups)))
+            self._rename(first[groups])
+
+    def forget_edges_between_components(self) -> None:
+        """Groups that no average at or above the stop connects never merge, so edges between them decide nothing."""
+        above = self._average() >= self._stop
+        component = _components(len(self._size), self._left[above], self._right[above])
+        self._keep(component[self._left] == component[self._right])
+
+    def merge_best_neighbours(self) -> bool:
+        """Merge every two clusters that are each other's best neighbour; false when nothing may merge any more."""
+        average = self._average()
+        may = (average >= self._stop) & ~self._forbidden
+        may &= (self._apart[self._left] & self._apart[self._right]) == 0
+        at = np.nonzero(may)[0]
+        if len(at) == 0:
+            return False
+        left, right, value = self._left[at], self._right[at], average[at]
+        first, second = self._order[left], self._order[right]
+        tie = np.minimum(first, second) * len(self._size) + np.maximum(first, second)
+        best = _is_best(left, right, value, tie, len(self._size))
+        name = np.arange(len(self._size), dtype=np.int64)
+        name[right[best]] = left[best]
+        self._rename(name)
+        return True
+
+    def labels(self, order: Integers) -> Integers:
+        """For each record the position of the first member, in order, of its cluster."""
+        by_order = np.argsort(order, kind="stable")
+        first = np.full(len(self._size), -1, dtype=np.int64)
+        # written last to first, so that the first member in order is what remains
+        first[self._cluster[by_order[::-1]]] = by_order[::-1]
+        labels: Integers = first[self._cluster]
+        return labels
+
+    def _average(self) -> NDArray[np.float64]:
+        average: NDArray[np.float64] = self._absent + self._weight / (self._size[self._left] * self._size[self._right])
+        return average
+
+    def _rename(self, name: Integers) -> None:
+        """Cluster ``k`` becomes part of cluster ``name[k]``; the edges of what changed are summed anew."""
+        moved = np.nonzero(name != np.arange(len(name)))[0]
+        np.add.at(self._size, name[moved], self._size[moved])
+        np.minimum.at(self._order, name[moved], self._order[moved])
+        np.bitwise_or.at(self._apart, name[moved], self._apart[moved])
+        self._cluster = name[self._cluster]
+        changed = np.zeros(len(name), dtype=bool)
+        changed[moved] = True
+        changed[name[moved]] = True
+        touched = changed[self._left] | changed[self._right]
+        self._left, self._right = name[self._left], name[self._right]
+        self._keep_and_sum(touched)
+
+    def _keep(self, kept: Flags) -> None:
+        self._left, self._right = self._left[kept], self._right[kept]
+        self._weight, self._forbidden = self._weight[kept], self._forbidden[kept]
+
+    def _keep_and_sum(self, touched: Flags) -> None:
+        """Edges among ``touched`` that now join the same two clusters become one; edges inside a cluster go."""
+        inside = self._left == self._right
+        at = np.nonzero(touched & ~inside)[0]
+        left = np.minimum(self._left[at], self._right[at])
+        right = np.maximum(self._left[at], self._right[at])
+        key = left * len(self._size) + right
+        by_key = np.argsort(key, kind="stable")
+        starts = np.nonzero(np.diff(key[by_key], prepend=-1))[0]
+        weight = np.add.reduceat(self._weight[at][by_key], starts) if len(starts) else self._weight[:0]
+        forbidden = np.logical_or.reduceat(self._forbidden[at][by_key], starts) if len(starts) else self._forbidden[:0]
+        rest = ~touched & ~inside
+        self._left = np.concatenate([self._left[rest], left[by_key][starts]])
+        self._right = np.concatenate([self._right[rest], right[by_key][starts]])
+        self._weight = np.concatenate([self._weight[rest], weight])
+        self._forbidden = np.concatenate([self._forbidden[rest], forbidden])
+
+
+def _is_best(left: Integers, right: Integers, value: NDArray[np.float64], tie: Integers, clusters: int) -> Flags:
+    """Which edges are the best of both their ends: by value, then by the smaller tie."""
+    top = np.full(clusters, -np.inf)
+    np.maximum.at(top, left, value)
+    np.maximum.at(top, right, value)
+    least = np.full(clusters, np.iinfo(np.int64).max)
+    for end in (left, right):
+        at = value == top[end]
+        np.minimum.at(least, end[at], tie[at])
+    best: Flags = (value == top[left]) & (value == top[right]) & (tie == least[left]) & (tie == least[right])
+    return best
+
+
+def _components(size: int, left: Integers, right: Integers) -> Integers:
+    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    labels: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
+    return labels

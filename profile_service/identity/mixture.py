@@ -1,0 +1,109 @@
+"""The latent classes of pairs and their probabilities: what a pattern of levels says, in natural log-odds and bits.
+
+Two records that meet are one person (``match``), one person after a move (``mover``), two people of one
+``household``, parent and child of one name (``junior``), two ``namesake`` strangers, something else that shares a
+value (``free``), or a random pair (``rest``). The first two are the same person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = ("match", "mover", "household", "junior", "namesake", "free", "rest")
+SAME_PERSON = (0, 1)
+OTHERS = tuple(range(2, len(CLASSES)))
+FREE = CLASSES.index("free")
+LOG2 = float(np.log(2.0))
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison as the mixture sees it: its role, and kind of each outcome, outcome 0 being ``missing``."""
+
+    name: str
+    role: str
+    kinds: tuple[str, ...]
+    like_names: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Fitted classes. ``probability[c][k]`` is the chance of each outcome of comparison ``c`` in class ``k``.
+
+    ``shares`` are the classes' shares of *all* pairs of records, candidates or not.
+    """
+
+    parts: tuple[Part, ...]
+    shares: Floats
+    probability: tuple[Floats, ...]
+
+    def class_log_likelihood(self, levels: Integers) -> Floats:
+        """Log of share times likelihood, shape (patterns, classes), for level numbers of shape (patterns, comparisons).
+
+        A missing comparison says nothing: it multiplies every class by one.
+        """
+        total = np.repeat(np.log(np.maximum(self.shares, 1e-300))[None, :], len(levels), axis=0)
+        for place, table in enumerate(self.probability):
+            log_table = np.zeros((table.shape[1], table.shape[0]))
+            log_table[1:] = np.log(np.maximum(table[:, 1:].T, 1e-12))
+            total += log_table[levels[:, place]]
+        total[both_names_agree(self.parts, levels), FREE] = -np.inf
+        return total
+
+    def log_odds(self, levels: Integers) -> Floats:
+        """Natural log of the odds that each pattern is the same person, shape (patterns,)."""
+        likelihood = self.class_log_likelihood(levels)
+        return _log_sum(likelihood[:, list(SAME_PERSON)]) - _log_sum(likelihood[:, list(OTHERS)])
+
+    def as_table(self) -> dict[str, Any]:
+        """Plain lists, for a file."""
+        return {
+            "classes": list(CLASSES),
+            "shares": self.shares.tolist(),
+            "comparisons": [
+                {
+                    "name": part.name,
+                    "role": part.role,
+                    "kinds": list(part.kinds),
+                    "like_names": list(part.like_names),
+                    "probability": table.tolist(),
+                }
+                for part, table in zip(self.parts, self.probability, strict=True)
+            ],
+        }
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Mixture:
+        """What ``as_table`` gave."""
+        entries = table["comparisons"]
+        return cls(
+            parts=tuple(Part(e["name"], e["role"], tuple(e["kinds"]), tuple(e["like_names"])) for e in entries),
+            shares=np.array(table["shares"]),
+            probability=tuple(np.array(e["probability"]) for e in entries),
+        )
+
+
+def both_names_agree(parts: Sequence[Part], levels: Integers) -> NDArray[np.bool_]:
+    """Which patterns agree, exactly or nearly, on given and family name; shape (patterns,)."""
+    agree = np.ones(len(levels), dtype=bool)
+    named = 0
+    for place, part in enumerate(parts):
+        if part.role in ("given", "family"):
+            named += 1
+            agrees = np.array([kind in ("exact", "near") for kind in part.kinds])
+            agree &= agrees[levels[:, place]]
+    return agree if named == 2 else np.zeros(len(levels), dtype=bool)
+
+
+def _log_sum(columns: Floats) -> Floats:
+    top = columns.max(axis=1)
+    result: Floats = top + np.log(np.exp(columns - top[:, None]).sum(axis=1))
+    return result
