@@ -47,8 +47,14 @@ TABLES = {
     "events": """channel VARCHAR, event_id VARCHAR, source_record_id VARCHAR, event_type VARCHAR,
         occurred_at TIMESTAMPTZ, amount DECIMAL(18, 4), currency VARCHAR, extra VARCHAR, row_hash UBIGINT,
         file_id INTEGER, changed_seq INTEGER""",
+    # every version of an event that does not stand
+    "event_history": """channel VARCHAR, event_id VARCHAR, source_record_id VARCHAR, event_type VARCHAR,
+        occurred_at TIMESTAMPTZ, amount DECIMAL(18, 4), currency VARCHAR, extra VARCHAR, row_hash UBIGINT,
+        file_id INTEGER, changed_seq INTEGER, superseded_seq INTEGER""",
     "rejected_rows": """run_seq INTEGER, channel VARCHAR, kind VARCHAR, file VARCHAR, line BIGINT,
         row_as_sent VARCHAR, reasons VARCHAR[]""",
+    # names and values that outlive every run: the salt of the suppressions
+    "meta": "key VARCHAR, value VARCHAR",
     # sha256 of salt, channel and source_record_id: rows that must not come back
     "suppressions": "token VARCHAR, suppressed_at TIMESTAMPTZ",
     # must-link and cannot-link, by record key; verdict: same | different

@@ -1,0 +1,60 @@
+"""The counts of a run against the work store itself: rows that are told but not there, or there and not told."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.ingest.counts import FeedCounts, IngestCounts
+from profile_service.errors import PromiseBroken
+
+# What this run left behind, by channel, kind and outcome. History rows of this run's own versions arrived and were
+# superseded at once; rows of known versions and of erased people leave no trace but the files' row counts.
+_LEFT_BEHIND = """
+    SELECT channel, 'customers', 'accepted', count(*) FROM records WHERE changed_seq = $run GROUP BY ALL
+    UNION ALL
+    SELECT channel, 'events', 'accepted', count(*) FROM events WHERE changed_seq = $run GROUP BY ALL
+    UNION ALL
+    SELECT channel, 'customers', 'superseded', count(*) FROM record_history WHERE changed_seq = $run GROUP BY ALL
+    UNION ALL
+    SELECT channel, 'events', 'superseded', count(*) FROM event_history WHERE changed_seq = $run GROUP BY ALL
+    UNION ALL
+    SELECT channel, kind, 'rejected', count(*) FROM rejected_rows WHERE run_seq = $run GROUP BY ALL
+    UNION ALL
+    SELECT channel, kind, 'received', sum(rows) FROM files WHERE run_seq = $run GROUP BY ALL
+"""
+_TRACED = ("received", "accepted", "superseded", "rejected")
+# Keys of which more than one version stands.
+_TWICE = (
+    "SELECT channel, source_record_id FROM records GROUP BY ALL HAVING count(*) > 1",
+    "SELECT rid FROM records GROUP BY ALL HAVING count(*) > 1",
+    "SELECT channel, event_id FROM events GROUP BY ALL HAVING count(*) > 1",
+)
+
+
+def audit_ingest(work: duckdb.DuckDBPyConnection, run_seq: int, counts: IngestCounts) -> list[str]:
+    """Each promise that the work store breaks, in words; none if all is well."""
+    left = {
+        (str(channel), str(kind), str(outcome)): int(rows)
+        for channel, kind, outcome, rows in work.execute(_LEFT_BEHIND, {"run": run_seq}).fetchall()
+    }
+    told = {(feed.channel, feed.kind, name): _of(feed, name) for feed in counts.feeds for name in _TRACED}
+    broken = [
+        f"{channel} {kind}: {told.get((channel, kind, name), 0):,} rows told as {name},"
+        f" {left.get((channel, kind, name), 0):,} found"
+        for channel, kind, name in sorted(told.keys() | left.keys())
+        if told.get((channel, kind, name), 0) != left.get((channel, kind, name), 0)
+    ]
+    for query in _TWICE:
+        if work.execute(f"{query} LIMIT 1").fetchone():
+            broken.append(f"more than one version stands: {query}")
+    return broken
+
+
+def hold_to_account(work: duckdb.DuckDBPyConnection, run_seq: int, counts: IngestCounts) -> None:
+    """Raise PromiseBroken where ``audit_ingest`` finds anything."""
+    if broken := audit_ingest(work, run_seq, counts):
+        raise PromiseBroken("; ".join(broken))
+
+
+def _of(feed: FeedCounts, name: str) -> int:
+    return int(getattr(feed, name))

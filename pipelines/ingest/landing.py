@@ -1,0 +1,119 @@
+"""Which files of the landing folder belong to which channel, and which belong to none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from profile_service.contracts.channels import Channel
+from profile_service.contracts.feeds import KINDS
+from profile_service.errors import UnusableInput
+
+FORMS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class FeedFile:
+    """One file of one channel; ``name`` is its path under the landing folder."""
+
+    channel: Channel
+    kind: str
+    path: Path
+    name: str
+
+    @property
+    def form(self) -> str:
+        """``csv``, ``jsonl`` or ``parquet``, by its name."""
+        return _form(self.path).split(".")[1]
+
+
+@dataclass(frozen=True)
+class Landing:
+    """The files found, in the order in which they count as arrived, and notes on everything passed over."""
+
+    files: Sequence[FeedFile]
+    notes: Sequence[str]
+
+
+def find_files(landing: Path, channels: Sequence[Channel]) -> Landing:
+    """Match each channel's globs; UnusableInput where there is nothing to read or a file is claimed twice."""
+    if not landing.is_dir():
+        raise UnusableInput(f"{landing} is {'no folder' if landing.exists() else 'not there'}: no feeds to read")
+    try:
+        claimed, odd = _claims(landing, channels)
+        notes = [f"{name} is not read: its name ends in none of {', '.join(FORMS)}" for name in odd]
+        notes += _strangers(landing, channels, {*claimed, *odd})
+    except OSError as error:
+        raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
+    if not claimed:
+        wanted = ", ".join(glob for channel in channels for kind in KINDS if (glob := channel.glob(kind)))
+        raise UnusableInput(f"{landing} holds no feed: looked for {wanted} ({', '.join(FORMS)})")
+    files = [file for channel in channels for kind in KINDS for file in _of(claimed, channel, kind)]
+    return Landing(files, notes)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _form(path: Path) -> str:
+    name = path.name.lower()
+    return next((form for form in FORMS if name.endswith(form)), "")
+
+
+def _of(claimed: dict[str, FeedFile], channel: Channel, kind: str) -> list[FeedFile]:
+    mine = [file for file in claimed.values() if file.channel is channel and file.kind == kind]
+    return sorted(mine, key=lambda file: file.name)
+
+
+def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedFile], list[str]]:
+    """Files by name under the landing folder, and the names that match a glob but have no known form."""
+    claimed: dict[str, FeedFile] = {}
+    odd: list[str] = []
+    # declared channels first: a built-in one does not claim what a declaration has taken
+    for channel in sorted(channels, key=lambda channel: channel.built_in):
+        for kind in KINDS:
+            for path in _matches(landing, channel.glob(kind)):
+                name = path.relative_to(landing).as_posix()
+                other = claimed.get(name)
+                if other is None and _form(path):
+                    claimed[name] = FeedFile(channel, kind, path, name)
+                elif other is None:
+                    odd.append(name)
+                elif not channel.built_in or other.channel.built_in:
+                    raise UnusableInput(
+                        f"{name} is claimed twice, as {other.channel.name} {other.kind} and {channel.name} {kind}:"
+                        " narrow the globs"
+                    )
+    return claimed, sorted(set(odd))
+
+
+def _matches(landing: Path, glob: str | None) -> list[Path]:
+    if glob is None:
+        return []
+    found = set(landing.glob(glob))
+    if not glob.endswith("*"):
+        found |= set(landing.glob(glob + ".gz"))  # a glob for *.csv also means the gzipped ones
+    return [path for path in found if path.is_file() and not path.name.startswith(".")]
+
+
+def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> list[str]:
+    """Folders that no channel looks into, and files in the channels' folders that none reads."""
+    roots = {glob.split("/")[0] for channel in channels for kind in KINDS if (glob := channel.glob(kind))}
+    notes = []
+    for entry in sorted(landing.iterdir()):
+        if not entry.is_dir() or entry.name.startswith("."):
+            continue
+        if entry.name not in roots and not any(name.startswith(f"{entry.name}/") for name in known):
+            names = ", ".join(channel.name for channel in channels)
+            notes.append(f"folder {entry.name} is not read: no channel of that name (channels: {names})")
+            continue
+        for path in sorted(entry.iterdir()):
+            name = path.relative_to(landing).as_posix()
+            if path.is_file() and name not in known and not path.name.startswith("."):
+                notes.append(f"{name} is not read: no channel's glob matches it")
+    return notes

@@ -1,0 +1,221 @@
+"""Each file's rows, read as text into one arriving table per kind of feed; the vectorised checks ride along."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipelines.ingest.landing import FeedFile
+from pipelines.ingest.layout import lay_out, named_apart, need_required, select_sql
+from pipelines.ingest.look import look
+from pipelines.ingest.parquet import parquet_columns
+from pipelines.ingest.rejected import BadRow, RejectedRows
+from pipelines.ingest.sieve import CsvSieve, JsonlSieve, Reject, Sieved
+from pipelines.ingest.text import PlainText, plain_text
+from profile_service.contracts.channels import Channel
+from profile_service.contracts.feeds import ALIASES, FeedContract, field_names
+from profile_service.contracts.fields import quoted
+from profile_service.errors import NotEnoughDisk, PromiseBroken, UnusableInput
+
+DELIMITERS = (",", ";", "\t", "|")
+_LONGEST = 4_000_000  # bytes of a line in the sieve's clean copy, where quotes are doubled
+
+
+@dataclass(frozen=True)
+class Source:
+    """How DuckDB is to read a file's rows: a FROM item, the select list, the line's SQL, and how many there are."""
+
+    table: str
+    select: str
+    line: str  # NULL: rows stand on successive lines, in file order
+    rows: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one file held: rows staged and refused outright, where its lines can be read again, and notes."""
+
+    file: FeedFile
+    file_id: int
+    text: Path | None  # None for Parquet
+    first_row: int  # the rowid in the arriving table of its first row
+    staged: int
+    refused: int
+    notes: Sequence[str] = ()
+
+    @property
+    def received(self) -> int:
+        """Rows the file held."""
+        return self.staged + self.refused
+
+
+def arriving(kind: str) -> str:
+    """The name of the temporary table of rows that arrive in this run; its rowid is the order of arrival."""
+    return f"arriving_{kind}"
+
+
+def create_arriving(work: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Make the empty arriving table: every field as text, and ``ok`` where the vectorised checks passed."""
+    columns = ", ".join(f"{name} VARCHAR" for name in (*field_names(kind), "extra"))
+    columns = f"file_id INTEGER, channel VARCHAR, line BIGINT, {columns}, ok BOOLEAN"
+    work.execute(f"CREATE OR REPLACE TEMP TABLE {arriving(kind)} ({columns})")
+
+
+class Reader:
+    """Reads one file after another into the arriving tables."""
+
+    def __init__(self, work: duckdb.DuckDBPyConnection, scratch: Path, bad: RejectedRows) -> None:
+        """Unpack into ``scratch``, a folder of this run's own; rows that cannot be read at all go to ``bad``."""
+        self._work = work
+        self._scratch = scratch
+        self._bad = bad
+
+    def read(self, file: FeedFile, file_id: int) -> Reading:
+        """Stage one file's rows; UnusableInput, naming the file, where it cannot be read as a whole."""
+        contract = FeedContract(file.kind, file.channel.formats)
+        try:
+            before = file.path.stat()
+            reading = self._read(file, file_id, contract)
+            after = file.path.stat()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise NotEnoughDisk(f"no room to unpack {file.name} in {self._scratch}: free some disk") from error
+            raise UnusableInput(f"{file.name} cannot be read: {error.strerror or error}") from error
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise UnusableInput(f"{file.name} changed while it was read: run again when it is complete")
+        return reading
+
+    def _read(self, file: FeedFile, file_id: int, contract: FeedContract) -> Reading:
+        text: PlainText | None = None
+        refused = 0
+        source: Source | None = None
+        notes: Sequence[str] = ()
+        if file.path.stat().st_size == 0:
+            pass
+        elif file.form == "parquet":
+            source, notes = self._parquet(file, contract)
+        else:
+            text = plain_text(file.path, file.name, self._scratch)
+            if file.form == "csv":
+                source, refused, notes = self._csv(file, contract, text.path)
+            else:
+                source, refused, notes = self._jsonl(file, contract, text.path)
+            notes = [*text.notes, *notes]
+        first = self._count(file.kind)
+        if source is not None:
+            self._stage(file, file_id, contract, source)
+        staged = self._count(file.kind) - first
+        if staged != (source.rows if source else 0):
+            raise PromiseBroken(f"{file.name}: {source.rows if source else 0:,} rows counted, {staged:,} read")
+        return Reading(file, file_id, text.path if text else None, first, staged, refused, notes)
+
+    def _count(self, kind: str) -> int:
+        row = self._work.execute(f"SELECT count(*) FROM {arriving(kind)}").fetchone()
+        return int(row[0]) if row else 0
+
+    def _stage(self, file: FeedFile, file_id: int, contract: FeedContract, source: Source) -> None:
+        canonical = ", ".join(
+            f"CASE WHEN ok THEN {field.canonical_sql(name)} ELSE {name} END"
+            if field.canonical_sql(name) != name
+            else name
+            for name, field in contract.fields.items()
+        )
+        self._work.execute("SET preserve_insertion_order = true")  # the order of rows is the order of lines
+        try:
+            self._work.execute(
+                f"INSERT INTO {arriving(file.kind)}"
+                f" SELECT {file_id}, {quoted(file.channel.name)}, line, {canonical}, ok FROM"
+                f" (SELECT *, {contract.check_sql()} AS ok FROM"
+                f" (SELECT {source.line} AS line, {source.select} FROM {source.table}))"
+            )
+        except duckdb.Error as error:
+            raise UnusableInput(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
+        self._work.execute("SET preserve_insertion_order = false")
+
+    def _parquet(self, file: FeedFile, contract: FeedContract) -> tuple[Source, Sequence[str]]:
+        names, columns, rows = parquet_columns(self._work, file, contract)
+        layout = lay_out(names, file.channel, file.kind)
+        need_required(layout, contract, file.name, names)
+        select = select_sql(layout, contract, lambda position: columns[position])
+        table = f"read_parquet({quoted(str(file.path))}, file_row_number = true, binary_as_string = true)"
+        return Source(table, select, "file_row_number + 1", rows), _said(file, layout.notes)
+
+    def _csv(self, file: FeedFile, contract: FeedContract, path: Path) -> tuple[Source | None, int, Sequence[str]]:
+        delimiter, header = _header(path, file)
+        if not header:
+            return None, 0, ()
+        names, notes = named_apart(header)
+        layout = lay_out(names, file.channel, file.kind)
+        need_required(layout, contract, file.name, names)
+        notes = _said(file, [*notes, *layout.notes])
+        select = select_sql(layout, contract, lambda position: f"c{position}")
+        plain = look(path, delimiter, len(names))
+        if plain is not None:
+            ends = "\\r\\n" if plain.windows_lines else "\\n"
+            table = _csv_table(path, len(names), delimiter, f"skip = 1, new_line = '{ends}'")
+            return Source(table, select, "NULL::BIGINT", plain.rows), 0, notes
+        key = layout.fields.get("source_record_id", ())
+        sieve = CsvSieve(delimiter, len(names), key[0] if len(key) == 1 else None, self._refuse(file))
+        sieved = sieve.sift(path, self._scratch / "clean")
+        return self._clean(sieved, len(names), delimiter, select), sieved.refused, notes
+
+    def _jsonl(self, file: FeedFile, contract: FeedContract, path: Path) -> tuple[Source, int, Sequence[str]]:
+        wanted = _wanted(file.channel, file.kind)
+        keys = (*file.channel.columns.get("source_record_id", ())[:1], "source_record_id")
+        sieve = JsonlSieve(wanted, keys, self._refuse(file))
+        sieved = sieve.sift(path, self._scratch / "clean")
+        present = sorted(sieve.present)
+        layout = lay_out([wanted[place] for place in present], file.channel, file.kind)
+        select = select_sql(layout, contract, lambda position: f"c{present[position]}", inner=f"c{len(wanted)}")
+        notes = _said(file, layout.notes if sieved.kept else ())
+        return self._clean(sieved, len(wanted) + 1, ",", select), sieved.refused, notes
+
+    def _clean(self, sieved: Sieved, columns: int, delimiter: str, select: str) -> Source:
+        # a reader at work in parallel may begin inside a field of several lines
+        options = f"new_line = '\\n', parallel = {str(not sieved.multi_line).lower()}, max_line_size = {_LONGEST}"
+        table = _csv_table(self._scratch / "clean", columns, delimiter, options, first="'line': 'BIGINT', ")
+        return Source(table, select, "line", sieved.kept)
+
+    def _refuse(self, file: FeedFile) -> Reject:
+        def refuse(line: int, text: bytes, length: int, reason: str, key: str | None) -> None:
+            self._bad.add(file, BadRow(line, text, length, [reason], key))
+
+        return refuse
+
+
+def _csv_table(path: Path, columns: int, delimiter: str, options: str, first: str = "") -> str:
+    names = first + ", ".join(f"'c{position}': 'VARCHAR'" for position in range(columns))
+    return (
+        f"read_csv({quoted(str(path))}, columns = {{{names}}}, auto_detect = false, header = false,"
+        f" delim = {quoted(delimiter)}, quote = '\"', escape = '\"', nullstr = '', strict_mode = true,"
+        f" null_padding = false, {options})"
+    )
+
+
+def _header(path: Path, file: FeedFile) -> tuple[str, list[str]]:
+    """The delimiter under which the header names most fields of the contract (the comma, if none does better)."""
+    best, found = DELIMITERS[0], CsvSieve(DELIMITERS[0], 0, None, _never).header(path)
+    for delimiter in DELIMITERS[1:]:
+        names = CsvSieve(delimiter, 0, None, _never).header(path)
+        if len(lay_out(names, file.channel, file.kind).fields) > len(lay_out(found, file.channel, file.kind).fields):
+            best, found = delimiter, names
+    return best, found
+
+
+def _never(line: int, text: bytes, length: int, reason: str, key: str | None) -> None:
+    raise PromiseBroken(f"a header was refused: {reason}")
+
+
+def _wanted(channel: Channel, kind: str) -> list[str]:
+    """Every key by which a field of the contract may be called."""
+    declared = [name for names in channel.columns.values() for name in names]
+    others = [name for field in field_names(kind) for name in ALIASES.get(field, ())]
+    return list(dict.fromkeys([*declared, *field_names(kind), *others]))
+
+
+def _said(file: FeedFile, notes: Sequence[str]) -> list[str]:
+    return [f"{file.name}: {note}" for note in notes]
