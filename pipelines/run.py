@@ -113,13 +113,13 @@ def _resolve(
     """Ingest, resolve and identify, all or nothing: a run killed in here has not happened."""
     work.execute("BEGIN")
     try:
-        with context.progress.stage("ingest"):
-            rows = ingest(work, places.landing, channels, context)
-        if not rows.total("files_read") and not options.rebuild:
+        rows = ingest(work, places.landing, channels, context)
+        if not rows.total("files_read") and not options.rebuild and _last_model(work) == _standing_version(places):
             work.execute("ROLLBACK")
             return _Resolved(rows)
         with _models(places, options) as models:
-            resolution = resolve(work, models, context, rebuild=options.rebuild)
+            alone = [channel.name for channel in channels if channel.duplicate_free]
+            resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify"):
             ids = identify(work, context, IdSource())
         done = _Resolved(rows, resolution, ids)
@@ -241,6 +241,11 @@ def _warnings(done: _Resolved) -> tuple[str, ...]:
 def _last_model(work: Work) -> str | None:
     row = work.execute("SELECT model_version FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
     return row[0] if row else None
+
+
+def _standing_version(places: Places) -> str | None:
+    model = standing_model(places.models)
+    return model.version if model else None
 
 
 def _files_of(work: Work, run_seq: int) -> list[dict[str, str | int]]:

@@ -1,0 +1,55 @@
+# Everything one types here. `make` lists the targets. VENV=… uses another virtual environment, PYTHON=… another Python.
+
+VENV ?= .venv
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL = help
+.PHONY: help run test test-slow test-all lint types bench-linkage clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## set up, then resolve and publish the sample in data/sample
+	@$(BIN)/profiles run data/sample
+	@echo "the command is in $(BIN): . $(BIN)/activate"
+
+test: $(VENV)/.installed-dev ## the tests, in a few minutes
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+test-slow: $(VENV)/.installed-dev ## the tests that need more patience
+	$(BIN)/python -m pytest -m slow -n auto
+
+test-all: test test-slow ## all tests
+
+lint: $(VENV)/.installed-dev ## ruff: rules and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+bench-linkage: $(VENV)/.installed-bench ## accuracy and speed of the linkage, beside Splink
+	$(BIN)/python -m tests.benchmarks.bench_linkage
+
+clean: ## remove the virtual environment, caches and what runs have published in data/
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf data/work data/models data/generations data/customers.duckdb
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[dev,bench]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@touch $@
