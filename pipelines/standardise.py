@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -158,19 +158,44 @@ def learn_names(work: Work) -> dict[str, Frequencies]:
 
 
 def spell_names(work: Work, model: Model) -> None:
-    """Make ``spelled_given`` and ``spelled_family``: each name with its corrected spelling, roots and sound."""
-    for column in ("given_name", "family_name"):
+    """Make ``spelled_given`` and ``spelled_family``: each name with its corrected spelling, roots and sound.
+
+    Every name is spelled as both, since the two may stand in each other's place. ``known_given`` and ``known_family``
+    hold the model's counts.
+    """
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE names_met AS
+        SELECT first AS name FROM dict_given_name UNION SELECT last FROM dict_family_name
+        UNION SELECT first || ' ' || rest FROM dict_given_name WHERE rest IS NOT NULL
+        UNION SELECT first FROM dict_full_name UNION SELECT last FROM dict_full_name"""
+    )
+    for table, column in (("given", "given_name"), ("family", "family_name")):
         _define(work, f"rule_fix_{column}", model.spellings[column].correct, 1, "VARCHAR")
-    for table, column, value in (("given", "given_name", "first"), ("family", "family_name", "last")):
         roots = "rule_roots(fixed)" if table == "given" else "NULL::VARCHAR"
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE spelled_{table} AS
             SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
-                SELECT name, rule_fix_{column}(name) AS fixed FROM (
-                    SELECT DISTINCT {value} AS name FROM dict_{column} WHERE {value} IS NOT NULL
-                    UNION SELECT DISTINCT {"first" if table == "given" else "last"} FROM dict_full_name
-                    WHERE first IS NOT NULL))"""
+                SELECT name, rule_fix_{column}(name) AS fixed FROM names_met WHERE name IS NOT NULL)"""
         )
+        known = model.trained.frequencies[column].counts if model.trained else {}
+        _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)
+    work.execute("DROP TABLE names_met")
+
+
+def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> None:
+    """Make a temporary table of a value and a number."""
+    work.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
+    if rows:
+        work.execute(
+            f"INSERT INTO {table} SELECT unnest($values), unnest($numbers)",
+            {"values": list(rows), "numbers": list(rows.values())},
+        )
+
+
+# The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables.
+_SWAPPED_IN_RECORD = (
+    "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1)"
+)
 
 
 def put_together(work: Work, fresh: str, model: Model) -> None:
@@ -180,19 +205,29 @@ def put_together(work: Work, fresh: str, model: Model) -> None:
         field: f"d_{field}.value" for field in _TEXT_RULES if field != "middle_name"
     }
     joins = [f"LEFT JOIN dict_{field} d_{field} ON f.{field} = d_{field}.raw" for field in (*_TEXT_RULES, *_LIST_RULES)]
+    # Names in each other's place are put right before anything is derived from them.
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE fresh_names AS
-        SELECT f.rid, f.phone AS raw_phone,
-            CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
-                THEN d_full_name.first ELSE d_given_name.first END AS given_name,
-            CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
-                THEN d_full_name.last ELSE d_family_name.last END AS family_name,
-            coalesce(d_middle_name.value, d_given_name.rest, d_full_name.middle) AS middle_name,
-            coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix,
-            d_street.line AS street, d_street.number AS street_number, d_street.name AS street_name,
-            d_street_2.line AS street_2,
-            {", ".join(f"{value} AS {field}" for field, value in plain.items())}
-        FROM {fresh} f {" ".join(joins)}"""
+        SELECT * REPLACE (
+            CASE WHEN swapped THEN family_name ELSE given_name END AS given_name,
+            CASE WHEN swapped THEN whole ELSE family_name END AS family_name,
+            coalesce(middle_name, CASE WHEN NOT swapped THEN rest END, full_middle) AS middle_name)
+        FROM (SELECT t.*, {_SWAPPED_IN_RECORD} AS swapped FROM (
+            SELECT *, CASE WHEN rest IS NULL THEN given_name ELSE given_name || ' ' || rest END AS whole FROM (
+            SELECT f.rid, f.phone AS raw_phone,
+                CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
+                    THEN d_full_name.first ELSE d_given_name.first END AS given_name,
+                CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
+                    THEN d_full_name.last ELSE d_family_name.last END AS family_name,
+                d_given_name.rest AS rest, d_full_name.middle AS full_middle,
+                d_middle_name.value AS middle_name,
+                coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix,
+                d_street.line AS street, d_street.number AS street_number, d_street.name AS street_name,
+                d_street_2.line AS street_2,
+                {", ".join(f"{value} AS {field}" for field, value in plain.items())}
+            FROM {fresh} f {" ".join(joins)})) t
+        LEFT JOIN known_given gg ON gg.name = t.whole LEFT JOIN known_given gf ON gf.name = t.family_name
+        LEFT JOIN known_family ff ON ff.name = t.family_name LEFT JOIN known_family fg ON fg.name = t.whole)"""
     )
     derived = {
         "given_fixed": "g.fixed",
@@ -243,13 +278,8 @@ def add_bins(work: Work, model: Model) -> None:
     last = len(model.settings["frequency"]["bins"])
     for column in columns:
         known = model.trained.frequencies[column].counts if model.trained else {}
-        rows = [(value, model.bin_of(column, value)) for value in known]
-        work.execute(f"CREATE OR REPLACE TEMP TABLE bins_{column} (value VARCHAR, bin UTINYINT)")
-        if rows:
-            work.execute(
-                f"INSERT INTO bins_{column} SELECT unnest($values), unnest($bins)",
-                {"values": [value for value, _ in rows], "bins": [number for _, number in rows]},
-            )
+        bins_of = {value: model.bin_of(column, value) for value in known}
+        _table_of(work, f"bins_{column}", "value VARCHAR, bin UTINYINT", bins_of)
     bins = ", ".join(f"coalesce(b_{column}.bin, {last})::UTINYINT AS {column}_bin" for column in columns)
     joins = " ".join(f"LEFT JOIN bins_{column} b_{column} ON s.{column} = b_{column}.value" for column in columns)
     work.execute(
@@ -264,7 +294,7 @@ def add_bins(work: Work, model: Model) -> None:
 def drop_dictionaries(work: Work) -> None:
     """Give back the room of the dictionaries."""
     tables = [f"dict_{field}" for field in (*_TEXT_RULES, *_LIST_RULES, "phone")]
-    for table in (*tables, "spelled_given", "spelled_family", "fresh_standardised"):
+    for table in (*tables, "spelled_given", "spelled_family", "known_given", "known_family", "fresh_standardised"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 
 

@@ -37,9 +37,9 @@ def taking_part(work: Work, model: Model) -> list[str]:
     for comparison in model.comparisons:
         column = comparison.columns[0]
         row = work.execute(
-            f"""SELECT count({column}), coalesce(max(n), 0), count(*) FROM (
-                SELECT {column}, count(*) OVER (PARTITION BY {column}) AS n FROM (
-                    SELECT {column} FROM standardised USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)))"""
+            f"""WITH drawn AS (SELECT {column} AS value FROM standardised USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1))
+            SELECT count(value), (SELECT count(*) FROM drawn WHERE value IS NOT NULL GROUP BY value ORDER BY 1 DESC LIMIT 1),
+                count(*) FROM drawn"""
         ).fetchone()
         assert row is not None
         filled, most, rows = row

@@ -16,6 +16,7 @@ from profile_service.errors import UnusableInput
 from profile_service.identity.merge import SurvivorshipRule, survivorship_from
 from profile_service.identity.mixture import Mixture
 from profile_service.identity.spelling import Spellings
+from profile_service.identity.vocabulary import packaged_vocabulary
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Model:
                 least_count=rule["least_count"],
                 times_as_frequent=rule["times_as_frequent"],
                 least_length=rule["least_length"],
+                never=packaged_vocabulary().nickname_roots if column == "given_name" else (),
             )
             for column in rule["columns"]
         }
@@ -183,7 +185,7 @@ def _outcomes(comparison: Comparison, bins: int) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-_BIN_NAMES = ("common", "frequent", "uncommon", "rare", "rarest")
+_BIN_NAMES = ("(most common)", "(common)", "(frequent)", "(uncommon)", "(rare)", "(rarest)")
 
 
 def declared_model(text: str) -> Model:

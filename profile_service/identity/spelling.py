@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import jellyfish
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -28,10 +28,20 @@ class Spellings:
     """
 
     def __init__(
-        self, counts: Mapping[str, int], *, least_count: int, times_as_frequent: float, least_length: int
+        self,
+        counts: Mapping[str, int],
+        *,
+        least_count: int,
+        times_as_frequent: float,
+        least_length: int,
+        never: Container[str] = (),
     ) -> None:
-        """``counts``: records that carry each spelling; rarer ones than the table holds count as one."""
+        """``counts``: records that carry each spelling; rarer ones than the table holds count as one.
+
+        ``never``: names known to be right however rare they are.
+        """
         self._counts = counts
+        self._never = never
         self._times = times_as_frequent
         self._least_length = least_length
         self._near: dict[str, list[str]] = defaultdict(list)
@@ -46,7 +56,7 @@ class Spellings:
 
     def correct(self, name: str | None) -> str | None:
         """The frequent spelling this one is a slip of, or the name itself."""
-        if name is None or len(name) < self._least_length:
+        if name is None or len(name) < self._least_length or name in self._never:
             return name
         enough = self._times * self._counts.get(name, 1)
         best, best_count = name, 0
@@ -62,3 +72,18 @@ class Spellings:
             if count > best_count and count >= enough and JaroWinkler.similarity(name, known) >= 0.85:
                 best, best_count = known, count
         return best
+
+    def count(self, name: str) -> int:
+        """Records that carry a spelling; 0 for one too rare to be kept."""
+        return self._counts.get(name, 0)
+
+
+def in_each_others_place(given: str | None, family: str | None, givens: Spellings, families: Spellings) -> bool:
+    """Whether a given and a family name stand swapped in one record, as far as everyone else's names can tell.
+
+    Asks for evidence from both names together: each is known in the other's place, or one so well that it outweighs.
+    """
+    if given is None or family is None:
+        return False
+    swapped = families.count(given) * givens.count(family)
+    return swapped > 30 * (givens.count(given) + 1) * (families.count(family) + 1)

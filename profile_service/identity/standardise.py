@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from profile_service.identity import phones, values
 from profile_service.identity.model import Model
 from profile_service.identity.records import DERIVED_FROM, RawRecord, StandardisedRecord
-from profile_service.identity.spelling import sound
+from profile_service.identity.spelling import in_each_others_place, sound
 from profile_service.identity.vocabulary import Vocabulary, packaged_vocabulary
 
 GenericValues = Mapping[str, Set[str]]
@@ -76,9 +76,12 @@ def _names(record: RawRecord, model: Model, words: Vocabulary) -> dict[str, str 
     given = values.name_parts(record.value("given_name"), words)
     family = values.name_parts(record.value("family_name"), words)
     middle = values.name_parts(record.value("middle_name"), words)
-    first, last = given.first, values.family_name(family)
+    first, rest, last = given.first, given.rest, values.family_name(family)
     if first is None and last is None:
         first, last = ends_of_full(record.value("full_name"), words)
+    whole = f"{first} {rest}" if rest else first
+    if in_each_others_place(whole, last, model.spellings["given_name"], model.spellings["family_name"]):
+        first, rest, last = last, None, whole
     given_fixed = model.spellings["given_name"].correct(first)
     family_fixed = model.spellings["family_name"].correct(last)
     roots = nickname_roots(given_fixed, words)
@@ -88,7 +91,7 @@ def _names(record: RawRecord, model: Model, words: Vocabulary) -> dict[str, str 
         "given_root": roots.split(" ", 1)[0] if roots else None,
         "given_roots": roots,
         "given_sound": sound(given_fixed) if given_fixed else None,
-        "middle_name": values.family_name(middle) or given.rest or middle_of_full(record.value("full_name"), words),
+        "middle_name": values.family_name(middle) or rest or middle_of_full(record.value("full_name"), words),
         "family_name": last,
         "family_fixed": family_fixed,
         "family_sound": sound(family_fixed) if family_fixed else None,

@@ -120,9 +120,9 @@ def tidy(text: str) -> str:
 
 
 def tidy_sql(column: str) -> str:
-    """``tidy`` as SQL; regular expressions are dear, so only doubled spaces meet one."""
-    spaced = f"trim(translate({column}, chr(9) || chr(10) || chr(11) || chr(12) || chr(13), '     '), ' ')"
-    return f"CASE WHEN contains({spaced}, '  ') THEN regexp_replace({spaced}, ' +', ' ', 'g') ELSE {spaced} END"
+    """``tidy`` as SQL; replacing is dear, so only a value that needs it meets it."""
+    untidy = rf"regexp_matches({column}, '^ | $|  |[\t\r\n\f\v]')"
+    return rf"CASE WHEN {untidy} THEN trim(regexp_replace({column}, '[ \t\r\n\f\v]+', ' ', 'g'), ' ') ELSE {column} END"
 
 
 def titled(text: str) -> str:
@@ -133,14 +133,14 @@ def titled(text: str) -> str:
 
 
 _TITLED_SQL = (
-    "CASE WHEN ({t}) <> upper({t}) AND ({t}) <> lower({t}) THEN {t} ELSE array_to_string(list_transform("
+    "CASE WHEN {v} <> upper({v}) AND {v} <> lower({v}) THEN {t} ELSE array_to_string(list_transform("
     r"regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), lambda w: upper(w[1]) || lower(w[2:])), '') END"
 )
 
 # how a field is written for people: Python on (sent, standard), SQL on the same two columns
 SHOW: Mapping[str, tuple[Callable[[str, str | None], str], Callable[[str, str], str]]] = {
     "sent": (lambda sent, _: tidy(sent), lambda v, _: tidy_sql(v)),
-    "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(t=tidy_sql(v))),
+    "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(v=v, t=tidy_sql(v))),
     "lower": (lambda sent, _: tidy(sent).lower(), lambda v, _: f"lower({tidy_sql(v)})"),
     "upper": (lambda sent, _: tidy(sent).upper(), lambda v, _: f"upper({tidy_sql(v)})"),
     "standard": (lambda sent, standard: standard or tidy(sent), lambda v, s: f"coalesce({s}, {tidy_sql(v)})"),
