@@ -33,13 +33,13 @@ def block_all(work: Work, model: Model) -> int:
         """CREATE OR REPLACE TEMP TABLE candidates AS
         SELECT DISTINCT a.rid AS l, b.rid AS r FROM live_keys a JOIN live_keys b ON a.key = b.key AND a.rid < b.rid"""
     )
-    _keep_channels_apart(work)
+    keep_channels_apart(work)
     work.execute("DROP TABLE blocking_keys")
     work.execute("DROP TABLE live_keys")
-    return _count(work, "candidates")
+    return count(work, "candidates")
 
 
-def _keep_channels_apart(work: Work) -> None:
+def keep_channels_apart(work: Work) -> None:
     """Two records of one duplicate-free channel are never one person, so they are no candidates."""
     if work.execute("SELECT 1 FROM duplicate_free LIMIT 1").fetchone():
         work.execute(
@@ -48,7 +48,8 @@ def _keep_channels_apart(work: Work) -> None:
         )
 
 
-def _count(work: Work, table: str) -> int:
+def count(work: Work, table: str) -> int:
+    """Rows of a table."""
     row = work.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert row is not None
     return int(row[0])

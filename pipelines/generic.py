@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import duckdb
 
 from pipelines.standardise import lost_with
@@ -70,11 +67,11 @@ def withhold(work: Work, model: Model, table: str) -> None:
         work.execute(f"UPDATE {table} SET {lost} WHERE {column} IN ({shared})")
 
 
-def changed_status(work: Work, model: Model, fresh: str) -> Mapping[str, Any]:
+def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int]:
     """Bring ``generic_values`` up to date for what relation ``fresh`` (not withheld yet) changes.
 
     Looks only at values that a changed record held before or holds now. Makes ``status_changed(rid)``: records beyond
-    ``fresh`` whose values became generic or ordinary.
+    ``fresh`` whose values became generic or ordinary; answers how many values a field did.
     """
     columns = model.settings["generic"]["columns"]
     held = " UNION ".join(

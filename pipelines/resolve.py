@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import numpy as np
 
-from pipelines import block, cluster, generic, standardise, train
+from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.compare import compare_pairs
+from pipelines.revise import resolve_changed
 from pipelines.score import score_pairs, score_patterns
-from profile_service.identity.mixture import CLASSES, Mixture
-from profile_service.identity.model import Model, Trained, packaged_model, save_model, standing_model
-from profile_service.identity.vocabulary import packaged_vocabulary
+from profile_service.identity.model import Model, packaged_model, save_model, standing_model
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
 
 Work = duckdb.DuckDBPyConnection
-_UNFITTED = Mixture((), np.zeros(len(CLASSES)), ())
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def resolve(
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or used is None or used[0] != model.version:
         return _resolve_everyone(work, models, run, model)
-    return _resolve_changed(work, run, model)
+    return Resolution(model.version, False, resolve_changed(work, run, model))
 
 
 def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
@@ -65,46 +62,17 @@ def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
         work.execute("INSERT INTO duplicate_free SELECT $channel, count(*) + 1 FROM duplicate_free", {"channel": channel})
 
 
-def _read(work: Work, fresh: str, model: Model) -> None:
-    """Make ``fresh_binned`` from relation ``fresh`` with a trained model."""
-    standardise.define_value_rules(work, packaged_vocabulary())
-    standardise.read_values(work, fresh)
-    standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-    standardise.spell_names(work, model)
-    standardise.put_together(work, fresh, model)
-    standardise.add_bins(work, model)
-    standardise.drop_dictionaries(work)
-
-
-def _read_and_learn_words(work: Work, fresh: str, model: Model) -> Model:
-    """Make ``fresh_binned`` from relation ``fresh`` while learning country, spellings and frequencies from it."""
-    standardise.define_value_rules(work, packaged_vocabulary())
-    standardise.read_values(work, fresh)
-    country = standardise.usual_country(work, fresh)
-    standardise.read_phones(work, fresh, country)
-    names = standardise.learn_names(work)
-    everything = [comparison.name for comparison in model.comparisons]
-    trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
-    model = replace(model, trained=trained)
-    standardise.spell_names(work, model)
-    standardise.put_together(work, fresh, model)
-    model = replace(model, trained=replace(trained, frequencies={**names, **standardise.count_frequencies(work, model)}))
-    standardise.add_bins(work, model)
-    standardise.drop_dictionaries(work)
-    return model
-
-
 def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
     learning = model.trained is None
     with run.progress.stage("standardise") as stage:
         for table in ("standardised", "withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
             work.execute(f"DELETE FROM {table}" if table != "standardised" else "DROP TABLE IF EXISTS standardised")
         if learning:
-            model = _read_and_learn_words(work, "records", model)
+            model = read.read_and_learn(work, "records", model)
             thresholds = generic.generic_thresholds(work, model, "fresh_binned")
             model = _with(model, generic_threshold=thresholds)
         else:
-            _read(work, "records", model)
+            read.read_with(work, "records", model)
         generic.generic_among(work, model, "fresh_binned")
         work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
         generic.withhold(work, model, "fresh_binned")
@@ -137,10 +105,6 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
     records = _scalar(work, "SELECT count(*) FROM standardised")
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
     return Resolution(model.version, learning, counts, warnings)
-
-
-def _resolve_changed(work: Work, run: RunContext, model: Model) -> Resolution:
-    raise AssertionError
 
 
 def _with(model: Model, **changes: object) -> Model:

@@ -1,0 +1,149 @@
+"""What changed is resolved anew, with what it touches, so that the answer is that of resolving everyone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipelines import block, cluster, generic, read
+from pipelines.compare import compare_pairs
+from pipelines.score import score_pairs, score_patterns
+from profile_service.identity.block import key_sql
+from profile_service.identity.model import Model
+
+if TYPE_CHECKING:
+    from pipelines.run_context import RunContext
+
+Work = duckdb.DuckDBPyConnection
+
+
+def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]:
+    """Bring the linkage tables up to date for ``changed_records(rid)``; answers counts by name.
+
+    A changed record changes more than its own pairs: a value may become generic or ordinary for others, and a blocking
+    key may grow past the cap or shrink below it. Those others are revised with it. Makes ``touched`` and
+    ``new_clusters``.
+    """
+    with run.progress.stage("standardise") as stage:
+        flips = _standardise_changed(work, model)
+        if flips:
+            stage.note(f"{sum(flips.values())} values became generic or ordinary")
+    with run.progress.stage("block") as stage:
+        _find_revised(work, model)
+        _replace_standardised(work, model)
+        pairs = _block_revised(work, model)
+        stage.note(f"{pairs:,} candidate pairs")
+    with run.progress.stage("compare"):
+        compare_pairs(work, model, "candidates", "compared")
+    with run.progress.stage("score"):
+        _drop_old_pairs(work)
+        score_patterns(work, model, "compared")
+        score_pairs(work, "compared")
+    with run.progress.stage("cluster"):
+        _seed(work)
+        touched = cluster.touch_components(work, model, "seeds")
+        clusters = cluster.cluster_touched(work, model, everyone=False)
+    changed = block.count(work, "fresh_binned")
+    for table in ("fresh", "fresh_binned", "revised", "candidates", "compared", "seeds", "lost_partners"):
+        work.execute(f"DROP TABLE IF EXISTS {table}")
+    return {"standardised": changed, "candidate_pairs": pairs, "clusters": clusters, "touched": touched}
+
+
+def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
+    """Make ``fresh_binned`` for the changed records and for those whose values change status through them."""
+    work.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM records r SEMI JOIN changed_records USING (rid)")
+    read.read_with(work, "fresh", model)
+    flips = generic.revise_generic_values(work, model, "fresh_binned")
+    if flips:
+        work.execute("INSERT INTO fresh SELECT r.* FROM records r SEMI JOIN status_changed USING (rid)")
+        read.read_with(work, "fresh", model)
+    work.execute("DROP TABLE status_changed")
+    work.execute("DELETE FROM withheld WHERE rid IN (SELECT rid FROM fresh_binned)")
+    generic.withhold(work, model, "fresh_binned")
+    return flips
+
+
+def _find_revised(work: Work, model: Model) -> None:
+    """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
+        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "(SELECT o.* FROM standardised o SEMI JOIN fresh_binned USING (rid))")})
+        UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_binned")})"""
+    )
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE old_members AS
+        SELECT key, rid FROM ({block.keys_sql(model, "standardised")}) SEMI JOIN moved_keys USING (key)"""
+    )
+    cap = model.blocking_cap
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE revised AS
+        WITH moves AS (SELECT key, sum(CASE WHEN leaves THEN -1 ELSE 1 END) AS change FROM moved_keys GROUP BY key),
+        sizes AS (SELECT key, count(*) AS n FROM old_members GROUP BY key),
+        crossed AS (SELECT key FROM moves JOIN sizes USING (key) WHERE (n > {cap}) <> (n + change > {cap}))
+        SELECT rid FROM fresh_binned UNION SELECT rid FROM old_members SEMI JOIN crossed USING (key)"""
+    )
+    work.execute("DROP TABLE moved_keys")
+    work.execute("DROP TABLE old_members")
+
+
+def _replace_standardised(work: Work, model: Model) -> None:
+    work.execute("DELETE FROM standardised WHERE rid IN (SELECT rid FROM fresh_binned)")
+    work.execute("INSERT INTO standardised BY NAME FROM fresh_binned")
+
+
+def _block_revised(work: Work, model: Model) -> int:
+    """Make ``candidates(l, r)``: every pair with a revised record in it."""
+    revised_rows = "(SELECT o.* FROM standardised o SEMI JOIN revised USING (rid))"
+    work.execute(f"CREATE OR REPLACE TEMP TABLE revised_keys AS {block.keys_sql(model, revised_rows)}")
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE members AS
+        SELECT key, rid FROM ({block.keys_sql(model, "standardised")}) SEMI JOIN revised_keys USING (key)"""
+    )
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE candidates AS
+        SELECT DISTINCT least(k.rid, m.rid) AS l, greatest(k.rid, m.rid) AS r
+        FROM revised_keys k SEMI JOIN (
+            SELECT key FROM members GROUP BY key HAVING count(*) BETWEEN 2 AND {model.blocking_cap}) live USING (key)
+        JOIN members m ON m.key = k.key AND m.rid <> k.rid"""
+    )
+    block.keep_channels_apart(work)
+    work.execute("DROP TABLE revised_keys")
+    work.execute("DROP TABLE members")
+    return block.count(work, "candidates")
+
+
+def _drop_old_pairs(work: Work) -> None:
+    """Forget the pairs of revised records, keeping in ``lost_partners(rid)`` whom they were with."""
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE lost_partners AS
+        SELECT unnest([l, r]) AS rid FROM scored_pairs
+        WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)"""
+    )
+    work.execute(
+        "DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)"
+    )
+
+
+def _seed(work: Work) -> None:
+    """Make ``seeds(rid)``: records whose pairs are new, gone or changed, and all on which people have decided."""
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE seeds AS
+        SELECT rid FROM revised UNION SELECT rid FROM lost_partners
+        UNION SELECT l FROM candidates UNION SELECT r FROM candidates
+        UNION SELECT l FROM judged UNION SELECT r FROM judged"""
+    )
+
+
+def rule_of_pair(work: Work, model: Model, l: int, r: int) -> list[str]:
+    """The names of the blocking rules whose keys two records share, whether live or not."""
+    names = []
+    for number, rule in enumerate(model.blocking_rules):
+        row = work.execute(
+            f"""SELECT count(DISTINCT {key_sql(number, rule)}) = 1 AND count({key_sql(number, rule)}) = 2
+            FROM standardised s WHERE rid IN ($l, $r)""",
+            {"l": l, "r": r},
+        ).fetchone()
+        if row and row[0]:
+            names.append(rule.name)
+    return names
