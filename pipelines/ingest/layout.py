@@ -103,7 +103,8 @@ def select_sql(layout: Layout, contract: FeedContract, column: Callable[[int], s
         for name, position in layout.further
     ]
     inside = f"concat_ws(',', {', '.join([*pairs, inner])})"
-    items.append(f"CASE WHEN {inside} <> '' THEN '{{' || {inside} || '}}' END AS extra")
+    extra = f"CASE WHEN {inside} <> '' THEN '{{' || {inside} || '}}' END"
+    items.append(f"{extra if pairs or inner != 'NULL' else 'NULL::VARCHAR'} AS extra")
     return ", ".join(items)
 
 

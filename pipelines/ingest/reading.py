@@ -105,17 +105,23 @@ class Reader:
             else:
                 source, refused, notes = self._jsonl(file, contract, text.path)
             notes = [*text.notes, *notes]
-        first = self._count(file.kind)
         if source is not None:
             self._stage(file, file_id, contract, source)
-        staged = self._count(file.kind) - first
+        first, staged = self._rows(file.kind, file_id)
         if staged != (source.rows if source else 0):
             raise PromiseBroken(f"{file.name}: {source.rows if source else 0:,} rows counted, {staged:,} read")
         return Reading(file, file_id, text.path if text else None, first, staged, refused, notes)
 
-    def _count(self, kind: str) -> int:
-        row = self._work.execute(f"SELECT count(*) FROM {arriving(kind)}").fetchone()
-        return int(row[0]) if row else 0
+    def _rows(self, kind: str, file_id: int) -> tuple[int, int]:
+        """The first rowid of the file's rows in the arriving table, and how many there are, without gaps."""
+        row = self._work.execute(
+            f"SELECT coalesce(min(rowid), 0), coalesce(max(rowid), -1), count(*) FROM {arriving(kind)}"
+            f" WHERE file_id = {file_id}"
+        ).fetchone()
+        first, last, count = row if row else (0, -1, 0)
+        if last - first + 1 != count:
+            raise PromiseBroken(f"{count:,} rows of file {file_id} are numbered from {first} to {last}")
+        return first, count
 
     def _stage(self, file: FeedFile, file_id: int, contract: FeedContract, source: Source) -> None:
         canonical = ", ".join(

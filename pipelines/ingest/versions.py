@@ -75,8 +75,8 @@ def settle(work: duckdb.DuckDBPyConnection, kind: str, run_seq: int, suppressed:
     Leaves the temporary table ``accepted_<kind>``: ``row`` in the arriving table, and for customers ``rid``.
     """
     this = KINDS[kind]
-    _rank(work, this, suppressed)
-    _judge(work, this)
+    several = _rank(work, this, suppressed)
+    _judge(work, this, several)
     outcomes = _count(work, this)
     _number(work, this)
     _apply(work, this, run_seq)
@@ -85,24 +85,26 @@ def settle(work: duckdb.DuckDBPyConnection, kind: str, run_seq: int, suppressed:
     return outcomes
 
 
-def _rank(work: duckdb.DuckDBPyConnection, this: _Kind, suppressed: str) -> None:
-    """``versions``: each distinct content of each key once, with how many rows sent it and its place in its key."""
-    work.execute(
-        f"CREATE OR REPLACE TEMP TABLE versions AS"
-        f" SELECT channel, {this.key}, row_hash, {this.date}, max(row) AS row, count(*) AS copies FROM"
-        f" (SELECT rowid AS row, channel, {this.key}, {this.values[this.date]} AS {this.date},"
+def _rank(work: duckdb.DuckDBPyConnection, this: _Kind, suppressed: str) -> bool:
+    """``versions``: each distinct content of each key once, and how many rows sent it; whether a key has several."""
+    rows = (
+        f"(SELECT rowid AS row, channel, {this.key}, {this.values[this.date]} AS {this.date},"
         f" {this.content} AS row_hash FROM {arriving(this.name)} WHERE ok AND NOT {suppressed})"
-        f" GROUP BY channel, {this.key}, row_hash, {this.date}"
     )
+    # counting hashes is cheaper than grouping by text, and a collision only means to group after all
+    counted = work.execute(f"SELECT count(*), count(DISTINCT hash(channel, {this.key})) FROM {rows}").fetchone()
+    several = counted is not None and counted[0] != counted[1]
+    columns = f"channel, {this.key}, row_hash, {this.date}"
+    grouped = f"max(row) AS row, count(*) AS copies FROM {rows} GROUP BY {columns}"
+    alone = f"row, 1 AS copies FROM {rows}"
+    work.execute(f"CREATE OR REPLACE TEMP TABLE versions AS SELECT {columns}, {grouped if several else alone}")
+    return several
 
 
-def _judge(work: duckdb.DuckDBPyConnection, this: _Kind) -> None:
+def _judge(work: duckdb.DuckDBPyConnection, this: _Kind, several: bool) -> None:
     """``judged``: each version's outcome, its content compared with the version that stands and those that did."""
-    contested = work.execute(
-        f"SELECT 1 FROM versions GROUP BY channel, {this.key} HAVING count(*) > 1 LIMIT 1"
-    ).fetchone()
     order = f"{this.date} DESC NULLS LAST, {this.tie} DESC NULLS LAST, row DESC"
-    place = f"row_number() OVER (PARTITION BY channel, {this.key} ORDER BY {order})" if contested else "1"
+    place = f"row_number() OVER (PARTITION BY channel, {this.key} ORDER BY {order})" if several else "1"
     # without a date and a tie by content, what arrives now is later than what stands
     later = f"""CASE
         WHEN s.row_hash IS NULL THEN true
