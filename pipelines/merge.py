@@ -18,6 +18,7 @@ from profile_service.identity.survivorship import (
 )
 
 RECORDS = "merge_records"
+_LOSING_PLACES = range(2, RUNNERS_UP + 2)
 
 
 def gather_records(
@@ -33,17 +34,22 @@ def gather_records(
     same = sorted({rule.same for rule in rules.values() if rule.same and rule.same not in fields})
     columns = [f"r.{name}" for name in fields]
     columns += [_standard_column(name, known) for name in [*fields, *same]]
+    # in three steps: as one query the planner joins the windows' wide rows, which takes three times as long
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE members AS
+        SELECT c.cno, m.rid FROM {customers} c JOIN membership m USING (customer_id) WHERE c.standing""")
+    work.execute("""
+        CREATE OR REPLACE TEMP TABLE placed AS
+        SELECT m.cno, m.rid, row_number() OVER by_key - 1 AS position, dense_rank() OVER by_time - 1 AS recent
+        FROM members m JOIN records r USING (rid)
+        WINDOW by_key AS (PARTITION BY m.cno ORDER BY r.channel, r.source_record_id),
+               by_time AS (PARTITION BY m.cno ORDER BY r.updated_at DESC NULLS LAST)""")
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {RECORDS} AS
-        WITH placed AS (
-            SELECT c.cno, r.rid,
-                   row_number() OVER by_key - 1 AS position, dense_rank() OVER by_time - 1 AS recent
-            FROM {customers} c JOIN membership m USING (customer_id) JOIN records r USING (rid)
-            WHERE c.standing
-            WINDOW by_key AS (PARTITION BY c.cno ORDER BY r.channel, r.source_record_id),
-                   by_time AS (PARTITION BY c.cno ORDER BY r.updated_at DESC NULLS LAST))
         SELECT p.cno, p.rid, p.position, p.recent, r.channel, r.source_record_id, r.updated_at, {", ".join(columns)}
         FROM placed p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
+    for table in ("members", "placed"):
+        work.execute(f"DROP TABLE {table}")
     (filled,) = work.execute(f"SELECT {', '.join(f'count({name})' for name in fields)} FROM {RECORDS}").fetchall()
     present = {name for name, count in zip(fields, filled, strict=True) if count}
     return {name: _readable_now(rule, known) for name, rule in rules.items() if present & set(rule.fields)}
@@ -52,48 +58,56 @@ def gather_records(
 def survive(work: duckdb.DuckDBPyConnection, rule: SurvivorshipRule) -> str:
     """Make and name a temp table with the value each customer keeps by ``rule``.
 
-    Columns: cno, rid, channel, source_record_id, updated_at, decided_by, records, distinct_values, rivals (list of
-    rid and records, best first), and each field of the rule as written for people.
+    Columns: cno, rid, channel, source_record_id, updated_at, decided_by, records, distinct_values; for each field
+    of the rule its value as written for people, and ``losing_<field>``: the list of its runners-up or null.
     """
     table = f"golden_{rule.name}"
     shown = ", ".join(f"{_shown_sql(rule, name)} AS {name}" for name in rule.fields)
-    work.execute(f"CREATE OR REPLACE TEMP TABLE offers AS {_offers_sql(rule)}")
+    losing = ", ".join(f"{_losing_sql(name)} AS losing_{name}" for name in rule.fields)
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE offers AS
+        SELECT *, row_number() OVER by_key AS place, lead(key) OVER by_key AS next_key,
+               count(*) OVER by_customer AS distinct_values, sum(times) OVER by_customer AS records
+        FROM ({_offers_sql(rule)})
+        WINDOW by_key AS (PARTITION BY cno ORDER BY key), by_customer AS (PARTITION BY cno)""")
+    # written for people before the join: inside it the same expressions take three times as long
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE shown AS
+        SELECT o.*, r.channel, r.source_record_id, r.updated_at, {shown}
+        FROM offers o JOIN {RECORDS} r USING (rid) WHERE o.place <= {RUNNERS_UP + 1}""")
+    joins = " ".join(
+        f"LEFT JOIN (FROM shown WHERE place = {place}) l{place} ON l{place}.cno = o.cno" for place in _LOSING_PLACES
+    )
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
-        WITH ranked AS (
-            SELECT cno, count(*) AS distinct_values, sum(times)::INTEGER AS records, min(key) AS best,
-                   arg_min(rid, key) AS rid
-            FROM offers GROUP BY cno),
-        losers AS (
-            SELECT o.cno,
-                   list({{'key': o.key, 'rid': o.rid, 'records': o.times}} ORDER BY o.key)[:{RUNNERS_UP}] AS rivals
-            FROM offers o JOIN ranked k USING (cno) WHERE k.distinct_values > 1 AND o.key <> k.best GROUP BY o.cno)
-        SELECT k.cno, k.rid, r.channel, r.source_record_id, r.updated_at, {_decided_sql(rule)} AS decided_by,
-               k.records, k.distinct_values::INTEGER AS distinct_values, l.rivals, {shown}
-        FROM ranked k LEFT JOIN losers l USING (cno) JOIN {RECORDS} r ON r.rid = k.rid""")
-    work.execute("DROP TABLE offers")
+        SELECT o.cno, o.rid, o.channel, o.source_record_id, o.updated_at, {_decided_sql(rule)} AS decided_by,
+               o.records::INTEGER AS records, o.distinct_values::INTEGER AS distinct_values,
+               {", ".join(f"o.{name}" for name in rule.fields)}, {losing}
+        FROM shown o {joins}
+        WHERE o.place = 1""")
+    for made in ("offers", "shown"):
+        work.execute(f"DROP TABLE {made}")
     return table
 
 
 def field_rows_sql(rule: SurvivorshipRule, table: str, customers: str) -> str:
     """A query with one row for each customer and field of ``rule``: the relation ``customer_fields``."""
-    return " UNION ALL ".join(_field_rows_sql(rule, name, table, customers) for name in rule.fields)
+    return " UNION ALL ".join(
+        f"""SELECT c.customer_id, '{name}' AS field, g.{name} AS value, g.channel, g.source_record_id, g.updated_at,
+                g.decided_by, g.records, g.distinct_values, g.losing_{name} AS runners_up
+            FROM {table} g JOIN {customers} c USING (cno) WHERE g.{name} IS NOT NULL"""
+        for name in rule.fields
+    )
 
 
-def _field_rows_sql(rule: SurvivorshipRule, name: str, table: str, customers: str) -> str:
-    return f"""
-        SELECT c.customer_id, '{name}' AS field, g.{name} AS value, g.channel, g.source_record_id, g.updated_at,
-               g.decided_by, g.records, g.distinct_values, l.runners_up
-        FROM {table} g JOIN {customers} c USING (cno) LEFT JOIN (
-            SELECT cno, list({{'value': value, 'channel': channel, 'source_record_id': source_record_id,
-                               'records': records}} ORDER BY place) AS runners_up
-            FROM (SELECT u.cno, u.place, u.rival.records AS records, r.channel, r.source_record_id,
-                         {_shown_sql(rule, name)} AS value
-                  FROM (SELECT cno, unnest(rivals) AS rival, generate_subscripts(rivals, 1) AS place
-                        FROM {table} WHERE rivals IS NOT NULL) u
-                  JOIN {RECORDS} r ON r.rid = u.rival.rid)
-            WHERE value IS NOT NULL GROUP BY cno) l USING (cno)
-        WHERE g.{name} IS NOT NULL"""
+def _losing_sql(name: str) -> str:
+    places = ", ".join(
+        f"""CASE WHEN l{place}.{name} IS NOT NULL THEN {{'value': l{place}.{name}, 'channel': l{place}.channel,
+            'source_record_id': l{place}.source_record_id, 'records': l{place}.times}} END"""
+        for place in _LOSING_PLACES
+    )
+    listed = f"nullif(list_filter([{places}], lambda loser: loser IS NOT NULL), [])"
+    return f"CASE WHEN o.next_key IS NOT NULL THEN {listed} END"
 
 
 def _offers_sql(rule: SurvivorshipRule) -> str:
@@ -137,10 +151,9 @@ def _shifts(rule: SurvivorshipRule) -> dict[str, int]:
 
 def _decided_sql(rule: SurvivorshipRule) -> str:
     whens = " ".join(
-        f"WHEN (k.best >> {shift}) <> (l.rivals[1].key >> {shift}) THEN '{name}'"
-        for name, shift in _shifts(rule).items()
+        f"WHEN (o.key >> {shift}) <> (o.next_key >> {shift}) THEN '{name}'" for name, shift in _shifts(rule).items()
     )
-    alone = "WHEN k.distinct_values = 1 THEN CASE WHEN k.records = 1 THEN 'only_value' ELSE 'agreed' END"
+    alone = "WHEN o.distinct_values = 1 THEN CASE WHEN o.records = 1 THEN 'only_value' ELSE 'agreed' END"
     return f"CASE {alone} {whens} ELSE 'record_order' END"
 
 

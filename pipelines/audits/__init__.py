@@ -1,1 +1,8 @@
-"""What each stage promises, as queries that return the rows that break the promise."""
+"""What each stage promises: a sentence, and a query that returns the rows breaking it."""
+
+from pipelines.audits.audit import Audit, check
+from pipelines.audits.delivery import DELIVERY, audit_delivery
+from pipelines.audits.generation import GENERATION, audit_generation
+from pipelines.audits.work import WORK, audit_work
+
+__all__ = ["DELIVERY", "GENERATION", "WORK", "Audit", "audit_delivery", "audit_generation", "audit_work", "check"]

@@ -44,7 +44,11 @@ CUSTOMERS = relation(
     "The merged profile: one row a customer, the best value of each field; customer_fields says where each came from.",
     "customer_id",
     CUSTOMER,
-    ("full_name", "VARCHAR", "Given, middle and family name as one text; the channel's own full name if it has no other."),
+    (
+        "full_name",
+        "VARCHAR",
+        ("Given, middle and family name as one text; the channel's own full name if it has no other."),
+    ),
     ("given_name", "VARCHAR", "Given name, as sent, tidied for people."),
     ("middle_name", "VARCHAR", "Middle names, as sent, tidied for people."),
     ("family_name", "VARCHAR", "Family name, as sent, tidied for people."),
@@ -61,19 +65,37 @@ CUSTOMERS = relation(
     ("postcode", "VARCHAR", "Postcode of that record, in upper case."),
     ("country", "VARCHAR", "Country of that record, as sent."),
     ("loyalty_id", "VARCHAR", "Loyalty card number; customer_identifiers has all of them."),
-    ("marketing_consent", "VARCHAR", "yes, no, or null for never asked, which is no yes. Fails closed: no stands unless a yes is newer than every no."),
+    (
+        "marketing_consent",
+        "VARCHAR",
+        (
+            "yes, no, or null for never asked, which is no yes. Fails closed: no stands unless a yes is "
+            "newer than every no."
+        ),
+    ),
     ("channels", "VARCHAR[]", "The channels that hold a record of this customer, in alphabetical order."),
     ("channel_count", "INTEGER", "How many channels hold a record of this customer."),
     ("record_count", "INTEGER", "How many source records this customer was merged from."),
     ("event_count", "BIGINT", "How many events in all channels belong to this customer."),
-    ("amount_by_currency", "MAP(VARCHAR, DECIMAL(38, 4))", "Sum of the amounts of its events by currency, whatever their type: amount_by_currency['EUR']."),
+    (
+        "amount_by_currency",
+        "MAP(VARCHAR, DECIMAL(38, 4))",
+        ("Sum of the amounts of its events by currency, whatever their type: amount_by_currency['EUR']."),
+    ),
     ("first_seen", MOMENT, "The earliest moment that any version of a record, or an event, of this customer names."),
     ("last_seen", MOMENT, "The latest moment that a record or an event of this customer names."),
     ("last_event_at", MOMENT, "When the customer's latest event occurred."),
-    ("weakest_link_bits", "FLOAT", "How sure the merge is: each record's best link to another record of the customer, the weakest of these, in bits (log2 of the odds). Null for a single record."),
+    (
+        "weakest_link_bits",
+        "FLOAT",
+        (
+            "How sure the merge is: each record's best link to another record of the customer, the "
+            "weakest of these, in bits (log2 of the odds). Null for a single record."
+        ),
+    ),
     ("customer_since", MOMENT, "When this id was given."),
     RUN,
-)  # fmt: skip
+)
 
 CUSTOMER_RECORDS = relation(
     "customer_records",
@@ -86,12 +108,16 @@ CUSTOMER_RECORDS = relation(
     ("extra", "VARCHAR", "Further columns of the feed, as JSON."),
     ("updated_at", MOMENT, "When the channel last changed the record; the newest version stands."),
     *(
-        (f"standard_{name}", "VARCHAR", f"{RECORD_FIELDS[name]}, as compared; null when missing, junk or shared by too many.")
+        (
+            f"standard_{name}",
+            "VARCHAR",
+            (f"{RECORD_FIELDS[name]}, as compared; null when missing, junk or shared by too many."),
+        )
         for name in STANDARD_FIELDS
     ),
     ("file", "VARCHAR", "The landing file that this version came from."),
     RUN,
-)  # fmt: skip
+)
 
 CUSTOMER_IDENTIFIERS = relation(
     "customer_identifiers",
@@ -118,11 +144,19 @@ CUSTOMER_FIELDS = relation(
     ("channel", "VARCHAR", "The channel whose record gave it."),
     ("source_record_id", "VARCHAR", "The record that gave it."),
     ("updated_at", MOMENT, "When that record was last changed."),
-    ("decided_by", "VARCHAR", "only_value, agreed, record_order, or the strategy that told it from the best other value."),
+    (
+        "decided_by",
+        "VARCHAR",
+        ("only_value, agreed, record_order, or the strategy that told it from the best other value."),
+    ),
     ("records", "INTEGER", "How many records had a value to offer."),
     ("distinct_values", "INTEGER", "How many different values they offered; address parts count whole addresses."),
-    ("runners_up", "STRUCT(value VARCHAR, channel VARCHAR, source_record_id VARCHAR, records INTEGER)[]", "Up to three other values, best first, each with its best record and the number of records that gave it."),
-)  # fmt: skip
+    (
+        "runners_up",
+        ("STRUCT(value VARCHAR, channel VARCHAR, source_record_id VARCHAR, records INTEGER)[]"),
+        "Up to three other values, best first, each with its best record and the number of records that gave it.",
+    ),
+)
 
 CUSTOMER_EVENTS = relation(
     "customer_events",
@@ -142,7 +176,10 @@ CUSTOMER_EVENTS = relation(
 
 CUSTOMER_CONSENTS = relation(
     "customer_consents",
-    "Consent as it stands, by purpose and channel; every version of every record counts, so that a blank never withdraws a no.",
+    (
+        "Consent as it stands, by purpose and channel; every version of every record counts, so that "
+        "a blank never withdraws a no."
+    ),
     "customer_id purpose channel",
     CUSTOMER,
     ("purpose", ID, "What is consented to: marketing."),
@@ -152,7 +189,7 @@ CUSTOMER_CONSENTS = relation(
     ("stated_at", MOMENT, "When the statement that stands was first made; null when its record has no updated_at."),
     ("source_record_id", "VARCHAR", "The record that made it."),
     ("statements", "INTEGER", "How many statements this channel has made, repetitions of a record not counted."),
-)  # fmt: skip
+)
 
 CUSTOMER_ID_HISTORY = relation(
     "customer_id_history",
@@ -175,12 +212,19 @@ MATCH_LINKS = relation(
     ("right_record", ID, "The other record."),
     ("left_customer_id", ID, "The left record's customer."),
     ("right_customer_id", ID, "The right record's customer."),
-    ("status", "VARCHAR", "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut: two customers although the weight is above that zone."),
+    (
+        "status",
+        "VARCHAR",
+        (
+            "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut:"
+            " two customers although the weight is above that zone."
+        ),
+    ),
     ("bits", "FLOAT", "Match weight: log2 of the odds that both are one person."),
     ("probability", "DOUBLE", "The same as a probability."),
     ("levels", "VARCHAR", "The level of each comparison, as JSON: levels->>'email'."),
     ("model_version", "VARCHAR", "The model that weighed the pair."),
-)  # fmt: skip
+)
 
 REJECTED_ROWS = relation(
     "rejected_rows",

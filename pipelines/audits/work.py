@@ -1,0 +1,80 @@
+"""What the work store promises before a run commits."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.audits.audit import Audit, check
+
+WORK = (
+    Audit(
+        "every current record belongs to exactly one customer",
+        """SELECT r.channel, r.source_record_id, m.times FROM records r
+           LEFT JOIN (SELECT rid, count(*) AS times FROM membership GROUP BY rid) m USING (rid)
+           WHERE m.times IS DISTINCT FROM 1""",
+    ),
+    Audit(
+        "every member of a customer is a current record",
+        "SELECT m.customer_id, m.rid FROM membership m ANTI JOIN records r USING (rid)",
+    ),
+    Audit(
+        "a record is kept once: one row for a channel and an id",
+        "SELECT channel, source_record_id FROM records GROUP BY ALL HAVING count(*) > 1",
+    ),
+    Audit(
+        "every customer of a record is an id that stands",
+        """SELECT DISTINCT m.customer_id FROM membership m LEFT JOIN customer_ids i USING (customer_id)
+           WHERE i.standing IS NOT TRUE""",
+    ),
+    Audit(
+        "every id that stands has a record",
+        "SELECT customer_id FROM customer_ids i ANTI JOIN membership m USING (customer_id) WHERE i.standing",
+    ),
+    Audit(
+        "every id ever given still answers: as itself, as the id it was merged into, or as erased",
+        """SELECT i.customer_id, i.stands_as FROM customer_ids i
+           LEFT JOIN customer_ids o ON o.customer_id = i.stands_as
+           WHERE CASE WHEN i.standing THEN i.stands_as IS DISTINCT FROM i.customer_id
+                      WHEN i.stands_as IS NULL THEN NOT EXISTS (
+                          SELECT 1 FROM id_history h WHERE h.event = 'erased')
+                      ELSE o.standing IS NOT TRUE END""",
+    ),
+    Audit(
+        "an id is given once",
+        "SELECT customer_id FROM customer_ids GROUP BY customer_id HAVING count(*) > 1",
+    ),
+    Audit(
+        "every id has exactly one open line of history",
+        """SELECT i.customer_id, h.lines FROM customer_ids i
+           LEFT JOIN (SELECT customer_id, count(*) AS lines FROM id_history WHERE valid_to IS NULL
+                      GROUP BY customer_id) h USING (customer_id)
+           WHERE h.lines IS DISTINCT FROM 1""",
+    ),
+    Audit(
+        "blocking promises each pair once, smaller record on the left",
+        """SELECT l, r FROM scored_pairs WHERE l >= r
+           UNION ALL SELECT l, r FROM scored_pairs GROUP BY l, r HAVING count(*) > 1""",
+    ),
+    Audit(
+        "both records of a scored pair are current",
+        """SELECT l, r FROM scored_pairs
+           WHERE l NOT IN (SELECT rid FROM records) OR r NOT IN (SELECT rid FROM records)""",
+    ),
+    Audit(
+        "cannot-link: two records judged different are never in one customer",
+        """SELECT c.left_channel, c.left_id, c.right_channel, c.right_id FROM constraints c
+           JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
+           JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
+           JOIN membership x ON x.rid = a.rid JOIN membership y ON y.rid = b.rid
+           WHERE c.verdict = 'different' AND x.customer_id = y.customer_id""",
+    ),
+    Audit(
+        "an event is kept once: one row for a channel and an id",
+        "SELECT channel, event_id FROM events GROUP BY ALL HAVING count(*) > 1",
+    ),
+)
+
+
+def audit_work(work: duckdb.DuckDBPyConnection) -> None:
+    """Raises PromiseBroken when the work store, as the run is about to commit it, breaks a promise."""
+    check(work, WORK)

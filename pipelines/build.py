@@ -1,0 +1,164 @@
+"""A generation's tables are filled: all of them anew, or, in a copy, those of the customers that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import duckdb
+
+from pipelines.merge import RECORDS, field_rows_sql, gather_records, survive
+from pipelines.relations import CHANGED, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
+from profile_service.identity.model import Model
+from profile_service.store.schema import RELATIONS, dictionary_rows
+
+_SHARED_TABLES = (RECORDS, CHANGED, "publish_links", "publish_events", "publish_statements", "publish_consents")
+
+
+class Advance(Protocol):
+    """Called with the number of steps done."""
+
+    def __call__(self, amount: int = 1) -> None:
+        """``amount`` more steps are done."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a build does: everything (``since`` is None) or what changed after run ``since``, up to run ``until``."""
+
+    since: int | None
+    until: int
+
+    @property
+    def whole(self) -> bool:
+        """A generation from nothing."""
+        return self.since is None
+
+
+@contextmanager
+def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[int]:
+    """The temp table ``publish_customers`` (cno, customer_id, standing) while the block lasts; yields its length.
+
+    Changed are customers whose records, values or statements changed, whose events did, and ids given or retired.
+    """
+    since = job.since if job.since is not None else -1
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {CHANGED} AS
+        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing FROM customer_ids
+        WHERE changed_seq > {since} OR {job.whole} OR customer_id IN (
+            SELECT m.customer_id FROM membership m SEMI JOIN (
+                SELECT rid FROM records SEMI JOIN (
+                    SELECT channel, source_record_id FROM events WHERE changed_seq > {since}
+                ) USING (channel, source_record_id)
+                UNION ALL SELECT rid FROM record_history WHERE superseded_seq > {since} OR changed_seq > {since}
+            ) USING (rid))""")
+    try:
+        yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
+    finally:
+        for table in _SHARED_TABLES:
+            work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+
+
+def create_relations(work: duckdb.DuckDBPyConnection) -> None:
+    """Make every relation, with its comments, in the attached database ``generation``."""
+    for relation in RELATIONS:
+        for statement in relation.create_statements("generation"):
+            work.execute(statement)
+    work.executemany("INSERT INTO generation.main.data_dictionary VALUES (?, ?, ?, ?, ?, ?)", dictionary_rows())
+
+
+def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, advance: Advance) -> None:
+    """Bring the attached database ``generation`` to the state of run ``job.until``."""
+    if not job.whole:
+        _widen_by_moved_events(work, job)
+    rules = gather_records(work, CHANGED, model.survivorship)
+    advance()
+    if not job.whole:
+        _delete_changed(work, job)
+    golden: dict[str, str] = {}
+    for rule in rules.values():
+        table = survive(work, rule)
+        golden |= dict.fromkeys(rule.fields, table)
+        work.execute(f"INSERT INTO generation.main.customer_fields {field_rows_sql(rule, table, CHANGED)}")
+        advance()
+    scope = _scope(work, job, model, golden)
+    for name, query in temp_tables_sql(scope).items():
+        work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+    for name, query in fills(scope).items():
+        work.execute(f"INSERT INTO generation.main.{name} {query}")
+        advance()
+    if not job.whole:
+        _count_holders(work)
+    since = job.since if job.since is not None else -1
+    work.execute(f"INSERT INTO generation.main.rejected_rows {rejected_rows_sql(since)}")
+    work.execute("DELETE FROM generation.main.runs")
+    work.execute(f"INSERT INTO generation.main.runs {runs_sql(job.until)}")
+    for table in dict.fromkeys(golden.values()):
+        work.execute(f"DROP TABLE temp.{table}")
+
+
+def _scope(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: dict[str, str]) -> Scope:
+    standard = work.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'standardised' AND NOT internal"
+    ).fetchall()
+    channels = work.execute(f"SELECT DISTINCT channel FROM {RECORDS} ORDER BY channel").fetchall()
+    versions = work.execute(
+        f"SELECT model_version FROM runs WHERE run_seq <= {job.until} AND model_version IS NOT NULL "
+        "ORDER BY run_seq DESC LIMIT 1"
+    ).fetchall()
+    return Scope(
+        whole=job.whole,
+        golden=golden,
+        standard=frozenset(str(name) for (name,) in standard),
+        channels=tuple(str(name) for (name,) in channels),
+        borderline_bits=model.clustering.borderline_bits,
+        model_version=str(versions[0][0]) if versions else None,
+    )
+
+
+def _widen_by_moved_events(work: duckdb.DuckDBPyConnection, job: Work) -> None:
+    """A changed event may have named another record before: that record's customer has lost it."""
+    work.execute(f"""
+        INSERT INTO {CHANGED}
+        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing
+        FROM (SELECT DISTINCT customer_id FROM generation.main.customer_events SEMI JOIN (
+                  SELECT channel, event_id FROM events WHERE changed_seq > {job.since}) USING (channel, event_id))
+        JOIN customer_ids i USING (customer_id) ANTI JOIN {CHANGED} c USING (customer_id)""")
+
+
+def _delete_changed(work: duckdb.DuckDBPyConnection, job: Work) -> None:
+    changed = f"SELECT customer_id FROM {CHANGED}"
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE lost_identifiers AS
+        SELECT DISTINCT identifier_type, value FROM generation.main.customer_identifiers
+        WHERE customer_id IN ({changed})""")
+    for relation in RELATIONS:
+        if relation.column_names[0] == "customer_id" or relation.name in ("customer_records", "customer_identifiers"):
+            work.execute(f"DELETE FROM generation.main.{relation.name} WHERE customer_id IN ({changed})")
+    # events without a customer are few: they go and come back, whatever has become of them
+    work.execute(f"""
+        DELETE FROM generation.main.customer_events WHERE customer_id IS NULL OR customer_id IN ({changed})
+        OR (channel, event_id) IN (SELECT (channel, event_id) FROM events WHERE changed_seq > {job.since})""")
+    work.execute(f"""
+        DELETE FROM generation.main.match_links
+        WHERE left_customer_id IN ({changed}) OR right_customer_id IN ({changed})""")
+
+
+def _count_holders(work: duckdb.DuckDBPyConnection) -> None:
+    """Identifiers that changed customers have or had: how many customers hold them now, changed or not."""
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE holders AS
+        SELECT identifier_type, value, count(DISTINCT customer_id)::INTEGER AS held_by
+        FROM generation.main.customer_identifiers SEMI JOIN (
+            FROM lost_identifiers UNION
+            SELECT identifier_type, value FROM generation.main.customer_identifiers
+            WHERE customer_id IN (SELECT customer_id FROM {CHANGED})
+        ) USING (identifier_type, value) GROUP BY ALL""")
+    work.execute("""
+        UPDATE generation.main.customer_identifiers AS i SET held_by = h.held_by, shared = h.held_by > 1
+        FROM holders h
+        WHERE i.identifier_type = h.identifier_type AND i.value = h.value AND i.held_by <> h.held_by""")
+    for table in ("holders", "lost_identifiers"):
+        work.execute(f"DROP TABLE temp.{table}")

@@ -1,0 +1,93 @@
+"""The over-merge firewall: what no retailer's customers do between two runs stops the run before it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from profile_service.errors import RunFailed
+from profile_service.store.generation import Generation
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The ``[firewall]`` section of the model; see there for the why of each number."""
+
+    largest_customer: int
+    times_previous: float
+    merged_share: float
+    merged_least: int
+    conflicting_births: int
+    conflicting_share: float
+    conflicting_least: int
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Mapping[str, Any]]) -> Thresholds | None:
+        """The thresholds in a model's settings, or None where its declaration has no firewall."""
+        return cls(**settings["firewall"]) if "firewall" in settings else None
+
+
+def object_to_over_merging(
+    work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds | None
+) -> None:
+    """Raises RunFailed naming every objection to publishing ``work`` after the ``standing`` generation."""
+    if thresholds is None:
+        return
+    found = objections(work, standing, thresholds)
+    if found:
+        raise RunFailed(
+            f"the over-merge firewall objects: {'; '.join(found)}. Nothing was published; look with --dry-run, "
+            "mend the feed or the model, or publish all the same with --accept"
+        )
+
+
+def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds) -> list[str]:
+    """What speaks against publishing, a sentence each: a giant customer, hard conflicts, a jump in merges or splits."""
+    found = []
+    largest, customer_id = _first(
+        work, "SELECT count(*), customer_id FROM membership GROUP BY customer_id ORDER BY 1 DESC, 2 LIMIT 1", (0, "")
+    )
+    before = standing.manifest.largest_customer if standing else 0
+    plausible = max(thresholds.largest_customer, int(thresholds.times_previous * before))
+    if largest > plausible:
+        found.append(f"customer {customer_id} has {largest} records, more than the plausible {plausible}")
+    (customers,) = _first(work, "SELECT count(*) FROM customer_ids WHERE standing", (0,))
+    (conflicting,) = _first(
+        work,
+        f"""SELECT count(*) FROM (SELECT m.customer_id FROM membership m JOIN standardised s USING (rid)
+            GROUP BY m.customer_id HAVING count(*) > {thresholds.conflicting_births}
+            AND count(DISTINCT s.birth_date) > {thresholds.conflicting_births})""",
+        (0,),
+    )
+    tolerated = max(thresholds.conflicting_least, int(thresholds.conflicting_share * customers))
+    if conflicting > tolerated:
+        found.append(
+            f"{conflicting} customers have more than {thresholds.conflicting_births} birth dates, "
+            f"more than the tolerated {tolerated}"
+        )
+    return found + _jumps(work, standing, thresholds)
+
+
+def _jumps(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds) -> list[str]:
+    if standing is None:
+        return []
+    limit = max(thresholds.merged_least, int(thresholds.merged_share * standing.manifest.customers))
+    counts = work.execute(
+        """SELECT event, count(*) FROM id_history
+           WHERE run_seq > ? AND event IN ('merged_into', 'split_from') GROUP BY event ORDER BY event""",
+        [standing.manifest.run_seq],
+    ).fetchall()
+    words = {"merged_into": "merged away", "split_from": "split off"}
+    return [
+        f"{count} customers are {words[event]} since the last generation, more than the plausible {limit}"
+        for event, count in counts
+        if count > limit
+    ]
+
+
+def _first(work: duckdb.DuckDBPyConnection, query: str, otherwise: tuple[Any, ...]) -> tuple[Any, ...]:
+    rows = work.execute(query).fetchall()
+    return tuple(rows[0]) if rows else otherwise

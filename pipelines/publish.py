@@ -1,0 +1,208 @@
+"""A new generation beside the one that stands, audited, then flipped to in one step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipelines.audits import audit_delivery, audit_generation
+from pipelines.build import Work, changed_customers, create_relations, fill_relations
+from pipelines.disk import disk_errors_named
+from pipelines.firewall import Thresholds, object_to_over_merging
+from pipelines.room import check_room
+from profile_service.identity.model import Model
+from profile_service.store.generation import (
+    GENERATIONS,
+    WAREHOUSE,
+    Generation,
+    Manifest,
+    generation_in,
+    standing_generation,
+)
+from profile_service.store.schema import schema_version
+
+if TYPE_CHECKING:
+    from pipelines.run_context import RunContext
+
+# A file that is refreshed in place only grows, and beyond a share of the customers a fresh one is also faster.
+MOST_GROWTH = 1.5
+MOST_CHANGED = 0.20
+# The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
+STORAGE_VERSION = "v1.5.0"
+_BUILDING = ".building-"
+_STEPS = 20
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What was published: ``kind`` is full, delta or nothing (the standing generation holds the run already)."""
+
+    kind: str
+    generation: Generation
+    changed_customers: int
+    pruned: tuple[str, ...]
+
+
+def publish(
+    work: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    run: RunContext,
+    *,
+    keep: int,
+    model: Model,
+    accept: bool,
+) -> PublishReport:
+    """Build what ``work`` holds up to ``run`` as a generation and flip ``data_dir/customers.duckdb`` to it.
+
+    To be called after the run's COMMIT; everything that changed after the standing generation is taken in, so a run
+    that died before is made good. ``keep`` generations stay on the disk. Raises RunFailed when the over-merge
+    firewall objects and not ``accept``, PromiseBroken when an audit finds rows, NotEnoughDisk; the standing
+    generation then still stands.
+    """
+    standing = standing_generation(data_dir)
+    if standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing):
+        return PublishReport("nothing", standing, 0, ())
+    if not accept:
+        object_to_over_merging(work, standing, Thresholds.from_settings(model.settings))
+    generations = data_dir / GENERATIONS
+    generations.mkdir(parents=True, exist_ok=True)
+    _sweep(generations)
+    job = Work(_since(work, standing, model), run.run_seq)
+    with run.progress.stage("publish", _STEPS) as stage, disk_errors_named(data_dir):
+        with changed_customers(work, job) as changed:
+            job = _whole_if_much(work, standing, job, changed)
+        with changed_customers(work, job) as changed:
+            check_room(data_dir, standing, whole=job.whole)
+            with _folder(generations / f"{_BUILDING}{run.run_id}") as folder:
+                if standing is not None and not job.whole:
+                    shutil.copyfile(standing.warehouse, folder / WAREHOUSE)
+                with _attached(work, folder / WAREHOUSE):
+                    if job.whole:
+                        create_relations(work)
+                    fill_relations(work, job, model, stage.advance)
+                    audit_generation(work)
+                    audit_delivery(work)
+                    work.execute("CHECKPOINT generation")
+                    customers, largest = work.execute(
+                        "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"
+                    ).fetchall()[0]
+                size = (folder / WAREHOUSE).stat().st_size
+                manifest = Manifest(
+                    run_id=run.run_id,
+                    run_seq=run.run_seq,
+                    kind="full" if job.whole else "delta",
+                    model_version=model.version,
+                    schema_version=schema_version(),
+                    customers=customers,
+                    largest_customer=largest,
+                    size_bytes=size,
+                    full_bytes=size if standing is None or job.whole else standing.manifest.full_bytes,
+                )
+                generation = _settle(folder, manifest, generations / run.run_id)
+    _flip(data_dir, generation)
+    return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, keep))
+
+
+def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool:
+    """Whether ``work`` is the store that the standing generation was built from."""
+    known = work.execute("SELECT run_id FROM runs WHERE run_seq = ?", [standing.manifest.run_seq]).fetchall()
+    return known == [(standing.manifest.run_id,)]
+
+
+def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: Model) -> int | None:
+    """The run that the standing generation holds, when it can be refreshed rather than built anew."""
+    if standing is None or not _same_history(work, standing):
+        return None
+    same_rules = (
+        standing.manifest.schema_version == schema_version() and standing.manifest.model_version == model.version
+    )
+    return standing.manifest.run_seq if same_rules else None
+
+
+def _whole_if_much(work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work, changed: int) -> Work:
+    if standing is None or job.whole:
+        return job
+    much = changed > MOST_CHANGED * max(standing.manifest.customers, 1)
+    grown = standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes
+    return Work(None, job.until) if much or grown else job
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[Path]:
+    """A folder for the half-built generation; nothing of it stays when the build fails."""
+    folder.mkdir()
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    quoted = str(path).replace("'", "''")
+    version = "" if path.exists() else f" (STORAGE_VERSION '{STORAGE_VERSION}')"
+    work.execute(f"ATTACH '{quoted}' AS generation{version}")
+    try:
+        yield
+    except BaseException:
+        # the error on its way out matters, not that the database it left behind cannot be closed well
+        with suppress(duckdb.Error):
+            work.execute("DETACH generation")
+        raise
+    work.execute("DETACH generation")
+
+
+def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
+    """Write the finished folder through to the disk, make it read-only and give it its name."""
+    files = [folder / WAREHOUSE, manifest.write(folder)]
+    for path in files:
+        path.chmod(0o444)
+        _sync(path)
+    if place.exists():
+        shutil.rmtree(place)
+    folder.rename(place)
+    _sync(place)
+    _sync(place.parent)
+    return Generation(place, manifest)
+
+
+def _flip(data_dir: Path, generation: Generation) -> None:
+    """Let ``customers.duckdb`` name the new generation: one rename, so that a reader finds the old or the new."""
+    new = data_dir / f".{WAREHOUSE}.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(Path(GENERATIONS) / generation.folder.name / WAREHOUSE)
+    os.replace(new, data_dir / WAREHOUSE)  # noqa: PTH105  (Path.replace follows nothing either; os.replace says atomic)
+    _sync(data_dir)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(generations: Path) -> None:
+    """Half-built generations of runs that died; the caller holds the lock, so no one is building them."""
+    for folder in generations.glob(f"{_BUILDING}*"):
+        shutil.rmtree(folder)
+
+
+def _prune(generations: Path, standing: Generation, keep: int) -> tuple[str, ...]:
+    """Remove all but the standing and the newest others, ``keep`` in all."""
+    folders = (folder for folder in generations.iterdir() if folder.is_dir() and folder != standing.folder)
+    others = [found for folder in folders if (found := generation_in(folder)) is not None]
+    others.sort(key=lambda other: (other.manifest.run_seq, other.manifest.run_id), reverse=True)
+    gone = others[max(keep - 1, 0) :]
+    for generation in gone:
+        shutil.rmtree(generation.folder)
+    return tuple(generation.folder.name for generation in gone)

@@ -1,0 +1,207 @@
+"""The rows of each relation of a generation, as SQL over the work store and the temp tables of a merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.merge import RECORDS
+from profile_service.identity.consent import LAST_STATEMENTS_SQL, STANDING_CONSENT_SQL
+from profile_service.identity.survivorship import quoted
+from profile_service.store.schema import (
+    CUSTOMERS,
+    IDENTIFIER_FIELDS,
+    RECORD_FIELDS,
+    STANDARD_FIELDS,
+)
+
+CHANGED = "publish_customers"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a fill may use: rules' golden tables by field, columns of ``standardised``, channels, and the model's say.
+
+    ``whole``: every customer is in ``publish_customers`` (cno, customer_id, standing); otherwise the changed ones.
+    """
+
+    whole: bool
+    golden: dict[str, str]
+    standard: frozenset[str]
+    channels: tuple[str, ...]
+    borderline_bits: tuple[float, float]
+    model_version: str | None
+
+
+def temp_tables_sql(scope: Scope) -> dict[str, str]:
+    """Temp tables that several relations share, by name, in the order in which they can be made."""
+    near = (
+        "scored_pairs"
+        if scope.whole
+        else f"""(
+        SELECT * FROM scored_pairs
+        WHERE l IN (SELECT rid FROM {RECORDS}) OR r IN (SELECT rid FROM {RECORDS}))"""
+    )
+    low, high = scope.borderline_bits
+    return {
+        "publish_links": f"""
+            SELECT p.l, p.r, p.pattern, p.bits, a.customer_id AS left_customer_id, b.customer_id AS right_customer_id,
+                   CASE WHEN a.customer_id = b.customer_id THEN 'accepted'
+                        WHEN p.bits > {high} THEN 'cut' ELSE 'borderline' END AS status
+            FROM {near} p JOIN membership a ON a.rid = p.l JOIN membership b ON b.rid = p.r
+            WHERE a.customer_id = b.customer_id OR p.bits >= {low}""",
+        "publish_events": f"""
+            SELECT m.cno, e.* FROM events e JOIN {RECORDS} m USING (channel, source_record_id)
+            UNION ALL BY NAME SELECT e.* FROM events e ANTI JOIN records USING (channel, source_record_id)""",
+        "publish_statements": f"""
+            WITH versions AS (
+                SELECT m.cno, m.rid, m.channel, m.source_record_id, v.updated_at, v.said, v.place
+                FROM {RECORDS} m JOIN (
+                    SELECT rid, updated_at, lower(trim(marketing_consent)) AS said, 2147483647 AS place FROM records
+                    UNION ALL
+                    SELECT rid, updated_at, lower(trim(marketing_consent)), superseded_seq FROM record_history
+                ) v USING (rid)
+                WHERE v.said IN ('yes', 'no'))
+            {LAST_STATEMENTS_SQL}""",
+        "publish_consents": f"SELECT cno, {STANDING_CONSENT_SQL} AS consent FROM publish_statements GROUP BY cno",
+    }
+
+
+def fills(scope: Scope) -> dict[str, str]:
+    """For each relation filled from customers: its rows, in the order of its columns."""
+    return {
+        "customers": _customers(scope),
+        "customer_records": _records(scope),
+        "customer_identifiers": _identifiers(scope),
+        "customer_events": f"""
+            SELECT e.channel, e.event_id, c.customer_id, e.source_record_id, e.event_type, e.occurred_at, e.amount,
+                   e.currency, e.extra, u.run_id
+            FROM publish_events e LEFT JOIN {CHANGED} c USING (cno) LEFT JOIN runs u ON u.run_seq = e.changed_seq""",
+        "customer_consents": f"""
+            WITH here AS (
+                SELECT cno, channel, {STANDING_CONSENT_SQL} AS consent, sum(statements)::INTEGER AS statements
+                FROM publish_statements GROUP BY cno, channel),
+            makers AS (
+                SELECT s.cno, s.channel, s.stated_at, s.source_record_id
+                FROM publish_statements s JOIN here h ON h.cno = s.cno AND h.channel = s.channel AND h.consent = s.said
+                QUALIFY row_number() OVER (
+                    PARTITION BY s.cno, s.channel ORDER BY s.stated_at DESC NULLS LAST, s.source_record_id) = 1)
+            SELECT c.customer_id, 'marketing', h.channel, h.consent, o.consent, m.stated_at, m.source_record_id,
+                   h.statements
+            FROM here h JOIN makers m USING (cno, channel) JOIN publish_consents o USING (cno)
+            JOIN {CHANGED} c USING (cno)""",
+        "customer_id_history": f"""
+            SELECT h.customer_id, h.valid_from, h.valid_to, h.event, h.other_customer_id, i.stands_as, u.run_id
+            FROM id_history h SEMI JOIN {CHANGED} c USING (customer_id) JOIN customer_ids i USING (customer_id)
+            LEFT JOIN runs u USING (run_seq)""",
+        "match_links": f"""
+            WITH keyed AS (
+                SELECT a.channel || ':' || a.source_record_id AS a, b.channel || ':' || b.source_record_id AS b, p.*
+                FROM publish_links p JOIN records a ON a.rid = p.l JOIN records b ON b.rid = p.r)
+            SELECT least(k.a, k.b), greatest(k.a, k.b),
+                   CASE WHEN k.a < k.b THEN k.left_customer_id ELSE k.right_customer_id END,
+                   CASE WHEN k.a < k.b THEN k.right_customer_id ELSE k.left_customer_id END,
+                   k.status, k.bits, t.probability, t.levels,
+                   {quoted(scope.model_version) if scope.model_version else "NULL"}
+            FROM keyed k LEFT JOIN patterns t USING (pattern)""",
+    }
+
+
+def rejected_rows_sql(since: int) -> str:
+    """Rejected rows of the runs after ``since``."""
+    return f"""SELECT u.run_id, j.channel, j.kind, j.file, j.line, j.row_as_sent, j.reasons
+        FROM rejected_rows j LEFT JOIN runs u USING (run_seq) WHERE j.run_seq > {since}"""
+
+
+def runs_sql(until: int) -> str:
+    """Every run that this generation holds; what is resolved by now is published with it."""
+    return f"""SELECT run_id, run_seq, CASE WHEN state = 'resolved' THEN 'published' ELSE state END, started_at,
+        ended_at, model_version, counts, durations, inputs, warnings FROM runs WHERE run_seq <= {until}"""
+
+
+def channel_list_sql(channels: Sequence[str]) -> str:
+    """An aggregate: the channels met, in alphabetical order."""
+    each = ", ".join(f"CASE WHEN bool_or(channel = {quoted(name)}) THEN {quoted(name)} END" for name in channels)
+    return f"list_filter([{each}]::VARCHAR[], lambda name: name IS NOT NULL)"
+
+
+def _customers(scope: Scope) -> str:
+    golden = [name for name in CUSTOMERS.column_names if name in scope.golden]
+    tables = dict.fromkeys(scope.golden.values())
+    joins = " ".join(f"LEFT JOIN {table} ON {table}.cno = c.cno" for table in tables)
+    values = {name: f"{scope.golden[name]}.{name}" for name in golden}
+    if "birth_date" in values:
+        values["birth_date"] = f"TRY_CAST({values['birth_date']} AS DATE)"
+    names = ", ".join(values[name] for name in ("given_name", "middle_name", "family_name") if name in values)
+    whole = f"{scope.golden['full_name']}.full_name" if "full_name" in scope.golden else "NULL"
+    values |= {
+        "customer_id": "c.customer_id",
+        "full_name": f"coalesce(nullif(concat_ws(' ', {names or 'NULL'}), ''), {whole})",
+        "marketing_consent": "o.consent",
+        "channels": "n.channels",
+        "channel_count": "len(n.channels)::INTEGER",
+        "record_count": "n.records::INTEGER",
+        "event_count": "coalesce(e.events, 0)",
+        "amount_by_currency": "coalesce(a.amounts, MAP {})",
+        "first_seen": "least(n.first_seen, h.first_seen, e.first_event_at)",
+        "last_seen": "greatest(n.last_seen, e.last_event_at)",
+        "last_event_at": "e.last_event_at",
+        "weakest_link_bits": "w.bits",
+        "customer_since": "b.valid_from",
+        "run_id": "u.run_id",
+    }
+    columns = ", ".join(f"{values.get(name, 'NULL')} AS {name}" for name in CUSTOMERS.column_names)
+    return f"""
+        WITH n AS (
+            SELECT cno, count(*) AS records, {channel_list_sql(scope.channels)} AS channels,
+                   min(updated_at) AS first_seen, max(updated_at) AS last_seen
+            FROM {RECORDS} GROUP BY cno),
+        h AS (SELECT m.cno, min(v.updated_at) AS first_seen
+              FROM record_history v JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
+        e AS (SELECT cno, count(*) AS events, min(occurred_at) AS first_event_at, max(occurred_at) AS last_event_at
+              FROM publish_events GROUP BY cno),
+        a AS (SELECT cno, map(list(currency ORDER BY currency), list(amount ORDER BY currency)) AS amounts
+              FROM (SELECT cno, currency, sum(amount) AS amount FROM publish_events
+                    WHERE amount IS NOT NULL AND currency IS NOT NULL GROUP BY cno, currency) GROUP BY cno),
+        best AS (SELECT rid, max(bits) AS bits FROM (
+                    SELECT l AS rid, bits FROM publish_links WHERE status = 'accepted'
+                    UNION ALL SELECT r, bits FROM publish_links WHERE status = 'accepted') GROUP BY rid),
+        w AS (SELECT m.cno, min(best.bits) AS bits FROM best JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
+        b AS (SELECT customer_id, min(valid_from) AS valid_from FROM id_history SEMI JOIN {CHANGED} USING (customer_id)
+              GROUP BY customer_id)
+        SELECT {columns}
+        FROM {CHANGED} c JOIN n ON n.cno = c.cno {joins}
+        LEFT JOIN h ON h.cno = c.cno LEFT JOIN e ON e.cno = c.cno LEFT JOIN a ON a.cno = c.cno
+        LEFT JOIN w ON w.cno = c.cno LEFT JOIN publish_consents o ON o.cno = c.cno
+        LEFT JOIN b ON b.customer_id = c.customer_id
+        LEFT JOIN customer_ids i ON i.customer_id = c.customer_id LEFT JOIN runs u ON u.run_seq = i.changed_seq"""
+
+
+def _records(scope: Scope) -> str:
+    sent = ", ".join(f"r.{name}" for name in RECORD_FIELDS)
+    standard = ", ".join(f"s.{name}" if name in scope.standard else "NULL" for name in STANDARD_FIELDS)
+    return f"""
+        SELECT r.channel, r.source_record_id, c.customer_id, {sent}, r.extra, r.updated_at, {standard}, f.path, u.run_id
+        FROM {CHANGED} c JOIN membership m USING (customer_id) JOIN records r USING (rid)
+        LEFT JOIN standardised s USING (rid) LEFT JOIN files f USING (file_id)
+        LEFT JOIN runs u ON u.run_seq = r.changed_seq
+        WHERE c.standing"""
+
+
+def _identifiers(scope: Scope) -> str:
+    each = " UNION ALL ".join(
+        f"""SELECT '{name}' AS identifier_type, value, cno, {channel_list_sql(scope.channels)} AS channels,
+                count(*)::INTEGER AS records, min(updated_at) AS first_seen, max(updated_at) AS last_seen
+            FROM (SELECT {_identifier(name, scope)} AS value, m.cno, m.channel, m.updated_at
+                  FROM {RECORDS} m JOIN records r USING (rid) LEFT JOIN standardised s USING (rid))
+            WHERE value IS NOT NULL GROUP BY value, cno"""
+        for name in IDENTIFIER_FIELDS
+    )
+    return f"""
+        SELECT i.identifier_type, i.value, c.customer_id, i.channels, i.records, i.first_seen, i.last_seen,
+               count(*) OVER (PARTITION BY i.identifier_type, i.value)::INTEGER AS held_by, held_by > 1
+        FROM ({each}) i JOIN {CHANGED} c USING (cno)"""
+
+
+def _identifier(name: str, scope: Scope) -> str:
+    return f"s.{name}" if name in scope.standard else f"trim(r.{name})"
