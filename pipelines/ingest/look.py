@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +17,10 @@ Positions = npt.NDArray[np.intp]
 Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Plain:
-    """A file whose every line, the header too, is one record of as many columns as the header has."""
+def look(path: Path, delimiter: str, columns: int) -> int | None:
+    """How many rows follow the header, if every line is one record of ``columns`` fields and all end alike.
 
-    rows: int
-    windows_lines: bool
-
-
-def look(path: Path, delimiter: str, columns: int) -> Plain | None:
-    """Say that the file is plain, or ``None`` where anything at all is unusual and each line needs care.
+    ``None`` where anything at all is unusual and each line needs care.
 
     The proof matters: a reader that trips over a quote can swallow lines without an error.
     """
@@ -56,7 +49,7 @@ def look(path: Path, delimiter: str, columns: int) -> Plain | None:
             if not _well_formed(piece, ends, delimiter.encode()[0], columns):
                 return None
             lines += len(ends)
-    return Plain(rows=lines - 1, windows_lines=bool(windows)) if lines else None
+    return lines - 1 if lines else None
 
 
 def _even_lines(piece: Bytes, ends: Positions, returns: int, windows: bool) -> bool:

@@ -36,8 +36,9 @@ def rows_as_json(work: duckdb.DuckDBPyConnection, file: FeedFile, lines: Sequenc
     table = f"read_parquet({quoted(str(file.path))}, file_row_number = true, binary_as_string = true)"
     wanted = ", ".join(str(line - 1) for line in lines)
     found = work.execute(
-        f"SELECT file_row_number + 1, to_json(columns_of)::VARCHAR FROM"
-        f" (SELECT file_row_number, columns_of FROM {table} AS columns_of WHERE file_row_number IN ({wanted}))"
+        f"SELECT numbered.n, to_json(columns_of)::VARCHAR FROM"
+        f" (SELECT file_row_number + 1 AS n, * EXCLUDE (file_row_number) FROM {table}"
+        f" WHERE file_row_number IN ({wanted})) AS numbered, LATERAL (SELECT numbered.* EXCLUDE (n)) AS columns_of"
     ).fetchall()
     return {int(line): str(row) for line, row in found}
 

@@ -161,9 +161,8 @@ class Reader:
         select = select_sql(layout, contract, lambda position: f"c{position}")
         plain = look(path, delimiter, len(names))
         if plain is not None:
-            ends = "\\r\\n" if plain.windows_lines else "\\n"
-            table = _csv_table(path, len(names), delimiter, f"skip = 1, new_line = '{ends}'")
-            return Source(table, select, "NULL::BIGINT", plain.rows), 0, notes
+            table = _csv_table(path, len(names), delimiter)
+            return Source(table, select, "NULL::BIGINT", plain), 0, notes
         key = layout.fields.get("source_record_id", ())
         sieve = CsvSieve(delimiter, len(names), key[0] if len(key) == 1 else None, self._refuse(file))
         sieved = sieve.sift(path, self._scratch / "clean")
@@ -182,7 +181,7 @@ class Reader:
 
     def _clean(self, sieved: Sieved, columns: int, delimiter: str, select: str) -> Source:
         # a reader at work in parallel may begin inside a field of several lines
-        options = f"new_line = '\\n', parallel = {str(not sieved.multi_line).lower()}, max_line_size = {_LONGEST}"
+        options = f", parallel = {str(not sieved.multi_line).lower()}, max_line_size = {_LONGEST}"
         table = _csv_table(self._scratch / "clean", columns, delimiter, options, first="'line': 'BIGINT', ")
         return Source(table, select, "line", sieved.kept)
 
@@ -193,12 +192,12 @@ class Reader:
         return refuse
 
 
-def _csv_table(path: Path, columns: int, delimiter: str, options: str, first: str = "") -> str:
+def _csv_table(path: Path, columns: int, delimiter: str, options: str = "", first: str = "") -> str:
     names = first + ", ".join(f"'c{position}': 'VARCHAR'" for position in range(columns))
     return (
         f"read_csv({quoted(str(path))}, columns = {{{names}}}, auto_detect = false, header = false,"
         f" delim = {quoted(delimiter)}, quote = '\"', escape = '\"', nullstr = '', strict_mode = true,"
-        f" null_padding = false, {options})"
+        f" null_padding = false, skip = 1{options})"
     )
 
 

@@ -23,7 +23,7 @@ Reject = Callable[[int, bytes, int, str, str | None], None]
 
 @dataclass(frozen=True)
 class Sieved:
-    """Rows kept (in a clean CSV, line number first) and rows refused; blank lines are no rows."""
+    """Rows kept (in a clean CSV, line number first, below one line to skip) and rows refused; blank lines are no rows."""
 
     kept: int
     refused: int
@@ -95,6 +95,7 @@ class CsvSieve:
             lines = _Lines(stream)
             self._first(lines)
             writer = csv.writer(out, delimiter=self._delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writerow(["line"])  # a header, so that the first line end is a plain one
             while (line := lines.next()) is not None:
                 text = line.text
                 if not text.strip() and delimiter not in text:
@@ -195,6 +196,7 @@ class JsonlSieve:
         with path.open("rb") as stream, clean.open("w", encoding="utf-8", newline="") as out:
             lines = _Lines(stream)
             writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writerow(["line"])  # a header, so that the first line end is a plain one
             while (line := lines.next()) is not None:
                 text = line.text
                 if not text.strip():

@@ -23,6 +23,7 @@ _MOMENT = re.compile(
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
+_TOO_LARGE = "has more than 14 digits before the decimal point"
 _MISSING: dict[str, str | list[Any] | dict[Any, Any]] = {
     "required": "is missing",
     "null": "is missing",
@@ -119,15 +120,15 @@ class Amount(Text):
 
     def canonical(self, text: str) -> str:
         """The number without exponent, rounded half to even at the fourth place."""
+        if not _AMOUNT.fullmatch(text):
+            raise ValidationError("is not a decimal number")
         try:
-            if not _AMOUNT.fullmatch(text):
-                raise ValidationError("is not a decimal number")
-            number = Decimal(text)
-            if abs(number) >= AMOUNT_LIMIT:
-                raise ValidationError("is beyond 14 digits before the decimal point")
-            return format(number.quantize(AMOUNT_PLACES, ROUND_HALF_EVEN), "f")
-        except InvalidOperation as error:
-            raise ValidationError("is not a decimal number") from error
+            number = Decimal(text).quantize(AMOUNT_PLACES, ROUND_HALF_EVEN)
+        except InvalidOperation as error:  # more digits than quantize can hold
+            raise ValidationError(_TOO_LARGE) from error
+        if abs(number) >= AMOUNT_LIMIT:
+            raise ValidationError(_TOO_LARGE)
+        return format(number, "f")
 
     def rule_sql(self, column: str) -> str:
         """Plain digits, at most four of them after the point."""
