@@ -141,7 +141,8 @@ def explain_command(left: str, right: str, data_dir: Path) -> None:
     """
     from rich.console import Console
 
-    from pipelines.explain import explain, print_explanation
+    from pipelines.explain import explain
+    from pipelines.waterfall import print_explanation
 
     print_explanation(explain(left, right, data_dir), Console())
 

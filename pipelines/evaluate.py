@@ -213,8 +213,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         f"{evaluation.true_pairs:,} true pairs, {evaluation.found_pairs:,} found",
         highlight=False,
     )
-    _print_errors("missed pairs, by what they share", "were candidates", evaluation.missed, console)
-    _print_errors("false pairs, by what they share", "linked directly", evaluation.false, console)
+    _print_errors("missed, by what they share", "compared", evaluation.missed, console)
+    _print_errors("false, by what they share", "linked", evaluation.false, console)
     _print_unmatched(evaluation, console)
 
 
@@ -226,13 +226,13 @@ def _print_errors(title: str, candidates: str, kinds: Sequence[ErrorKind], conso
         console.print(f"{title}: none")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(title)
+    table.add_column(title, no_wrap=True)
     table.add_column("pairs", justify="right")
-    table.add_column(candidates, justify="right")
-    table.add_column("one of them", overflow="fold")
+    table.add_column(candidates, justify="right", no_wrap=True)
+    table.add_column("one of them, for profiles explain", no_wrap=True)
     for kind in kinds:
         known = "?" if kind.candidates is None else f"{kind.candidates:,}"
-        table.add_row(kind.shared, f"{kind.pairs:,}", known, f"profiles explain {' '.join(kind.example)}")
+        table.add_row(kind.shared, f"{kind.pairs:,}", known, " ".join(kind.example))
     table.add_row("all", f"{total(kinds):,}", "", "", style="bold")
     console.print(table, highlight=False)
 

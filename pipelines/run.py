@@ -15,6 +15,7 @@ from shutil import copytree
 import duckdb
 
 from pipelines.disk import disk_errors_named
+from pipelines.firewall import Thresholds, object_to_over_merging, objections
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.lock import RunLock
@@ -67,6 +68,7 @@ class _Resolved:
     resolution: Resolution | None = None
     ids: IdentifyCounts | None = None
     changes: tuple[IdChange, ...] = ()
+    objections: tuple[str, ...] = ()
 
 
 def _system_clock() -> datetime:
@@ -122,7 +124,7 @@ def _resolve(
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify"):
             ids = identify(work, context, IdSource())
-        done = _Resolved(rows, resolution, ids)
+        done = _Resolved(rows, resolution, ids, objections=_ask_firewall(work, places, options))
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back
             return replace(done, changes=id_changes(work, context.run_seq))
@@ -132,6 +134,21 @@ def _resolve(
     except BaseException:
         _roll_back(work)
         raise
+
+
+def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str, ...]:
+    """Ask before the COMMIT, so that a landing that is refused leaves no trace; raises RunFailed.
+
+    A dry run, and a run that accepts, go on and only tell.
+    """
+    model = standing_model(places.models) or packaged_model()
+    thresholds = Thresholds.from_settings(model.settings)
+    if thresholds is None:
+        return ()
+    standing = standing_generation(places.data_dir)
+    if not (options.accept or options.dry_run):
+        object_to_over_merging(work, standing, thresholds)
+    return tuple(f"the over-merge firewall objects: {what}" for what in objections(work, standing, thresholds))
 
 
 @contextmanager
@@ -235,7 +252,7 @@ def _resolution(done: _Resolved) -> Mapping[str, int]:
 
 
 def _warnings(done: _Resolved) -> tuple[str, ...]:
-    return (*done.rows.notes, *(done.resolution.warnings if done.resolution else ()))
+    return (*done.rows.notes, *(done.resolution.warnings if done.resolution else ()), *done.objections)
 
 
 def _last_model(work: Work) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["published", "caught up", "nothing new", "dry run"]
 SORTS = ("received", "accepted", "unchanged", "superseded", "rejected", "suppressed")
+_ALWAYS = ("received", "accepted", "rejected")
 _LISTED = 20
 
 
@@ -73,7 +74,7 @@ class RunSummary:
 
 def print_summary(summary: RunSummary, console: Console) -> None:
     """Print what came in, what came out, what it took, and the command to type next."""
-    console.print(_headline(summary), highlight=False)
+    console.print(_headline(summary), highlight=False, soft_wrap=True)
     if summary.outcome == "nothing new":
         return
     for part in (_rows(summary), _customers(summary), _stages(summary)):
@@ -102,17 +103,22 @@ def _headline(summary: RunSummary) -> str:
 
 
 def _rows(summary: RunSummary) -> RenderableType:
+    if not summary.total("received"):
+        return f"no new rows: {summary.total('files_skipped'):,} files are known already"
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("rows in")
-    table.add_column("")
-    for sort in SORTS:
-        table.add_column(sort, justify="right")
+    shown = [sort for sort in SORTS if sort in _ALWAYS or summary.total(sort)]
+    # one space between columns: with all of them the table still fits 80 columns
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("rows in", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for sort in shown:
+        table.add_column(sort, justify="right", no_wrap=True)
     for channel, kinds in summary.rows.items():
         for kind, counts in kinds.items():
-            table.add_row(channel, kind, *(f"{counts.get(sort, 0):,}" for sort in SORTS))
-    table.add_row("all", "", *(f"{summary.total(sort):,}" for sort in SORTS), style="bold")
+            if counts["received"]:
+                table.add_row(channel, kind, *(f"{counts[sort]:,}" for sort in shown))
+    table.add_row("all", "", *(f"{summary.total(sort):,}" for sort in shown), style="bold")
     return table
 
 

@@ -20,7 +20,7 @@ ROOMS = {
     "flask": ("profile_service.api", "profile_service.app"),
     "marshmallow": ("profile_service.contracts",),
     "pyspark": ("pipelines.engines.spark",),
-    "rich": ("pipelines.progress", "pipelines.summary", "pipelines.cli", "pipelines.evaluate", "pipelines.explain"),
+    "rich": ("pipelines.progress", "pipelines.summary", "pipelines.cli", "pipelines.evaluate", "pipelines.waterfall"),
     "click": ("pipelines.cli",),
 }
 # What the service's process may not load: their import takes seconds.
