@@ -97,6 +97,7 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
         outcome: Outcome = "dry run"
         if not options.dry_run:
             outcome, context = _publish(work, places, context, done, options)
+            _enter_end(work, context, done, clock())
         summary = _summary(work, places, context, done)
         if options.dry_run:
             _roll_back(work)
@@ -188,25 +189,27 @@ def _enter_run(work: Work, context: RunContext, done: _Resolved) -> None:
     )
 
 
+def _enter_end(work: Work, context: RunContext, done: _Resolved, now: datetime) -> None:
+    """Every run up to this one is published: its own flip has carried what dead ones had resolved."""
+    work.execute("UPDATE runs SET state = 'published', ended_at = ? WHERE state <> 'published'", [now])
+    if done.resolution:
+        durations = json.dumps(_rounded(context.progress.durations))
+        work.execute("UPDATE runs SET durations = ? WHERE run_seq = ?", [durations, context.run_seq])
+
+
 def _publish(
     work: Work, places: Places, context: RunContext, done: _Resolved, options: RunOptions
 ) -> tuple[Outcome, RunContext]:
     """Publish what the standing generation does not hold yet, from this run or from one that died before publishing."""
-    standing = standing_generation(places.data_dir)
     last = work.execute("SELECT run_seq, run_id FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
     if last is None:
         raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
+    context = replace(context, run_seq=last[0], run_id=last[1])
+    model = standing_model(places.models) or packaged_model()
+    report = publish(work, places.data_dir, context, keep=options.keep, model=model, accept=options.accept)
     outcome: Outcome = "published" if done.resolution else "caught up"
-    if standing is not None and standing.manifest.run_seq >= last[0]:
+    if report.kind == "nothing":
         outcome = "nothing new"
-    else:
-        context = replace(context, run_seq=last[0], run_id=last[1])
-        model = standing_model(places.models) or packaged_model()
-        publish(work, places.data_dir, context, keep=options.keep, model=model, accept=options.accept)
-    work.execute(
-        "UPDATE runs SET state = 'published', ended_at = ?, durations = ? WHERE run_seq = ? AND state <> 'published'",
-        [datetime.now(UTC), json.dumps(_rounded(context.progress.durations)), last[0]],
-    )
     return outcome, context
 
 

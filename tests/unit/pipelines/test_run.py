@@ -1,0 +1,192 @@
+"""A run happens wholly or not at all, and the next one takes up what was left."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines import run as run_module
+from pipelines.progress import SilentProgress
+from pipelines.run import Places, RunOptions, run
+from pipelines.summary import RunSummary
+from pipelines.work import open_work
+from profile_service.errors import NotEnoughDisk, RunFailed, UnusableInput
+from profile_service.store.generation import standing_generation
+
+NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+PEOPLE = [("Ada", "Lovelace"), ("Grace", "Hopper"), ("Mary", "Somerville"), ("Emmy", "Noether"), ("Lise", "Meitner")]
+
+
+def land(folder: Path, people: list[tuple[str, str]] = PEOPLE) -> Path:
+    """Each person once in the store and once on the web, by the same e-mail address."""
+    for channel in ("store", "web"):
+        rows = [
+            f"{channel[0]}{given},{given},{family},{given.lower()}@example.org,18{number}0-0{number + 1}-01"
+            for number, (given, family) in enumerate(people)
+        ]
+        path = folder / channel / "customers.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["source_record_id,given_name,family_name,email,birth_date", *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(land(tmp_path / "landing"), tmp_path / "data")
+
+
+def go(places: Places, **options: Any) -> RunSummary:
+    return run(places, RunOptions(**options), SilentProgress(), lambda: NOW)
+
+
+def committed(places: Places, query: str) -> list[tuple[Any, ...]]:
+    with open_work(places.data_dir) as work:
+        return work.execute(query).fetchall()
+
+
+def breaks(error: Exception) -> Callable[..., Any]:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return broken
+
+
+def test_a_first_run_publishes_and_says_what_it_did(places: Places) -> None:
+    summary = go(places)
+    assert summary.outcome == "published"
+    assert summary.run_id == "run_20261121T060000Z_0001"
+    assert (summary.records, summary.customers) == (10, 5)
+    assert summary.customers_by_channels == {2: 5}
+    assert summary.merges_by_channels == {2: 5}
+    assert summary.total("received") == summary.total("accepted") == 10
+    assert summary.generation == places.data_dir / "generations" / summary.run_id
+    assert {"ingest", "identify", "publish"} <= set(summary.durations)
+    assert summary.peak_memory_bytes > 1_000_000
+    assert committed(places, "SELECT state FROM runs") == [("published",)]
+
+
+def test_the_same_landing_again_is_nothing_new_and_leaves_no_trace(places: Places) -> None:
+    first = go(places)
+    again = go(places)
+    assert again.outcome == "nothing new"
+    assert again.run_id == first.run_id
+    assert again.ids["churn"] == again.ids["created"] == 0
+    assert again.generation == first.generation
+    assert len(committed(places, "SELECT 1 FROM runs")) == 1
+
+
+def test_a_run_that_died_before_the_flip_is_made_good_by_the_next(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(run_module, "publish", breaks(RuntimeError("power cut")))
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(places)
+    assert committed(places, "SELECT state FROM runs") == [("resolved",)]
+    assert standing_generation(places.data_dir) is None
+    summary = go(places)
+    assert summary.outcome == "caught up"
+    assert summary.generation is not None
+    assert committed(places, "SELECT state FROM runs") == [("published",)]
+    assert go(places).outcome == "nothing new"
+
+
+def test_a_later_run_publishes_what_a_dead_one_had_resolved_too(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(run_module, "publish", breaks(RuntimeError("power cut")))
+        with pytest.raises(RuntimeError):
+            go(places)
+    more = Places(land(tmp_path / "more", [("Hedy", "Lamarr")]), places.data_dir)
+    assert go(more).customers == 6
+    with duckdb.connect(str((places.data_dir / "customers.duckdb").resolve()), read_only=True) as warehouse:
+        assert warehouse.execute("SELECT count(*) FROM customers").fetchall() == [(6,)]
+    assert committed(places, "SELECT DISTINCT state FROM runs") == [("published",)]
+
+
+@pytest.mark.parametrize("stage", ["resolve", "identify"])
+def test_a_run_that_fails_before_its_commit_has_not_happened(
+    places: Places, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(run_module, stage, breaks(RuntimeError("a stage broke")))
+        with pytest.raises(RuntimeError):
+            go(places)
+    assert committed(places, "SELECT count(*) FROM files") == [(0,)]
+    assert go(places).total("accepted") == 10
+
+
+def test_a_dry_run_tells_and_changes_nothing(places: Places) -> None:
+    summary = go(places, dry_run=True)
+    assert (summary.outcome, summary.customers) == ("dry run", 5)
+    assert committed(places, "SELECT count(*) FROM runs") == [(0,)]
+    assert not places.models.exists()
+    assert standing_generation(places.data_dir) is None
+
+
+def test_a_dry_run_names_the_customers_that_would_become_one(places: Places, tmp_path: Path) -> None:
+    alone = Places(land(tmp_path / "alone"), places.data_dir)
+    (alone.landing / "web" / "customers.csv").write_text(
+        "source_record_id,updated_at\nwAda,2020-01-01T00:00:00Z\nwGrace,2020-01-01T00:00:00Z\n"
+    )
+    assert go(alone).customers == 7
+    now = (places.landing / "web" / "customers.csv").read_text().replace("\n", ",2021-01-01T00:00:00Z\n")
+    (places.landing / "web" / "customers.csv").write_text(now.replace("date,2021-01-01T00:00:00Z", "date,updated_at"))
+    summary = go(places, dry_run=True)
+    assert summary.customers == 5
+    merged = [change for change in summary.changes if change.event == "merged_into"]
+    assert merged
+    assert all(change.other_customer_id for change in merged)
+    assert any("store:sAda" in change.records for change in merged)
+
+
+def test_the_firewall_stops_a_run_before_it_commits_and_accept_overrules_it(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.firewall.objections", lambda *_: ["a giant customer"])
+    with pytest.raises(RunFailed, match="a giant customer"):
+        go(places)
+    assert committed(places, "SELECT count(*) FROM files") == [(0,)]
+    assert go(places, accept=True).outcome == "published"
+
+
+def test_a_rebuild_of_the_same_records_changes_no_id(places: Places) -> None:
+    go(places)
+    summary = go(places, rebuild=True)
+    assert summary.outcome == "published"
+    assert (summary.ids["churn"], summary.ids["created"], summary.ids["merged"]) == (0, 0, 0)
+
+
+def test_another_model_is_put_to_use_although_nothing_new_has_landed(places: Places) -> None:
+    first = go(places)
+    standing = (places.models / "current").read_text().strip()
+    (places.models / standing).rename(places.models / "another")
+    (places.models / "current").write_text("another\n")
+    second = go(places)
+    assert (second.outcome, second.model_version) == ("published", "another")
+    assert first.customers == second.customers
+
+
+def test_a_deleted_generation_is_published_again(places: Places) -> None:
+    first = go(places)
+    (places.data_dir / "customers.duckdb").unlink()
+    assert go(places).outcome == "caught up"
+    assert standing_generation(places.data_dir) is not None
+    assert first.customers == 5
+
+
+def test_a_full_disk_is_named(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = duckdb.IOException('IO Error: Could not write file "x": No space left on device')
+    monkeypatch.setattr(run_module, "resolve", breaks(full))
+    with pytest.raises(NotEnoughDisk, match="the disk is full"):
+        go(places)
+
+
+def test_a_landing_that_is_no_folder_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="no folder"):
+        go(Places(tmp_path / "nowhere", tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
