@@ -110,7 +110,7 @@ class _Logged:
 class BarProgress(_Timed):
     """A bar per stage on a terminal, through rich; use as a context manager so that the terminal is given back."""
 
-    def __init__(self, stream: TextIO = sys.stderr, clock: Clock = time.perf_counter) -> None:
+    def __init__(self, stream: TextIO, clock: Clock = time.perf_counter) -> None:
         super().__init__(clock)
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -160,8 +160,9 @@ class _Bar:
 
 
 @contextmanager
-def shown_progress(stream: TextIO = sys.stderr) -> Iterator[Progress]:
-    """Bars when ``stream`` is a terminal, log lines when it is not."""
+def shown_progress(stream: TextIO | None = None) -> Iterator[Progress]:
+    """Bars when ``stream``, by default standard error, is a terminal; log lines when it is not."""
+    stream = stream or sys.stderr
     if stream.isatty():
         with BarProgress(stream) as bars:
             yield bars
