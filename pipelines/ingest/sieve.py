@@ -141,6 +141,8 @@ class CsvSieve:
         """The fields that begin on this line, or why there are none; and the further lines read for them."""
         rest: list[_Line] = []
         quotes = line.text.count(b'"')
+        if not self._left_open(line.text.decode()):
+            quotes = 0
         while quotes % 2 and len(rest) < _LOOK_AHEAD:
             following = lines.next()
             if following is None:
@@ -169,6 +171,13 @@ class CsvSieve:
         if any("\r" in each for each in found):
             return "a carriage return stands inside a field", rest
         return found, rest
+
+    def _left_open(self, line: str) -> bool:
+        """Whether a quoted field begins on this line that does not end on it."""
+        position = 0
+        while (match := self._field.match(line, position)) and match.group(3):
+            position = match.end()
+        return match is None and line.startswith('"', position) and line.count('"', position) % 2 == 1
 
     def _shown_key(self, text: bytes) -> str | None:
         """The row's id as far as it can be made out, so that an erased person's row is not kept as a bad one."""

@@ -20,6 +20,7 @@ _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
+_RUN_TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -151,7 +152,11 @@ class Dated(Text, ABC):
         try:
             if self.strptime is None:
                 return self.from_standard(text)
-            return self.spelled(datetime.strptime(text, self.strptime))
+            moment = datetime.strptime(text, self.strptime)
+            # with nothing between its parts, a date that lacks a digit would be read as another date
+            if _RUN_TOGETHER.search(self.strptime) and moment.strftime(self.strptime) != text:
+                raise ValueError(text)
+            return self.spelled(moment)
         except (ValueError, OverflowError) as error:
             wanted = self.standard if self.strptime is None else f"in the declared format {self.strptime}"
             raise ValidationError(f"is not a real {self.noun} {wanted}") from error

@@ -77,8 +77,8 @@ def test_a_bad_row_of_a_parquet_file_is_told_as_json(tmp_path: Path) -> None:
     world = LandingWorld(tmp_path)
     path = world.put("store/customers.parquet", b"")
     duckdb.execute(
-        "COPY (SELECT * FROM (VALUES ('1', '1990-01-01'), ('2', 'spring'), (NULL, NULL)) t(source_record_id, birth_date))"
-        f" TO '{path}' (FORMAT parquet)"
+        "COPY (SELECT * FROM (VALUES ('1', '1990-01-01'), ('2', 'spring'), (NULL, NULL))"
+        f" t(source_record_id, birth_date)) TO '{path}' (FORMAT parquet)"
     )
     world.run()
     assert world.all("SELECT line, row_as_sent, reasons FROM rejected_rows ORDER BY line") == [

@@ -64,6 +64,7 @@ EVENT_CASES = [
 FORMAT_CASES = [
     ("birth_date", "%Y%m%d", "19900203", "1990-02-03"),
     ("birth_date", "%Y%m%d", "1990-02-03", None),
+    ("birth_date", "%Y%m%d", "1990203", None),
     ("birth_date", "%d/%m/%Y", "3/2/1990", "1990-02-03"),
     ("birth_date", "%d/%m/%Y", "31/02/1990", None),
     ("birth_date", "%d/%m/%Y", " 03/02/1990", None),
@@ -84,7 +85,7 @@ def passes_sql(contract: FeedContract, field: str, value: str | None) -> bool:
 
 
 def read(contract: FeedContract, field: str, value: str | None) -> tuple[str | None, list[str]]:
-    key = {name: "1" for name in contract.required}
+    key = dict.fromkeys(contract.required, "1")
     row, reasons = contract.read({**key, field: value})
     return row.get(field), reasons
 
