@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -105,8 +105,11 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
 
 
 def _next_run(work: Work, now: datetime, progress: Progress) -> RunContext:
-    row = work.execute("SELECT coalesce(max(run_seq), 0) + 1 FROM runs").fetchone()
-    run_seq = int(row[0]) if row else 1
+    row = work.execute("SELECT run_seq, started_at FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
+    run_seq = int(row[0]) + 1 if row else 1
+    if row:
+        # a clock that stands still or was set back must not let two runs' histories begin at one moment
+        now = max(now, row[1] + timedelta(microseconds=1))
     return RunContext(run_seq, f"run_{now:%Y%m%dT%H%M%SZ}_{run_seq:04d}", now, progress)
 
 
