@@ -65,11 +65,28 @@ def live(people: People, troubles: Troubles, dice: Dice) -> Life:
     )[people.household]
     card, card_before = _cards(people, homes, troubles, dice)
     return Life(
-        present, before, np.where(present != before, dice.of("move time").random(count), 0.0),
-        np.where(married, dice.of("wedding").random(count), 0.0), now, np.where(renewed, numbers, now),
-        np.where(renewed, dice.of("new number time").random(count), 0.0), landline, _emails(people, troubles, dice),
-        joint, card, card_before, addresses,
-    )  # fmt: skip
+        address=present,
+        address_before=before,
+        moved_at=_moving_days(people, before, homes, dice),
+        married_at=np.where(married, dice.of("wedding").random(count), 0.0),
+        number=now,
+        number_before=np.where(renewed, numbers, now),
+        renumbered_at=np.where(renewed, dice.of("new number time").random(count), 0.0),
+        landline=landline,
+        emails=_emails(people, troubles, dice),
+        joint_email=joint,
+        card=card,
+        card_before=card_before,
+        addresses=addresses,
+    )
+
+
+def _moving_days(people: People, before: Integers, homes: int, dice: Dice) -> Floats:
+    """When each person moved; one day for a household that moves together, 0 for those who never did."""
+    rng = dice.of("move time")
+    alone, household = rng.random(len(people)), rng.random(homes)[people.household]
+    together = (before >= homes) & (before < 2 * homes)
+    return np.where(before == people.household, 0.0, np.where(together, household, alone))
 
 
 def _addresses(people: People, first: Integers, troubles: Troubles, dice: Dice) -> tuple[Addresses, Integers, Integers]:
