@@ -130,12 +130,14 @@ class Reader:
             else name
             for name, field in contract.fields.items()
         )
+        # no text gets here with a NUL in it
+        check = contract.check_sql(may_hold_nul=file.form == "parquet")
         self._work.execute("SET preserve_insertion_order = true")  # the order of rows is the order of lines
         try:
             self._work.execute(
                 f"INSERT INTO {arriving(file.kind)}"
                 f" SELECT {file_id}, {quoted(file.channel.name)}, line, {canonical}, ok FROM"
-                f" (SELECT *, {contract.check_sql()} AS ok FROM"
+                f" (SELECT *, {check} AS ok FROM"
                 f" (SELECT {source.line} AS line, {source.select} FROM {source.table}))"
             )
         except duckdb.Error as error:

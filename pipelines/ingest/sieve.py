@@ -23,7 +23,7 @@ Reject = Callable[[int, bytes, int, str, str | None], None]
 
 @dataclass(frozen=True)
 class Sieved:
-    """Rows kept (in a clean CSV, line number first, below one line to skip) and rows refused; blank lines are no rows."""
+    """Rows kept (in a clean CSV, line number first, below a header) and rows refused; blank lines are no rows."""
 
     kept: int
     refused: int
@@ -248,6 +248,8 @@ class JsonlSieve:
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError(f"{name} holds a NUL character")
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -89,9 +89,9 @@ class FeedContract:
         """The fields that every row must have."""
         return tuple(name for name, field in self.fields.items() if field.required)
 
-    def check_sql(self) -> str:
+    def check_sql(self, *, may_hold_nul: bool = True) -> str:
         """A condition over columns named as the fields; true only of rows that ``read`` accepts."""
-        return " AND ".join(field.check_sql(name) for name, field in self.fields.items())
+        return " AND ".join(field.check_sql(name, may_hold_nul=may_hold_nul) for name, field in self.fields.items())
 
     def read(self, row: Mapping[str, str | None]) -> tuple[dict[str, str | None], list[str]]:
         """One row in canonical spelling and no reasons, or an empty row and every reason why it is refused."""
