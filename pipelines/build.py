@@ -12,7 +12,7 @@ import duckdb
 from pipelines.merge import RECORDS, field_rows_sql, gather_records, survive
 from pipelines.relations import CHANGED, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
-from profile_service.store.schema import RELATIONS, dictionary_rows
+from profile_service.store.schema import IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
 
 _SHARED_TABLES = (RECORDS, CHANGED, "publish_links", "publish_events", "publish_statements", "publish_consents")
 
@@ -73,7 +73,7 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     """Bring the attached database ``generation`` to the state of run ``job.until``."""
     if not job.whole:
         _widen_by_moved_events(work, job)
-    rules = gather_records(work, CHANGED, model.survivorship)
+    rules = gather_records(work, CHANGED, model.survivorship, also=IDENTIFIER_FIELDS)
     advance()
     if not job.whole:
         _delete_changed(work, job)
@@ -81,8 +81,11 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     for rule in rules.values():
         table = survive(work, rule)
         golden |= dict.fromkeys(rule.fields, table)
-        work.execute(f"INSERT INTO generation.main.customer_fields {field_rows_sql(rule, table, CHANGED)}")
         advance()
+    if golden:
+        # in one statement: each insert leaves half-filled row groups, which the checkpoint would have to write again
+        rows = " UNION ALL ".join(field_rows_sql(rule, golden[rule.fields[0]], CHANGED) for rule in rules.values())
+        work.execute(f"INSERT INTO generation.main.customer_fields {rows}")
     scope = _scope(work, job, model, golden)
     for name, query in temp_tables_sql(scope).items():
         work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")

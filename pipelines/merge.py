@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -22,14 +22,17 @@ _LOSING_PLACES = range(2, RUNNERS_UP + 2)
 
 
 def gather_records(
-    work: duckdb.DuckDBPyConnection, customers: str, rules: Mapping[str, SurvivorshipRule]
+    work: duckdb.DuckDBPyConnection,
+    customers: str,
+    rules: Mapping[str, SurvivorshipRule],
+    also: Sequence[str] = (),
 ) -> dict[str, SurvivorshipRule]:
     """Make the temp table ``merge_records``: the records of ``customers`` (temp table: cno, customer_id, standing).
 
-    A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule the
-    value as sent and ``standard_<field>``. Answers the rules that have any value to choose among.
+    A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule, and
+    those in ``also``, the value as sent and ``standard_<field>``. Answers the rules that have a value to choose among.
     """
-    fields = _fields(rules.values())
+    fields = list(dict.fromkeys([*_fields(rules.values()), *also]))
     known = _columns(work, "standardised")
     same = sorted({rule.same for rule in rules.values() if rule.same and rule.same not in fields})
     columns = [f"r.{name}" for name in fields]

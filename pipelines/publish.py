@@ -16,6 +16,7 @@ from pipelines.audits import audit_delivery, audit_generation
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
+from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
@@ -76,8 +77,8 @@ def publish(
     _sweep(generations)
     job = Work(_since(work, standing, model), run.run_seq)
     with run.progress.stage("publish", _STEPS) as stage, disk_errors_named(data_dir):
-        with changed_customers(work, job) as changed:
-            job = _whole_if_much(work, standing, job, changed)
+        if _too_much_for_a_copy(work, standing, job):
+            job = Work(None, job.until)
         with changed_customers(work, job) as changed:
             check_room(data_dir, standing, whole=job.whole)
             with _folder(generations / f"{_BUILDING}{run.run_id}") as folder:
@@ -87,8 +88,9 @@ def publish(
                     if job.whole:
                         create_relations(work)
                     fill_relations(work, job, model, stage.advance)
-                    audit_generation(work)
-                    audit_delivery(work)
+                    written = None if job.whole else CHANGED
+                    audit_generation(work, written)
+                    audit_delivery(work, written)
                     work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
                         "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"
@@ -126,12 +128,13 @@ def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: 
     return standing.manifest.run_seq if same_rules else None
 
 
-def _whole_if_much(work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work, changed: int) -> Work:
+def _too_much_for_a_copy(work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work) -> bool:
     if standing is None or job.whole:
-        return job
-    much = changed > MOST_CHANGED * max(standing.manifest.customers, 1)
-    grown = standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes
-    return Work(None, job.until) if much or grown else job
+        return False
+    if standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes:
+        return True
+    with changed_customers(work, job) as changed:
+        return changed > MOST_CHANGED * max(standing.manifest.customers, 1)
 
 
 @contextmanager
