@@ -12,10 +12,8 @@ Work = duckdb.DuckDBPyConnection
 
 def keys_sql(model: Model, rows: str) -> str:
     """A query of ``(key, rid)``: every blocking key of every row of relation ``rows``."""
-    keys = ", ".join(key_sql(number, rule) for number, rule in enumerate(model.blocking_rules))
-    return (
-        f"SELECT key, rid FROM (SELECT s.rid, unnest([{keys}]) AS key FROM {rows} s) WHERE key IS NOT NULL"
-    )
+    keys = ", ".join(key_sql(rule) for rule in model.live_rules)
+    return f"SELECT key, rid FROM (SELECT s.rid, unnest([{keys}]) AS key FROM {rows} s) WHERE key IS NOT NULL"
 
 
 def block_all(work: Work, model: Model) -> int:
@@ -37,6 +35,22 @@ def block_all(work: Work, model: Model) -> int:
     work.execute("DROP TABLE blocking_keys")
     work.execute("DROP TABLE live_keys")
     return count(work, "candidates")
+
+
+def too_wide(work: Work, model: Model) -> list[str]:
+    """The wide rules whose keys make more pairs than the model's budget a record allows."""
+    rules = [rule for rule in model.blocking_rules if rule.wide]
+    names = []
+    for rule in rules:
+        row = work.execute(
+            f"""SELECT coalesce(sum(n * (n - 1) / 2), 0), (SELECT count(*) FROM standardised) FROM (
+                SELECT count(*) AS n FROM (SELECT {key_sql(rule)} AS key FROM standardised s) WHERE key IS NOT NULL
+                GROUP BY key HAVING n BETWEEN 2 AND {model.blocking_cap})"""
+        ).fetchone()
+        assert row is not None
+        if row[0] > model.settings["blocking"]["budget"] * row[1]:
+            names.append(rule.name)
+    return names
 
 
 def keep_channels_apart(work: Work) -> None:

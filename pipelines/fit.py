@@ -57,8 +57,8 @@ class Evidence:
 
     @property
     def all_pairs(self) -> float:
-        """How many pairs the records make, candidates or not."""
-        return self.records * (self.records - 1) / 2
+        """How many pairs the records make, candidates or not; a lone record counts as one, for it is divided by."""
+        return max(1.0, self.records * (self.records - 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,7 @@ def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture
     """
     expected = [_expected(part, own, prior) for part, own in zip(evidence.parts, evidence.itself, strict=True)]
     strangers = [_floored(table) for table in evidence.random]
-    tables = [
-        _start(part, m, u, prior) for part, m, u in zip(evidence.parts, expected, strangers, strict=True)
-    ]
+    tables = [_start(part, m, u, prior) for part, m, u in zip(evidence.parts, expected, strangers, strict=True)]
     prior_tables = [table.copy() for table in tables]
     shares = _first_shares(evidence, strangers)
     chance = _chance_of_both_names(evidence.parts, strangers)
@@ -200,9 +198,7 @@ def _one_hot(evidence: Evidence) -> tuple[csr_matrix, list[int]]:
     return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape), offsets.tolist()
 
 
-def _responsibility(
-    one_hot: csr_matrix, tables: Sequence[Floats], shares: Floats, barred: NDArray[np.bool_]
-) -> Floats:
+def _responsibility(one_hot: csr_matrix, tables: Sequence[Floats], shares: Floats, barred: NDArray[np.bool_]) -> Floats:
     logs = np.log(np.maximum(np.concatenate(list(tables), axis=1), 1e-12)).T
     likelihood = np.asarray(one_hot @ logs) + np.log(np.maximum(shares, 1e-300))
     likelihood[barred, FREE] = -np.inf

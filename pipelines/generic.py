@@ -60,9 +60,7 @@ def withhold(work: Work, model: Model, table: str) -> None:
     """Make the values in ``generic_values`` missing in ``table``, keeping who held them in ``withheld``."""
     for (column,) in work.execute("SELECT DISTINCT field FROM generic_values ORDER BY field").fetchall():
         shared = f"SELECT value FROM generic_values WHERE field = '{column}'"
-        work.execute(
-            f"INSERT INTO withheld SELECT rid, '{column}', {column} FROM {table} WHERE {column} IN ({shared})"
-        )
+        work.execute(f"INSERT INTO withheld SELECT rid, '{column}', {column} FROM {table} WHERE {column} IN ({shared})")
         lost = ", ".join(f"{name} = NULL" for name in lost_with(column))
         work.execute(f"UPDATE {table} SET {lost} WHERE {column} IN ({shared})")
 
@@ -84,9 +82,7 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         UNION SELECT field, value FROM withheld SEMI JOIN {fresh} USING (rid)"""
     )
     # Everyone's values as read: withheld ones put back, changed records as they are now.
-    back = ", ".join(
-        f"coalesce(s.{column}, w_{column}.value) AS {column}" for column in columns
-    )
+    back = ", ".join(f"coalesce(s.{column}, w_{column}.value) AS {column}" for column in columns)
     joins = " ".join(
         f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{column}') w_{column} ON w_{column}.rid = s.rid"
         for column in columns
@@ -114,9 +110,12 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
     work.execute("DELETE FROM generic_values g USING values_met m WHERE g.field = m.field AND g.value = m.value")
     work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
     revised = " UNION ".join(
-        f"SELECT h.rid FROM holders h JOIN flipped f ON f.field = '{column}' AND f.value = h.{column}" for column in columns
+        f"SELECT h.rid FROM holders h JOIN flipped f ON f.field = '{column}' AND f.value = h.{column}"
+        for column in columns
     )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE status_changed AS SELECT rid FROM ({revised}) ANTI JOIN {fresh} USING (rid)")
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE status_changed AS SELECT rid FROM ({revised}) ANTI JOIN {fresh} USING (rid)"
+    )
     flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
     for table in ("values_met", "holders", "generic_now", "flipped"):
         work.execute(f"DROP TABLE {table}")

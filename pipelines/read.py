@@ -17,18 +17,16 @@ _UNFITTED = Mixture((), np.zeros(len(CLASSES)), ())
 
 
 def read_with(work: Work, fresh: str, model: Model) -> None:
-    """Make ``fresh_binned`` from relation ``fresh`` with a trained model."""
+    """Make ``fresh_standardised`` from relation ``fresh`` with a trained model."""
     standardise.define_value_rules(work, packaged_vocabulary())
     standardise.read_values(work, fresh)
     standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-    standardise.spell_names(work, model)
     standardise.put_together(work, fresh, model)
-    standardise.add_bins(work, model)
     standardise.drop_dictionaries(work)
 
 
 def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
-    """Make ``fresh_binned`` from relation ``fresh``, learning usual country, spellings and frequencies from it.
+    """Make ``fresh_standardised`` from relation ``fresh``, learning usual country, spellings and frequencies from it.
 
     Answers the model with what was learned; its mixture is still to be fitted.
     """
@@ -40,11 +38,8 @@ def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
     everything = [comparison.name for comparison in model.comparisons]
     trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
     model = replace(model, trained=trained)
-    standardise.spell_names(work, model)
     standardise.put_together(work, fresh, model)
     counts = {**names, **standardise.count_frequencies(work, model)}
     model = replace(model, trained=replace(trained, frequencies=counts))
-    standardise.add_bins(work, model)
     standardise.drop_dictionaries(work)
     return model
-

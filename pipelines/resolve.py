@@ -59,7 +59,9 @@ def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
     work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
     known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
     for channel in sorted(set(duplicate_free) - known):
-        work.execute("INSERT INTO duplicate_free SELECT $channel, count(*) + 1 FROM duplicate_free", {"channel": channel})
+        work.execute(
+            "INSERT INTO duplicate_free SELECT $channel, count(*) + 1 FROM duplicate_free", {"channel": channel}
+        )
 
 
 def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
@@ -69,18 +71,18 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
             work.execute(f"DELETE FROM {table}" if table != "standardised" else "DROP TABLE IF EXISTS standardised")
         if learning:
             model = read.read_and_learn(work, "records", model)
-            thresholds = generic.generic_thresholds(work, model, "fresh_binned")
+            thresholds = generic.generic_thresholds(work, model, "fresh_standardised")
             model = _with(model, generic_threshold=thresholds)
         else:
             read.read_with(work, "records", model)
-        generic.generic_among(work, model, "fresh_binned")
+        generic.generic_among(work, model, "fresh_standardised")
         work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
-        generic.withhold(work, model, "fresh_binned")
+        generic.withhold(work, model, "fresh_standardised")
         work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
-        work.execute("INSERT INTO standardised BY NAME FROM fresh_binned")
-        work.execute("DROP TABLE fresh_binned")
+        standardise.store(work, model)
+        work.execute("DROP TABLE fresh_standardised")
         if learning:
-            facts = {"comparisons": train.taking_part(work, model)}
+            facts = {"comparisons": train.taking_part(work, model), "too_wide": block.too_wide(work, model)}
             model = _with(model, facts=facts)
             stage.note(f"{len(facts['comparisons'])} of {len(model.comparisons)} comparisons take part")
     with run.progress.stage("block") as stage:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines import block, cluster, generic, read
+from pipelines import block, cluster, generic, read, standardise
 from pipelines.compare import compare_pairs
 from pipelines.score import score_pairs, score_patterns
-from profile_service.identity.block import key_sql
 from profile_service.identity.model import Model
 
 if TYPE_CHECKING:
@@ -44,23 +43,25 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
         _seed(work)
         touched = cluster.touch_components(work, model, "seeds")
         clusters = cluster.cluster_touched(work, model, everyone=False)
-    changed = block.count(work, "fresh_binned")
-    for table in ("fresh", "fresh_binned", "revised", "candidates", "compared", "seeds", "lost_partners"):
+    changed = block.count(work, "fresh_standardised")
+    for table in ("fresh", "fresh_standardised", "revised", "candidates", "compared", "seeds", "lost_partners"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
     return {"standardised": changed, "candidate_pairs": pairs, "clusters": clusters, "touched": touched}
 
 
 def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
-    """Make ``fresh_binned`` for the changed records and for those whose values change status through them."""
-    work.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM records r SEMI JOIN changed_records USING (rid)")
+    """Make ``fresh_standardised`` for the changed records and for those whose values change status through them."""
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM records r SEMI JOIN changed_records USING (rid)"
+    )
     read.read_with(work, "fresh", model)
-    flips = generic.revise_generic_values(work, model, "fresh_binned")
+    flips = generic.revise_generic_values(work, model, "fresh_standardised")
     if flips:
         work.execute("INSERT INTO fresh SELECT r.* FROM records r SEMI JOIN status_changed USING (rid)")
         read.read_with(work, "fresh", model)
     work.execute("DROP TABLE status_changed")
-    work.execute("DELETE FROM withheld WHERE rid IN (SELECT rid FROM fresh_binned)")
-    generic.withhold(work, model, "fresh_binned")
+    work.execute("DELETE FROM withheld WHERE rid IN (SELECT rid FROM fresh_standardised)")
+    generic.withhold(work, model, "fresh_standardised")
     return flips
 
 
@@ -68,8 +69,8 @@ def _find_revised(work: Work, model: Model) -> None:
     """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
-        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "(SELECT o.* FROM standardised o SEMI JOIN fresh_binned USING (rid))")})
-        UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_binned")})"""
+        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "(SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid))")})
+        UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_standardised")})"""
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE old_members AS
@@ -81,15 +82,15 @@ def _find_revised(work: Work, model: Model) -> None:
         WITH moves AS (SELECT key, sum(CASE WHEN leaves THEN -1 ELSE 1 END) AS change FROM moved_keys GROUP BY key),
         sizes AS (SELECT key, count(*) AS n FROM old_members GROUP BY key),
         crossed AS (SELECT key FROM moves JOIN sizes USING (key) WHERE (n > {cap}) <> (n + change > {cap}))
-        SELECT rid FROM fresh_binned UNION SELECT rid FROM old_members SEMI JOIN crossed USING (key)"""
+        SELECT rid FROM fresh_standardised UNION SELECT rid FROM old_members SEMI JOIN crossed USING (key)"""
     )
     work.execute("DROP TABLE moved_keys")
     work.execute("DROP TABLE old_members")
 
 
 def _replace_standardised(work: Work, model: Model) -> None:
-    work.execute("DELETE FROM standardised WHERE rid IN (SELECT rid FROM fresh_binned)")
-    work.execute("INSERT INTO standardised BY NAME FROM fresh_binned")
+    work.execute("DELETE FROM standardised WHERE rid IN (SELECT rid FROM fresh_standardised)")
+    standardise.store(work, model)
 
 
 def _block_revised(work: Work, model: Model) -> int:
@@ -120,9 +121,7 @@ def _drop_old_pairs(work: Work) -> None:
         SELECT unnest([l, r]) AS rid FROM scored_pairs
         WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)"""
     )
-    work.execute(
-        "DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)"
-    )
+    work.execute("DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)")
 
 
 def _seed(work: Work) -> None:
@@ -133,17 +132,3 @@ def _seed(work: Work) -> None:
         UNION SELECT l FROM candidates UNION SELECT r FROM candidates
         UNION SELECT l FROM judged UNION SELECT r FROM judged"""
     )
-
-
-def rule_of_pair(work: Work, model: Model, l: int, r: int) -> list[str]:
-    """The names of the blocking rules whose keys two records share, whether live or not."""
-    names = []
-    for number, rule in enumerate(model.blocking_rules):
-        row = work.execute(
-            f"""SELECT count(DISTINCT {key_sql(number, rule)}) = 1 AND count({key_sql(number, rule)}) = 2
-            FROM standardised s WHERE rid IN ($l, $r)""",
-            {"l": l, "r": r},
-        ).fetchone()
-        if row and row[0]:
-            names.append(rule.name)
-    return names

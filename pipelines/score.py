@@ -29,7 +29,9 @@ def score_patterns(work: Work, model: Model, compared: str) -> None:
     names = [[outcome.name for outcome in outcomes] for outcomes in model.outcomes]
     titles = [comparison.name for comparison in model.comparisons]
     texts = [
-        json.dumps({t: names[place][number] for place, (t, number) in enumerate(zip(titles, row, strict=True)) if number})
+        json.dumps(
+            {t: names[place][number] for place, (t, number) in enumerate(zip(titles, row, strict=True)) if number}
+        )
         for row in levels.tolist()
     ]
     table = {

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from pipelines.work import RECORD_FIELDS
-from profile_service.identity import phones, values
+from profile_service.identity import phones, shortcuts, values
 from profile_service.identity.model import Frequencies, Model
 from profile_service.identity.records import DERIVED_FROM, STANDARD_COLUMNS
 from profile_service.identity.spelling import sound
@@ -33,7 +33,12 @@ def _define(work: Work, name: str, rule: Callable[..., Any], arguments: int, ret
     except duckdb.InvalidInputException:
         pass
     work.create_function(
-        name, rule, ["VARCHAR"] * arguments, returns, null_handling="special", side_effects=False  # type: ignore[list-item,arg-type]
+        name,
+        rule,
+        ["VARCHAR"] * arguments,
+        returns,
+        null_handling="special",
+        side_effects=False,  # type: ignore[list-item,arg-type]
     )
 
 
@@ -134,9 +139,12 @@ def usual_country(work: Work, fresh: str) -> str | None:
 
 def read_phones(work: Work, fresh: str, default_country: str | None) -> None:
     """Make ``dict_phone(raw, country, n, value)``: a number is read where its record says it would be dialled."""
+    cheap = "NULL"
+    if default_country:
+        cheap = f"CASE WHEN country = '{default_country}' THEN {shortcuts.phone_shortcut('raw', default_country)} END"
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE dict_phone AS
-        SELECT raw, country, n, rule_phone(raw, country) AS value FROM (
+        SELECT raw, country, n, coalesce({cheap}, rule_phone(raw, country)) AS value FROM (
             SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
             FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw
             WHERE f.phone IS NOT NULL GROUP BY 1, 2)""",
@@ -151,35 +159,21 @@ def learn_names(work: Work) -> dict[str, Frequencies]:
         counts = work.execute(
             f"SELECT {value}, sum(n)::BIGINT AS n FROM dict_{column} WHERE {value} IS NOT NULL GROUP BY 1"
         ).fetchall()
-        learned[column] = Frequencies(
-            sum(n for _, n in counts), {name: n for name, n in sorted(counts) if n > 2}
-        )
+        learned[column] = Frequencies(sum(n for _, n in counts), {name: n for name, n in sorted(counts) if n > 2})
     return learned
 
 
 def spell_names(work: Work, model: Model) -> None:
-    """Make ``spelled_given`` and ``spelled_family``: each name with its corrected spelling, roots and sound.
-
-    Every name is spelled as both, since the two may stand in each other's place. ``known_given`` and ``known_family``
-    hold the model's counts.
-    """
-    work.execute(
-        """CREATE OR REPLACE TEMP TABLE names_met AS
-        SELECT first AS name FROM dict_given_name UNION SELECT last FROM dict_family_name
-        UNION SELECT first || ' ' || rest FROM dict_given_name WHERE rest IS NOT NULL
-        UNION SELECT first FROM dict_full_name UNION SELECT last FROM dict_full_name"""
-    )
+    """Make ``spelled_given`` and ``spelled_family``: each name of ``fresh_names`` with its correction and its sound."""
     for table, column in (("given", "given_name"), ("family", "family_name")):
         _define(work, f"rule_fix_{column}", model.spellings[column].correct, 1, "VARCHAR")
         roots = "rule_roots(fixed)" if table == "given" else "NULL::VARCHAR"
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE spelled_{table} AS
             SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
-                SELECT name, rule_fix_{column}(name) AS fixed FROM names_met WHERE name IS NOT NULL)"""
+                SELECT name, rule_fix_{column}(name) AS fixed FROM (
+                    SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL))"""
         )
-        known = model.trained.frequencies[column].counts if model.trained else {}
-        _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)
-    work.execute("DROP TABLE names_met")
 
 
 def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> None:
@@ -193,17 +187,15 @@ def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> 
 
 
 # The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables.
-_SWAPPED_IN_RECORD = (
-    "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1)"
-)
+_SWAPPED_IN_RECORD = "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1)"
 
 
 def put_together(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_standardised`` without bins and ``apart``: one row of standard values a row of ``fresh``."""
-    default_country = model.trained.default_country if model.trained else None
-    plain = {
-        field: f"d_{field}.value" for field in _TEXT_RULES if field != "middle_name"
-    }
+    for table, column in (("given", "given_name"), ("family", "family_name")):
+        known = model.trained.frequencies[column].counts if model.trained else {}
+        _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)
+    plain = {field: f"d_{field}.value" for field in _TEXT_RULES if field != "middle_name"}
     joins = [f"LEFT JOIN dict_{field} d_{field} ON f.{field} = d_{field}.raw" for field in (*_TEXT_RULES, *_LIST_RULES)]
     # Names in each other's place are put right before anything is derived from them.
     work.execute(
@@ -229,6 +221,8 @@ def put_together(work: Work, fresh: str, model: Model) -> None:
         LEFT JOIN known_given gg ON gg.name = t.whole LEFT JOIN known_given gf ON gf.name = t.family_name
         LEFT JOIN known_family ff ON ff.name = t.family_name LEFT JOIN known_family fg ON fg.name = t.whole)"""
     )
+    spell_names(work, model)
+    default_country = model.trained.default_country if model.trained else None
     derived = {
         "given_fixed": "g.fixed",
         "given_root": "split_part(g.roots, ' ', 1)",
@@ -272,8 +266,8 @@ def count_frequencies(work: Work, model: Model) -> dict[str, Frequencies]:
     return frequencies
 
 
-def add_bins(work: Work, model: Model) -> None:
-    """Make ``fresh_binned``: ``fresh_standardised`` with the frequency bin of each binned value and ``apart``."""
+def store(work: Work, model: Model) -> None:
+    """Append ``fresh_standardised`` to ``standardised``, with the frequency bin of each binned value and ``apart``."""
     columns = model.settings["frequency"]["columns"]
     last = len(model.settings["frequency"]["bins"])
     for column in columns:
@@ -282,10 +276,12 @@ def add_bins(work: Work, model: Model) -> None:
         _table_of(work, f"bins_{column}", "value VARCHAR, bin UTINYINT", bins_of)
     bins = ", ".join(f"coalesce(b_{column}.bin, {last})::UTINYINT AS {column}_bin" for column in columns)
     joins = " ".join(f"LEFT JOIN bins_{column} b_{column} ON s.{column} = b_{column}.value" for column in columns)
+    apart = "NULL"
+    if work.execute("SELECT 1 FROM duplicate_free LIMIT 1").fetchone():
+        apart = "a.number"
+        joins += " JOIN records r ON r.rid = s.rid LEFT JOIN duplicate_free a ON a.channel = r.channel"
     work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE fresh_binned AS SELECT s.*, {bins}, a.number AS apart
-        FROM fresh_standardised s {joins}
-        JOIN records r ON r.rid = s.rid LEFT JOIN duplicate_free a ON a.channel = r.channel"""
+        f"INSERT INTO standardised BY NAME SELECT s.*, {bins}, {apart} AS apart FROM fresh_standardised s {joins}"
     )
     for column in columns:
         work.execute(f"DROP TABLE bins_{column}")
@@ -294,7 +290,7 @@ def add_bins(work: Work, model: Model) -> None:
 def drop_dictionaries(work: Work) -> None:
     """Give back the room of the dictionaries."""
     tables = [f"dict_{field}" for field in (*_TEXT_RULES, *_LIST_RULES, "phone")]
-    for table in (*tables, "spelled_given", "spelled_family", "known_given", "known_family", "fresh_standardised"):
+    for table in (*tables, "spelled_given", "spelled_family", "known_given", "known_family"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 
 

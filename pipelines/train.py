@@ -15,6 +15,8 @@ from profile_service.identity.model import Comparison, Model
 
 Work = duckdb.DuckDBPyConnection
 _SAMPLE = 200_000
+_OFTEN = 20
+_RARE_PATTERNS = 20_000
 
 
 def parts_of(model: Model) -> tuple[Part, ...]:
@@ -61,16 +63,17 @@ def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
     facts = {
         **model.trained.facts,
         "records": records,
-        "expected_pairs": {name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)},
+        "expected_pairs": {
+            name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)
+        },
     }
     return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), []
 
 
 def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Evidence:
     """What the data says before any class is known, see ``Evidence``."""
-    rows = work.execute(
-        f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern"
-    ).fetchnumpy()
+    rows = work.execute(f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern").fetchnumpy()
+    patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
     random = _random_pairs(work, model, records)
     parts = parts_of(model)
     own, strangers = [], []
@@ -80,20 +83,34 @@ def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Ev
         strangers.append(_among_strangers(work, model, comparison, random[:, place]))
     return Evidence(
         parts=parts,
-        levels=level_numbers(model, np.asarray(rows["pattern"], dtype=np.int64)),
-        counts=np.asarray(rows["n"], dtype=np.float64),
+        levels=level_numbers(model, patterns),
+        counts=counts,
         random=tuple(strangers),
         itself=tuple(own),
         records=records,
     )
 
 
+def _thinned(patterns: Integers, counts: Floats) -> tuple[Integers, Floats]:
+    """All frequent patterns, and of the rare ones every k-th counted k times: the fit needs their shares, not each."""
+    rare = np.nonzero(counts < _OFTEN)[0]
+    step = max(1, len(rare) // _RARE_PATTERNS)
+    drawn = rare[::step]
+    kept = np.sort(np.concatenate([np.nonzero(counts >= _OFTEN)[0], drawn]))
+    weight = np.where(counts < _OFTEN, counts * step, counts)
+    return patterns[kept], weight[kept]
+
+
 def _random_pairs(work: Work, model: Model, records: int) -> Integers:
     """Level numbers of random pairs of records, shape (pairs, comparisons); the same draw for the same records."""
     wanted = int(model.settings["mixture"]["random_pairs"])
-    work.execute("CREATE OR REPLACE TEMP TABLE places AS SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised")
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE places AS SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised"
+    )
     if records * (records - 1) // 2 <= wanted:
-        work.execute("CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid")
+        work.execute(
+            "CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid"
+        )
     else:
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r

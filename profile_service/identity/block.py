@@ -11,7 +11,7 @@ Key = tuple[str, ...]
 def blocking_keys(record: StandardisedRecord, model: Model) -> dict[str, Key]:
     """Rule name = key, for the rules whose every column the record has: a missing value is never a key."""
     keys = {}
-    for rule in model.blocking_rules:
+    for rule in model.live_rules:
         parts = [record[column] for column in rule.key]
         present = tuple(part for part in parts if part is not None)
         if len(present) == len(parts):
@@ -19,8 +19,8 @@ def blocking_keys(record: StandardisedRecord, model: Model) -> dict[str, Key]:
     return keys
 
 
-def key_sql(number: int, rule: BlockingRule, row: str = "s") -> str:
+def key_sql(rule: BlockingRule, row: str = "s") -> str:
     """The key as a 64-bit hash that no other rule's key shares but by accident, and NULL when a column is missing."""
     present = " AND ".join(f"{row}.{column} IS NOT NULL" for column in rule.key)
     parts = ", ".join(f"{row}.{column}" for column in rule.key)
-    return f"CASE WHEN {present} THEN hash({number}, {parts}) END"
+    return f"CASE WHEN {present} THEN hash('{rule.name}', {parts}) END"

@@ -48,12 +48,23 @@ def _ends_agree_sql(column: str) -> str:
     return f"(left(l.{column}, 1) = left(r.{column}, 1) OR right(l.{column}, 1) = right(r.{column}, 1))"
 
 
+def _two_ends_agree(a: str, b: str) -> bool:
+    """What one edit leaves of five characters or more: two at one end."""
+    return a[:2] == b[:2] or a[-2:] == b[-2:]
+
+
 def _date_parts(day: str) -> tuple[str, str, str]:
     return day[:4], day[5:7], day[8:10]
 
 
 def _two_date_parts(a: str, b: str, _: Level) -> bool:
     return sum(x == y for x, y in zip(_date_parts(a), _date_parts(b), strict=True)) >= 2
+
+
+_TWO_DATE_PARTS_SQL = (
+    "((left(l.{0}, 4) = left(r.{0}, 4))::TINYINT + (substr(l.{0}, 6, 2) = substr(r.{0}, 6, 2))::TINYINT "
+    "+ (right(l.{0}, 2) = right(r.{0}, 2))::TINYINT >= 2)"
+)
 
 
 def _day_month_swapped(a: str, b: str, _: Level) -> bool:
@@ -113,12 +124,13 @@ RULES: dict[str, Rule] = {
     ),
     "damerau": Rule(
         lambda level: (
-            f"({_ends_agree_sql(level.column)} AND abs(length(l.{level.column}) - length(r.{level.column})) <= "
+            f"((left(l.{level.column}, 2) = left(r.{level.column}, 2) OR right(l.{level.column}, 2) = "
+            f"right(r.{level.column}, 2)) AND abs(length(l.{level.column}) - length(r.{level.column})) <= "
             f"{level.at_most} AND damerau_levenshtein(l.{level.column}, r.{level.column}) <= {level.at_most})"
         ),
         _text(
             lambda a, b, level: (
-                _ends_agree(a, b)
+                _two_ends_agree(a, b)
                 and abs(len(a) - len(b)) <= level.at_most
                 and DamerauLevenshtein.distance(a, b) <= level.at_most
             )
@@ -132,13 +144,13 @@ RULES: dict[str, Rule] = {
         ),
         _text(_day_month_swapped),
     ),
-    "two_date_parts": Rule(
+    "two_date_parts": Rule(lambda level: _TWO_DATE_PARTS_SQL.format(level.column), _text(_two_date_parts)),
+    "one_date_part_slipped": Rule(
         lambda level: (
-            f"((left(l.{level.column}, 4) = left(r.{level.column}, 4))::TINYINT "
-            f"+ (substr(l.{level.column}, 6, 2) = substr(r.{level.column}, 6, 2))::TINYINT "
-            f"+ (substr(l.{level.column}, 9, 2) = substr(r.{level.column}, 9, 2))::TINYINT >= 2)"
+            f"({_TWO_DATE_PARTS_SQL.format(level.column)} "
+            f"AND damerau_levenshtein(l.{level.column}, r.{level.column}) <= 1)"
         ),
-        _text(_two_date_parts),
+        _text(lambda a, b, level: _two_date_parts(a, b, level) and DamerauLevenshtein.distance(a, b) <= 1),
     ),
 }
 

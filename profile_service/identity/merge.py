@@ -150,7 +150,11 @@ def _identity(
 ) -> tuple[str | None, ...]:
     if rule.same and standard.get(rule.same) is not None:
         return (standard[rule.same],)
-    return tuple((standard.get(name) or tidy(sent[name]).lower()) if name in sent else None for name in rule.fields)
+    whole = bool(rule.needs) and all(need in sent for need in rule.needs)
+    return tuple(
+        (standard.get(name) or tidy(sent[name]).lower()) if name in sent and (name in rule.needs or not whole) else None
+        for name in rule.fields
+    )
 
 
 def _decided_by(keys: Sequence[tuple[int, ...]], rule: SurvivorshipRule, records: int) -> str:

@@ -59,10 +59,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class BlockingRule:
-    """Records that agree on every column of ``key`` are candidate pairs."""
+    """Records that agree on every column of ``key`` are candidate pairs; ``wide``: only within the budget of pairs."""
 
     name: str
     key: tuple[str, ...]
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ class Model:
     survivorship: Mapping[str, SurvivorshipRule]
     trained: Trained | None = None
     version: str = "untrained"
+
+    @property
+    def live_rules(self) -> tuple[BlockingRule, ...]:
+        """The blocking rules that take part: those that training did not find too wide."""
+        too_wide = self.trained.facts.get("too_wide", ()) if self.trained else ()
+        return tuple(rule for rule in self.blocking_rules if rule.name not in too_wide)
 
     @property
     def blocking_cap(self) -> int:
@@ -218,7 +225,10 @@ def declared_model(text: str) -> Model:
             text=text,
             settings=settings,
             comparisons=comparisons,
-            blocking_rules=tuple(BlockingRule(rule["name"], tuple(rule["key"])) for rule in table["blocking_rule"]),
+            blocking_rules=tuple(
+                BlockingRule(rule["name"], tuple(rule["key"]), rule.get("wide", False))
+                for rule in table["blocking_rule"]
+            ),
             clustering=Clustering(**clustering, borderline_bits=(float(zone[0]), float(zone[1]))),
             survivorship=survivorship_from(table.get("survivorship", {})),
         )

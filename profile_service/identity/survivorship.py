@@ -9,7 +9,7 @@ from typing import Any
 
 from profile_service.errors import UnusableInput
 
-# What a strategy may count up to; the packed SQL key gives each strategy its own bits and holds 64 in all.
+# What a strategy may count up to; the packed SQL key gives each strategy its own bits, all of them fit into 64.
 MOST = 16383
 POSITION_BITS = 14
 
@@ -20,7 +20,8 @@ class SurvivorshipRule:
 
     ``order``: strategies, the first that tells two values apart decides. ``readable``: fields whose value cannot
     win when standardising found it junk or generic. ``same``: the standard column in which two values are the same.
-    ``show``: how a field is written for people.
+    ``needs``: fields that make a group of them complete, and, where all are there, the only ones that tell two such
+    groups apart. ``show``: how a field is written for people.
     """
 
     name: str
@@ -186,7 +187,5 @@ def _check(rule: SurvivorshipRule) -> None:
     strays = {*rule.needs, *rule.readable, *rule.show} - set(rule.fields)
     if strays:
         raise UnusableInput(f"survivorship.{rule.name}: {', '.join(sorted(strays))} is not among its fields")
-    if sum(STRATEGIES[name].bits for name in rule.order) + POSITION_BITS > 64:
-        raise UnusableInput(f"survivorship.{rule.name}: too many strategies in one order")
     if len(set(rule.order)) < len(rule.order):
         raise UnusableInput(f"survivorship.{rule.name}: a strategy stands twice in the order")
