@@ -16,6 +16,7 @@ from pipelines.ingest.text import PIECE, skip_mark
 
 # How far to look for the quote that closes a field: beyond, the opening quote itself is taken for the fault.
 _LOOK_AHEAD = 200  # lines
+_SHAPES = 10_000  # sets of keys remembered; a feed has few, unless every row makes up its own
 
 # A bad row: line number, the start of the text as sent, its length in bytes, the reason, the key if it shows.
 Reject = Callable[[int, bytes, int, str, str | None], None]
@@ -192,8 +193,9 @@ class JsonlSieve:
 
     def __init__(self, wanted: Sequence[str], keys: Sequence[str], reject: Reject) -> None:
         """Take ``wanted`` keys, matched exactly or without regard to case; the record's id is in one of ``keys``."""
-        self._places = {name.casefold(): place for place, name in reversed(list(enumerate(wanted)))}
-        self._places |= {name: place for place, name in enumerate(wanted)}
+        self._folded = {name.casefold(): place for place, name in reversed(list(enumerate(wanted)))}
+        self._exact = {name: place for place, name in enumerate(wanted)}
+        self._shapes: dict[tuple[str, ...], list[int | None]] = {}
         self._keys = keys
         self._reject = reject
         self._wanted = wanted
@@ -215,7 +217,10 @@ class JsonlSieve:
                     if line.cut:
                         raise ValueError(f"the row has {line.cut:,} bytes, at most {LINE_LIMIT:,} are read")
                     row = _object(text)
-                    writer.writerow([line.number, *self._values(row)])
+                    values = self._values(row)
+                    if b"\\u" in text:
+                        _whole_characters(row, values)
+                    writer.writerow([line.number, *values])
                     kept += 1
                 except (ValueError, RecursionError) as error:
                     refused += 1
@@ -227,30 +232,43 @@ class JsonlSieve:
     def _values(self, row: Mapping[str, Any]) -> list[str | None]:
         values: list[str | None] = [None] * len(self._wanted)
         further = {}
-        for name, value in row.items():
-            place = self._places.get(name, self._places.get(name.casefold()))
+        for place, (name, value) in zip(self._places(tuple(row)), row.items(), strict=True):
             if value is None or value == "":
-                if place is not None:
-                    self.present.add(place)
-            elif place is None or values[place] is not None:
+                continue
+            if place is None:
                 further[name] = value
             else:
-                self.present.add(place)
-                values[place] = _text(name, value)
-        inside = json.dumps(further, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)[1:-1]
-        values.append(inside or None)
-        try:
-            "".join(value for value in values if value).encode()
-        except UnicodeEncodeError as error:
-            raise ValueError("the row holds half of a surrogate pair") from error
-        return values
+                values[place] = value if type(value) is str else _text(name, value)
+        inside = _ENCODER.encode(further)[1:-1] if further else None
+        return [*values, inside]
+
+    def _places(self, names: tuple[str, ...]) -> list[int | None]:
+        """Where the value of each key goes, once for each set of keys met; a second spelling of one goes nowhere."""
+        places = self._shapes.get(names)
+        if places is None:
+            places = []
+            for name in names:
+                place = self._exact.get(name, self._folded.get(name.casefold()))
+                places.append(None if place in places else place)
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            self._shapes[names] = places
+            self.present.update(place for place in places if place is not None)
+        return places
+
+
+def _whole_characters(row: Mapping[str, Any], values: Sequence[str | None]) -> None:
+    """Raise ValueError for what only an escape can bring into valid UTF-8: a NUL, or half a surrogate pair."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError(f"{name} holds a NUL character")
+    try:
+        "".join(value for value in values if value).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("the row holds half of a surrogate pair") from error
 
 
 def _text(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError(f"{name} holds a NUL character")
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -279,4 +297,5 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"the row is not JSON: {constant} is no number")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
