@@ -81,7 +81,7 @@ def load_troubles(options: SimulationOptions) -> Troubles:
 
 
 class Dice:
-    """Random numbers by purpose: changing one trouble's rate leaves the draws of all others alone."""
+    """Random numbers by purpose: changing one trouble's rate does not change whom the others strike."""
 
     def __init__(self, seed: int) -> None:
         """Start from a seed."""
