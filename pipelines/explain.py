@@ -1,0 +1,260 @@
+"""Two records are, or are not, one customer: what each comparison says, and which links hold them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.lock import lock_holder
+from pipelines.work import RECORD_FIELDS
+from profile_service.errors import NotFound, RunLocked, WrongUsage
+from profile_service.identity.block import blocking_keys
+from profile_service.identity.compare import compare_pair, takes_part
+from profile_service.identity.model import Comparison, Model, load_model
+from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
+from profile_service.identity.score import Score, score_pair
+
+Work = duckdb.DuckDBPyConnection
+SILENT, SAID = "missing", "said already"  # no value on a side; a finer comparison has said the same
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two records: as sent, as standardised, and the customer it belongs to."""
+
+    rid: int
+    raw: RawRecord
+    standard: StandardisedRecord
+    customer_id: str
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What one comparison says: its level, its share of the match weight in bits, and both values for people."""
+
+    comparison: str
+    level: str
+    bits: float
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A scored pair of records, by name."""
+
+    left: str
+    right: str
+    bits: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why two records are, or are not, one customer; ``bits`` is the sum of ``prior_bits`` and of what is weighed."""
+
+    left: Side
+    right: Side
+    weighed: tuple[Weighed, ...]
+    prior_bits: float
+    bits: float
+    probability: float
+    not_compared: str | None
+    judgements: tuple[str, ...]
+    path: tuple[Link, ...]
+    model_version: str
+
+    @property
+    def same(self) -> bool:
+        """Whether both records belong to one customer."""
+        return self.left.customer_id == self.right.customer_id
+
+
+def explain(left: str, right: str, data_dir: Path) -> Explanation:
+    """Explain the pair of records ``left`` and ``right`` (``channel:source_record_id``) from the last run's work.
+
+    Raises WrongUsage for names that are none or twice the same, NotFound for records that are not there, RunLocked
+    while a run is at work.
+    """
+    if left == right:
+        raise WrongUsage("give two different records: one record is always one customer")
+    with _work_store(data_dir) as work:
+        model = _model(work, data_dir)
+        sides = _side(work, left), _side(work, right)
+        standard = sides[0].standard, sides[1].standard
+        score = score_pair(compare_pair(*standard, model), model)
+        weighed = tuple(_weigh(model, score, sides))
+        return Explanation(
+            left=sides[0],
+            right=sides[1],
+            weighed=weighed,
+            prior_bits=score.bits - sum(one.bits for one in weighed),
+            bits=score.bits,
+            probability=score.probability,
+            not_compared=_why_not_compared(work, sides, model),
+            judgements=_judgements(work, sides),
+            path=strongest_path(left, right, _links(work, sides[0].customer_id)) if _same(sides) else (),
+            model_version=model.version,
+        )
+
+
+def _weigh(model: Model, score: Score, sides: tuple[Side, Side]) -> Iterator[Weighed]:
+    """What each comparison says, in the model's order, and the silent ones of which either side has a value."""
+    said = {contribution.comparison: contribution for contribution in score.contributions}
+    for comparison in model.comparisons:
+        left, right = _values(comparison, sides)
+        if comparison.name in said:
+            yield Weighed(comparison.name, said[comparison.name].level, said[comparison.name].bits, left, right)
+        elif takes_part(comparison, model) and (left or right):
+            read = all(side.standard[column] is not None for side in sides for column in comparison.columns)
+            yield Weighed(comparison.name, SAID if read else SILENT, 0.0, left, right)
+
+
+def strongest_path(left: str, right: str, links: Iterable[Link]) -> tuple[Link, ...]:
+    """The links from ``left`` to ``right`` whose weakest is as strong as can be; empty where none lead there."""
+    members: dict[str, set[str]] = {left: {left}, right: {right}}
+    tree: dict[str, list[Link]] = {}
+    # the strongest links that join separate groups form a tree; its only path is the one sought
+    for link in sorted(links, key=lambda link: (-link.bits, link.left, link.right)):
+        one, other = (members.setdefault(end, {end}) for end in (link.left, link.right))
+        if one is other:
+            continue
+        one |= other
+        members.update(dict.fromkeys(other, one))
+        tree.setdefault(link.left, []).append(link)
+        tree.setdefault(link.right, []).append(link)
+        if members[left] is members[right]:
+            return _walk(left, right, tree)
+    return ()
+
+
+def _walk(left: str, right: str, tree: Mapping[str, list[Link]]) -> tuple[Link, ...]:
+    trails: dict[str, tuple[Link, ...]] = {left: ()}
+    waiting = [left]
+    while right not in trails:
+        here = waiting.pop()
+        for link in tree.get(here, []):
+            there = link.right if link.left == here else link.left
+            if there not in trails:
+                trails[there] = (*trails[here], Link(here, there, link.bits))
+                waiting.append(there)
+    return trails[right]
+
+
+def _work_store(data_dir: Path) -> Work:
+    path = data_dir / "work" / "pipeline.duckdb"
+    if not path.exists():
+        raise NotFound(f"nothing has been resolved in {data_dir} yet: run `profiles run LANDING` first")
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.IOException as error:
+        raise RunLocked(f"{lock_holder(data_dir)} in {data_dir}; ask again when it has ended") from error
+
+
+def _model(work: Work, data_dir: Path) -> Model:
+    row = work.execute("SELECT model_version FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
+    if row is None:
+        raise NotFound(f"nothing has been resolved in {data_dir} yet: run `profiles run LANDING` first")
+    return load_model(data_dir / "models" / str(row[0]))
+
+
+def _side(work: Work, key: str) -> Side:
+    channel, colon, source_record_id = key.partition(":")
+    if not (channel and colon and source_record_id):
+        raise WrongUsage(f"{key!r} names no record: write channel:id, such as store:S000042")
+    row = _one_row(
+        work,
+        """SELECT r.*, m.customer_id FROM records r JOIN membership m USING (rid)
+        WHERE channel = ? AND source_record_id = ?""",
+        [channel, source_record_id],
+    )
+    if row is None:
+        raise NotFound(f"no record {key} has come in: is it in rejected_rows?")
+    standard = _one_row(work, "SELECT * FROM standardised WHERE rid = ?", [row["rid"]])
+    if standard is None:
+        raise NotFound(f"record {key} has not been resolved yet: run `profiles run LANDING` first")
+    fields = {name: row[name] for name in RECORD_FIELDS}
+    values = {name: standard[name] for name in STANDARD_COLUMNS}
+    bins = {name.removesuffix("_bin"): value for name, value in standard.items() if name.endswith("_bin")}
+    return Side(
+        rid=row["rid"],
+        raw=RawRecord(channel, source_record_id, fields, row["updated_at"]),
+        standard=StandardisedRecord(channel, source_record_id, values, bins),
+        customer_id=row["customer_id"],
+    )
+
+
+def _one_row(work: Work, query: str, parameters: list[Any]) -> dict[str, Any] | None:
+    found = work.execute(query, parameters)
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+def _same(sides: tuple[Side, Side]) -> bool:
+    return sides[0].customer_id == sides[1].customer_id
+
+
+def _values(comparison: Comparison, sides: tuple[Side, Side]) -> list[str | None]:
+    """Both values of a comparison, as sent or, where it has no field of its own, as standardised.
+
+    A value that was sent and is not compared (generic, or not to be read) says so.
+    """
+    shown = []
+    column = comparison.columns[0]
+    for side in sides:
+        sent = side.raw.value(comparison.name)
+        standard = side.standard[column]
+        if sent is not None and standard is None:
+            sent += " (not compared)"
+        shown.append(sent if sent is not None else standard)
+    return shown
+
+
+def _why_not_compared(work: Work, sides: tuple[Side, Side], model: Model) -> str | None:
+    """Why blocking has not brought the pair together; None when it has."""
+    ends = sorted(side.rid for side in sides)
+    if work.execute("SELECT 1 FROM scored_pairs WHERE l = ? AND r = ?", ends).fetchone():
+        return None
+    apart = [_one_row(work, "SELECT apart FROM standardised WHERE rid = ?", [side.rid]) for side in sides]
+    if apart[0] and apart[0]["apart"] is not None and apart[0] == apart[1]:
+        return f"channel {sides[0].raw.channel} is declared free of duplicates"
+    keys = [blocking_keys(side.standard, model) for side in sides]
+    shared = [name for name in keys[0] if keys[0][name] == keys[1].get(name)]
+    if not shared:
+        return "they share the key of no blocking rule"
+    held = {rule.name: rule.key for rule in model.blocking_rules}
+    counts = [f"{name} ({_holders(work, held[name], keys[0][name]):,} records)" for name in shared]
+    return f"they share only keys that more than {model.blocking_cap} records hold: {', '.join(counts)}"
+
+
+def _holders(work: Work, columns: tuple[str, ...], key: tuple[str, ...]) -> int:
+    condition = " AND ".join(f"{column} = ?" for column in columns)
+    row = work.execute(f"SELECT count(*) FROM standardised WHERE {condition}", list(key)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _judgements(work: Work, sides: tuple[Side, Side]) -> tuple[str, ...]:
+    """What people have decided of these two."""
+    ends = [(side.raw.channel, side.raw.source_record_id) for side in sides]
+    rows = work.execute(
+        """SELECT verdict, author, decided_at, reason FROM constraints
+        WHERE (left_channel, left_id, right_channel, right_id) IN ((?, ?, ?, ?), (?, ?, ?, ?))
+        ORDER BY decided_at""",
+        [*ends[0], *ends[1], *ends[1], *ends[0]],
+    ).fetchall()
+    return tuple(f"{row[1]} decided on {row[2]:%Y-%m-%d}: {row[0]} ({row[3] or 'no reason given'})" for row in rows)
+
+
+def _links(work: Work, customer_id: str) -> list[Link]:
+    rows = work.execute(
+        """WITH mine AS (
+            SELECT rid, channel || ':' || source_record_id AS key FROM membership JOIN records USING (rid)
+            WHERE customer_id = ?)
+        SELECT a.key, b.key, s.bits FROM scored_pairs s JOIN mine a ON a.rid = s.l JOIN mine b ON b.rid = s.r""",
+        [customer_id],
+    ).fetchall()
+    return [Link(*row) for row in rows]
