@@ -14,6 +14,7 @@ Outcome = Literal["published", "caught up", "nothing new", "dry run"]
 SORTS = ("received", "accepted", "unchanged", "superseded", "rejected", "suppressed")
 _ALWAYS = ("received", "accepted", "rejected")
 _LISTED = 20
+_WIDEST = 90
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         return
     for part in (_rows(summary), _customers(summary), _stages(summary)):
         console.print()
-        console.print(part)
+        # wider than a narrow terminal rather than cut off: no digit is lost
+        console.print(part, width=max(console.width, _WIDEST), crop=False)
     if summary.outcome == "dry run":
         _print_changes(summary, console)
     for warning in summary.warnings:
