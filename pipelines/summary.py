@@ -75,13 +75,14 @@ class RunSummary:
 
 def print_summary(summary: RunSummary, console: Console) -> None:
     """Print what came in, what came out, what it took, and the command to type next."""
+    # wider than a narrow terminal rather than cut off: no digit is lost
+    console.width = max(console.width, _WIDEST)
     console.print(_headline(summary), highlight=False, soft_wrap=True)
     if summary.outcome == "nothing new":
         return
     for part in (_rows(summary), _customers(summary), _stages(summary)):
         console.print()
-        # wider than a narrow terminal rather than cut off: no digit is lost
-        console.print(part, width=max(console.width, _WIDEST), crop=False)
+        console.print(part)
     if summary.outcome == "dry run":
         _print_changes(summary, console)
     for warning in summary.warnings:
