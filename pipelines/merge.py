@@ -120,13 +120,15 @@ def _offers_sql(rule: SurvivorshipRule) -> str:
     lacking = [f"({masked[need]}) IS NULL" for need in rule.needs]
     same = f"standard_{rule.same}" if rule.same else "NULL::VARCHAR"
     parts = [
-        f"CASE WHEN {value} IS NOT NULL THEN coalesce(standard_{name}, lower({tidy_sql(name)})) END"
+        f"CASE WHEN {value} IS NOT NULL{_counts(rule, name, lacking)}"
+        f" THEN coalesce(standard_{name}, lower({tidy_sql(name)})) END"
         for name, value in masked.items()
     ]
     identity = f"hash(coalesce({same}, {parts[0]}))" if len(parts) == 1 else f"hash({', '.join(parts)})"
     shifts = _shifts(rule)
     packed = [f"(({STRATEGIES[name].sql(rule)})::UBIGINT << {shift})" for name, shift in shifts.items()]
-    times = f"+ ((({MOST} - least(count(*), {MOST}))::UBIGINT) << {shifts['most_frequent']})"
+    # alike within an offer, so it can be added to the best of the offer's keys
+    times = f"+ (({MOST} - least(count(*), {MOST}))::UBIGINT << {shifts.get('most_frequent')})"
     return f"""
         WITH spoken AS (
             SELECT cno, rid, position, recent, channel, standard_{first} AS standard, {same} AS same_value,
@@ -140,6 +142,11 @@ def _offers_sql(rule: SurvivorshipRule) -> str:
         SELECT cno, arg_min(rid, key) AS rid, count(*)::INTEGER AS times,
                min(key) {times if "most_frequent" in shifts else ""} AS key
         FROM keyed GROUP BY cno, identity"""
+
+
+def _counts(rule: SurvivorshipRule, name: str, lacking: list[str]) -> str:
+    """Beside the fields that a rule needs, others tell two offers apart only where one of the needed is lacking."""
+    return f" AND ({' OR '.join(lacking)})" if lacking and name not in rule.needs else ""
 
 
 def _shifts(rule: SurvivorshipRule) -> dict[str, int]:
