@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipelines.error_kinds import COMPARED, ErrorKind, errors_by_kind, total
+from pipelines.error_kinds import COMPARED, LARGEST_GROUP, ErrorKind, errors_by_kind, total
 from profile_service.errors import NotFound, UnusableInput
 from profile_service.store.generation import standing_generation
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 _TRUTH_COLUMNS = ("channel", "source_record_id", "person_id")
 _NAMED = 5
+_WIDEST = 96
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the measures, then the errors by kind with a command that explains one of each."""
     from rich.table import Table
 
+    # wider than a narrow terminal rather than cut off
+    console.width = max(console.width, _WIDEST)
     measures = Table(box=None, pad_edge=False, header_style="dim")
     for name in (f"{evaluation.records:,} records", "precision", "recall", "F1"):
         measures.add_column(name, justify="left" if name.endswith("records") else "right")
@@ -213,28 +216,31 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         f"{evaluation.true_pairs:,} true pairs, {evaluation.found_pairs:,} found",
         highlight=False,
     )
-    _print_errors("missed, by what they share", "compared", evaluation.missed, console)
-    _print_errors("false, by what they share", "linked", evaluation.false, console)
+    both = round(evaluation.pairwise.precision * evaluation.found_pairs)
+    for title, pairs, column, kinds in (
+        ("missed, by what they share", evaluation.true_pairs - both, "compared", evaluation.missed),
+        ("false, by what they share", evaluation.found_pairs - both, "linked", evaluation.false),
+    ):
+        console.print()
+        console.print(_errors(title, column, kinds, pairs) if pairs else f"{title}: none", highlight=False)
     _print_unmatched(evaluation, console)
 
 
-def _print_errors(title: str, candidates: str, kinds: Sequence[ErrorKind], console: Console) -> None:
+def _errors(title: str, candidates: str, kinds: Sequence[ErrorKind], pairs: int) -> RenderableType:
     from rich.table import Table
 
-    console.print()
-    if not kinds:
-        console.print(f"{title}: none")
-        return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(title, no_wrap=True)
-    table.add_column("pairs", justify="right")
+    table.add_column("pairs", justify="right", no_wrap=True)
     table.add_column(candidates, justify="right", no_wrap=True)
     table.add_column("one of them, for profiles explain", no_wrap=True)
     for kind in kinds:
         known = "?" if kind.candidates is None else f"{kind.candidates:,}"
         table.add_row(kind.shared, f"{kind.pairs:,}", known, " ".join(kind.example))
-    table.add_row("all", f"{total(kinds):,}", "", "", style="bold")
-    console.print(table, highlight=False)
+    if unseen := pairs - total(kinds):
+        table.add_row(f"in groups of over {LARGEST_GROUP:,} records", f"{unseen:,}", "?", "")
+    table.add_row("all", f"{pairs:,}", "", "", style="bold")
+    return table
 
 
 def _print_unmatched(evaluation: Evaluation, console: Console) -> None:
