@@ -18,7 +18,7 @@ def bounds_of(model: Model) -> Bounds:
     """Where clustering stops under a trained model."""
     if model.trained is None:
         raise ValueError("an untrained model cannot cluster")
-    return Bounds(model.clustering.clip, model.clustering.absent, model.trained.stop)
+    return Bounds(model.clustering.clip, model.clustering.absent, model.trained.stop, model.clustering.against)
 
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:

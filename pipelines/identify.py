@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pandas as pd
 
+from pipelines.audits import audit_work
 from profile_service.identity.ids import IdSource
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     """Carry ``new_clusters`` into ``membership``, ``customer_ids`` and ``id_history``, in the caller's transaction.
 
     Reads the temp tables ``touched(rid)`` and ``new_clusters(rid, cluster)``; when one record of a customer is in
-    them, all are. Labels of clusters and record numbers decide nothing.
+    them, all are. Labels of clusters and record numbers decide nothing. Raises PromiseBroken when the work store, as
+    it is now about to be committed, fails an audit.
     """
     standing = _one(work, "SELECT count(*) FROM customer_ids WHERE standing")
     _forget_lost_records(work)
@@ -101,6 +103,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     )
     for table in _TEMPORARY:
         work.execute(f"DROP TABLE temp.{table}")
+    audit_work(work)
     return counts
 
 

@@ -42,6 +42,14 @@ _STEPS = 20
 
 
 @dataclass(frozen=True)
+class Policy:
+    """How many generations stay on the disk, the new one among them, and whether the firewall is overruled."""
+
+    keep: int = 3
+    accept: bool = False
+
+
+@dataclass(frozen=True)
 class PublishReport:
     """What was published: ``kind`` is full, delta or nothing (the standing generation holds the run already)."""
 
@@ -55,22 +63,19 @@ def publish(
     work: duckdb.DuckDBPyConnection,
     data_dir: Path,
     run: RunContext,
-    *,
-    keep: int,
     model: Model,
-    accept: bool,
+    policy: Policy,
 ) -> PublishReport:
     """Build what ``work`` holds up to ``run`` as a generation and flip ``data_dir/customers.duckdb`` to it.
 
     To be called after the run's COMMIT; everything that changed after the standing generation is taken in, so a run
-    that died before is made good. ``keep`` generations stay on the disk. Raises RunFailed when the over-merge
-    firewall objects and not ``accept``, PromiseBroken when an audit finds rows, NotEnoughDisk; the standing
+    that died before is made good. Raises RunFailed when the over-merge firewall objects, PromiseBroken when an audit finds rows, NotEnoughDisk; the standing
     generation then still stands.
     """
     standing = standing_generation(data_dir)
     if standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing):
         return PublishReport("nothing", standing, 0, ())
-    if not accept:
+    if not policy.accept:
         object_to_over_merging(work, standing, Thresholds.from_settings(model.settings))
     generations = data_dir / GENERATIONS
     generations.mkdir(parents=True, exist_ok=True)
@@ -109,7 +114,7 @@ def publish(
                 )
                 generation = _settle(folder, manifest, generations / run.run_id)
     _flip(data_dir, generation)
-    return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, keep))
+    return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, policy.keep))
 
 
 def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool:

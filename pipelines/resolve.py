@@ -12,6 +12,7 @@ import duckdb
 from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.compare import compare_pairs
 from pipelines.revise import resolve_changed
+from pipelines.suspect import suspicious_clusters
 from pipelines.score import score_pairs, score_patterns
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
 
@@ -103,6 +104,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
     with run.progress.stage("cluster"):
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
         clusters = cluster.cluster_touched(work, model, everyone=True)
+        warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
     records = _scalar(work, "SELECT count(*) FROM standardised")
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}

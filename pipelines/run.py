@@ -20,7 +20,7 @@ from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.lock import RunLock
 from pipelines.progress import Progress
-from pipelines.publish import publish
+from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, id_changes, peak_memory_bytes, record_count
 from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
@@ -209,7 +209,7 @@ def _publish(
         raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
     context = replace(context, run_seq=last[0], run_id=last[1])
     model = standing_model(places.models) or packaged_model()
-    report = publish(work, places.data_dir, context, keep=options.keep, model=model, accept=options.accept)
+    report = publish(work, places.data_dir, context, model, Policy(options.keep, options.accept))
     outcome: Outcome = "published" if done.resolution else "caught up"
     if report.kind == "nothing":
         outcome = "nothing new"

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.compare import compare_pairs, level_numbers
 from pipelines.fit import Evidence, Prior, fit_mixture
+from pipelines.suspect import suspicious_fit
 from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
 from profile_service.identity.model import Comparison, Model
 
@@ -57,7 +58,8 @@ def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
     evidence = gather_evidence(work, model, compared, records)
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
-    mixture = fit_mixture(evidence, Prior.from_settings(settings, records), iterations=iterations)
+    prior = Prior.from_settings(settings, records)
+    mixture = fit_mixture(evidence, prior, iterations=iterations)
     partners = float(mixture.shares[list(SAME_PERSON)].sum() * evidence.all_pairs / max(records, 1))
     stop = model.clustering.stop_dense if partners >= model.clustering.dense else model.clustering.stop
     facts = {
@@ -67,7 +69,9 @@ def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
             name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)
         },
     }
-    return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), []
+    return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), suspicious_fit(
+        evidence, prior, mixture, iterations
+    )
 
 
 def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Evidence:

@@ -27,11 +27,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where clustering stops: ``clip``, ``absent`` and ``stop`` in natural log-odds, see the model file."""
+    """Where clustering stops: ``clip``, ``absent`` and ``stop`` in natural log-odds, see the model file.
+
+    ``against``: how much more a pair that speaks against a merge counts than one that speaks for it.
+    """
 
     clip: float
     absent: float
     stop: float
+    against: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class _Linkage:
         self._stop = round(bounds.stop * GRAIN)
         # An edge's weight is the sum over its candidate pairs of log-odds *above* an absent pair's, so that pairs
         # that are no candidates need not be counted.
-        above_absent = np.rint(np.clip(pairs.log_odds, -bounds.clip, bounds.clip) * GRAIN).astype(np.int64)
+        clipped = np.clip(pairs.log_odds, -bounds.clip, bounds.clip)
+        counted = np.where(clipped < 0, clipped * bounds.against, clipped)
+        above_absent = np.rint(counted * GRAIN).astype(np.int64)
         different = judged.different
         self._left = np.concatenate([pairs.left, different.min(axis=1, initial=pairs.records)]).astype(np.int64)
         self._right = np.concatenate([pairs.right, different.max(axis=1, initial=-1)]).astype(np.int64)

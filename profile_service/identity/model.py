@@ -72,6 +72,7 @@ class Clustering:
 
     clip: float
     absent: float
+    against: float
     stop: float
     stop_dense: float
     dense: float

@@ -1,0 +1,71 @@
+"""Signs, without any truth, that a fit went wrong: each is a sentence for the run's report."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from pipelines.fit import Evidence, Prior, fit_mixture
+from profile_service.identity.mixture import SAME_PERSON, Mixture
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+
+
+def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iterations: int) -> list[str]:
+    """What looks wrong in a fitted mixture: unstable under resampling, or deaf to an identifier."""
+    warnings = []
+    draw = np.random.default_rng(1).poisson(evidence.counts / 2).astype(np.float64) * 2
+    half = Evidence(evidence.parts, evidence.levels, draw, evidence.random, evidence.itself, evidence.records)
+    again = fit_mixture(half, prior, iterations=iterations)
+    pairs, pairs_again = (float(one.shares[list(SAME_PERSON)].sum() * evidence.all_pairs) for one in (mixture, again))
+    if evidence.records >= 200 and abs(pairs_again - pairs) > 0.2 * max(pairs, 1.0):
+        warnings.append(
+            f"the model is unstable: it expects {pairs:,.0f} pairs of one person, and {pairs_again:,.0f} from half the "
+            "evidence; more records or another comparison would settle it"
+        )
+    for part, table in zip(mixture.parts, mixture.probability, strict=True):
+        if part.role in ("contact", "identifier") and table[:, 1:].sum() > 0:
+            exact = part.kinds.index("exact")
+            weight = np.log2(max(table[0, exact], 1e-12) / max(table[-1, exact], 1e-12))
+            if weight < 3.0:
+                warnings.append(
+                    f"an agreement on {part.name} weighs only {weight:.1f} bits: too many strangers share its values"
+                )
+    return warnings
+
+
+def suspicious_clusters(work: Work, model: Model) -> list[str]:
+    """What looks wrong in ``new_clusters`` against ``scored_pairs``, over the touched records."""
+    assert model.trained is not None
+    names = {c.role: place for place, c in enumerate(model.comparisons) if c.role in ("given", "family")}
+    differ = " OR ".join(f"{_digit(model, place)} = {model.radices[place] - 1}" for place in names.values()) or "false"
+    row = work.execute(
+        f"""SELECT count(*) FILTER (WHERE p.bits > 0), count(*) FILTER (WHERE p.bits > 0 AND a.cluster <> b.cluster),
+            count(*) FILTER (WHERE a.cluster = b.cluster),
+            count(*) FILTER (WHERE a.cluster = b.cluster AND ({differ})),
+            coalesce(sum(1 / (1 + exp2(-p.bits))) FILTER (WHERE a.cluster = b.cluster), 0),
+            coalesce(sum(1 / (1 + exp2(-p.bits))), 0)
+        FROM scored_pairs p JOIN new_clusters a ON a.rid = p.l JOIN new_clusters b ON b.rid = p.r""".replace(
+            "exp2(", "pow(2, "
+        )
+    ).fetchone()
+    assert row is not None
+    positive, cut, linked, disagreeing, right, expected = row
+    warnings = []
+    if positive >= 100 and cut > 0.04 * positive:
+        warnings.append(
+            f"{cut / positive:.0%} of the pairs that look like one person were kept apart by their clusters"
+        )
+    if linked >= 100 and disagreeing > 0.35 * linked:
+        warnings.append(f"{disagreeing / linked:.0%} of the linked pairs disagree on a name")
+    if linked >= 100:
+        f1 = 2 * right / (linked + expected)
+        if f1 < 0.90:
+            warnings.append(f"by its own probabilities the model expects an F1 of only {f1:.2f}")
+    return warnings
+
+
+def _digit(model: Model, place: int) -> str:
+    weight = int(np.prod(model.radices[:place], dtype=np.int64))
+    return f"(p.pattern // {weight}) % {model.radices[place]}"
