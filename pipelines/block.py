@@ -25,7 +25,8 @@ def block_all(work: Work, model: Model) -> int:
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE live_keys AS
         SELECT k.key, k.rid FROM blocking_keys k SEMI JOIN (
-            SELECT key FROM blocking_keys GROUP BY key HAVING count(*) BETWEEN 2 AND {model.blocking_cap}) USING (key)"""
+            SELECT key FROM blocking_keys GROUP BY key
+            HAVING count(*) BETWEEN 2 AND {model.blocking_cap}) USING (key)"""
     )
     work.execute(
         """CREATE OR REPLACE TEMP TABLE candidates AS

@@ -16,8 +16,9 @@ REST = len(CLASSES) - 1
 
 # Where a class gets its probabilities for a role: `own` is fitted; `match` is that of match and mover together;
 # `rest` is that of random pairs; `near` is random but for near levels that like names explain.
+_ROLES = ("given", "family", "naming", "birth", "further", "place", "contact", "identifier")
 _SOURCES: dict[str, dict[str, str]] = {
-    "match": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "match"),
+    "match": dict.fromkeys(_ROLES, "match"),
     "mover": {
         "given": "match", "family": "match", "naming": "match", "birth": "match", "further": "match",
         "place": "rest", "contact": "own", "identifier": "own",
@@ -34,8 +35,8 @@ _SOURCES: dict[str, dict[str, str]] = {
         "given": "match", "family": "match", "naming": "match", "birth": "rest", "further": "rest",
         "place": "rest", "contact": "near", "identifier": "rest",
     },
-    "free": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "own"),
-    "rest": dict.fromkeys(("given", "family", "naming", "birth", "further", "place", "contact", "identifier"), "rest"),
+    "free": dict.fromkeys(_ROLES, "own"),
+    "rest": dict.fromkeys(_ROLES, "rest"),
 }  # fmt: skip
 
 

@@ -22,9 +22,11 @@ def generic_thresholds(work: Work, model: Model, rows: str) -> dict[str, int]:
     for column in rule["columns"]:
         # A value with few holders has few families, so only the others need a distinct count.
         row = work.execute(
-            f"""WITH held AS (SELECT {column} AS value, count(*) AS n FROM {rows} WHERE {column} IS NOT NULL GROUP BY 1),
+            f"""WITH held AS (
+                SELECT {column} AS value, count(*) AS n FROM {rows} WHERE {column} IS NOT NULL GROUP BY 1),
             often AS (SELECT value FROM held WHERE n * {rule["times_quantile"]} > {least}),
-            families AS (SELECT count(DISTINCT family_fixed) AS n FROM {rows} s SEMI JOIN often ON s.{column} = often.value
+            families AS (
+                SELECT count(DISTINCT family_fixed) AS n FROM {rows} s SEMI JOIN often ON s.{column} = often.value
                 GROUP BY s.{column})
             SELECT (SELECT count(*) FROM held), list(n ORDER BY n DESC) FROM families"""
         ).fetchone()

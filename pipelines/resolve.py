@@ -12,8 +12,8 @@ import duckdb
 from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.compare import compare_pairs
 from pipelines.revise import resolve_changed
-from pipelines.suspect import suspicious_clusters
 from pipelines.score import score_pairs, score_patterns
+from pipelines.suspect import suspicious_clusters
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
 
 if TYPE_CHECKING:

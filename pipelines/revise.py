@@ -67,9 +67,10 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
 
 def _find_revised(work: Work, model: Model) -> None:
     """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
+    replaced = "(SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid))"
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
-        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "(SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid))")})
+        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, replaced)})
         UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_standardised")})"""
     )
     work.execute(

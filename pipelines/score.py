@@ -15,7 +15,7 @@ Work = duckdb.DuckDBPyConnection
 
 
 def score_patterns(work: Work, model: Model, compared: str) -> None:
-    """Add the patterns of relation ``compared(…, pattern)`` that ``patterns`` does not hold yet, with bits and levels."""
+    """Add to ``patterns`` those of relation ``compared(…, pattern)`` that are new to it, with bits and levels."""
     if model.trained is None:
         raise ValueError("an untrained model cannot score")
     new = work.execute(

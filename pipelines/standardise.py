@@ -1,8 +1,9 @@
-"""Every record gets its standard values: each rule runs once per distinct value, in dictionaries, then rows are put together."""
+"""Every record gets its standard values: each rule runs once per distinct value, then rows are put together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -28,18 +29,10 @@ def standardised_columns(model: Model) -> str:
 
 def _define(work: Work, name: str, rule: Callable[..., Any], arguments: int, returns: str) -> None:
     """Let SQL call a Python rule; a rule already known by that name is replaced, for its model may be another."""
-    try:
+    with suppress(duckdb.InvalidInputException):
         work.remove_function(name)
-    except duckdb.InvalidInputException:
-        pass
-    work.create_function(
-        name,
-        rule,
-        ["VARCHAR"] * arguments,
-        returns,
-        null_handling="special",
-        side_effects=False,  # type: ignore[list-item,arg-type]
-    )
+    texts: list[Any] = ["VARCHAR"] * arguments
+    work.create_function(name, rule, texts, returns, null_handling="special", side_effects=False)  # type: ignore[call-overload]
 
 
 def define_value_rules(work: Work, words: Vocabulary) -> None:
@@ -153,7 +146,7 @@ def read_phones(work: Work, fresh: str, default_country: str | None) -> None:
 
 
 def learn_names(work: Work) -> dict[str, Frequencies]:
-    """Records that carry each given and family name as read, before any correction; names met twice or less are left out."""
+    """Records that carry each given and family name as read, uncorrected; names met twice or less are left out."""
     learned = {}
     for column, value in (("given_name", "first"), ("family_name", "last")):
         counts = work.execute(
@@ -241,7 +234,8 @@ def put_together(work: Work, fresh: str, model: Model) -> None:
         SELECT n.rid, {columns} FROM fresh_names n
         LEFT JOIN spelled_given g ON n.given_name = g.name
         LEFT JOIN spelled_family a ON n.family_name = a.name
-        LEFT JOIN dict_phone p ON n.raw_phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(n.country, $country)""",
+        LEFT JOIN dict_phone p
+            ON n.raw_phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(n.country, $country)""",
         {"country": default_country},
     )
     work.execute("DROP TABLE fresh_names")

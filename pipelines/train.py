@@ -40,9 +40,9 @@ def taking_part(work: Work, model: Model) -> list[str]:
     for comparison in model.comparisons:
         column = comparison.columns[0]
         row = work.execute(
-            f"""WITH drawn AS (SELECT {column} AS value FROM standardised USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1))
-            SELECT count(value), (SELECT count(*) FROM drawn WHERE value IS NOT NULL GROUP BY value ORDER BY 1 DESC LIMIT 1),
-                count(*) FROM drawn"""
+            f"""WITH drawn AS (SELECT {column} AS value FROM standardised ORDER BY hash(rid), rid LIMIT 20000),
+            of_value AS (SELECT count(*) AS n FROM drawn WHERE value IS NOT NULL GROUP BY value)
+            SELECT sum(n), max(n), (SELECT count(*) FROM drawn) FROM of_value"""
         ).fetchone()
         assert row is not None
         filled, most, rows = row
@@ -52,7 +52,7 @@ def taking_part(work: Work, model: Model) -> list[str]:
 
 
 def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
-    """Fit ``model`` to the compared candidate pairs and to random pairs of ``standardised``; warnings say what looks wrong."""
+    """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong."""
     assert model.trained is not None
     records = int(_scalar(work, "SELECT count(*) FROM standardised"))
     evidence = gather_evidence(work, model, compared, records)
@@ -109,11 +109,13 @@ def _random_pairs(work: Work, model: Model, records: int) -> Integers:
     """Level numbers of random pairs of records, shape (pairs, comparisons); the same draw for the same records."""
     wanted = int(model.settings["mixture"]["random_pairs"])
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE places AS SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised"
+        "CREATE OR REPLACE TEMP TABLE places AS "
+        "SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised"
     )
     if records * (records - 1) // 2 <= wanted:
         work.execute(
-            "CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid"
+            "CREATE OR REPLACE TEMP TABLE drawn AS "
+            "SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid"
         )
     else:
         work.execute(
@@ -179,9 +181,9 @@ def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, f
     rows = work.execute(
         f"""WITH sample AS (SELECT {column} AS value, {bin_column} AS bin FROM standardised
             WHERE {column} IS NOT NULL ORDER BY hash(rid), rid LIMIT {_SAMPLE}),
-        of_value AS (SELECT any_value(bin) AS bin, count(*) AS n FROM sample GROUP BY value)
-        SELECT bin, sum(n * (n - 1))::DOUBLE / greatest((SELECT count(*) FROM sample)::DOUBLE * ((SELECT count(*) FROM sample) - 1), 1)
-        FROM of_value GROUP BY bin"""
+        of_value AS (SELECT any_value(bin) AS bin, count(*)::DOUBLE AS n FROM sample GROUP BY value),
+        pairs AS (SELECT greatest(sum(n) * (sum(n) - 1), 1) AS n FROM of_value)
+        SELECT bin, sum(v.n * (v.n - 1)) / any_value(pairs.n) FROM of_value v, pairs GROUP BY bin"""
     ).fetchall()
     return {int(at): float(chance) for at, chance in rows}
 

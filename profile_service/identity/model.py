@@ -216,7 +216,7 @@ def declared_model(text: str) -> Model:
         )
         clustering = dict(table["clustering"])
         zone = clustering.pop("borderline_bits")
-        settings = {
+        settings: dict[str, Mapping[str, Any]] = {
             part: table[part]
             for part in ("correction", "generic", "frequency", "participation", "blocking", "mixture", "firewall")
             if part in table

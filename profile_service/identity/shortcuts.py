@@ -1,4 +1,4 @@
-"""What a plain phone number becomes, as SQL for many at once: the answer of the rule in Python, or NULL to ask that rule."""
+"""What a plain phone number becomes, as SQL for many at once: the Python rule's answer, or NULL to ask that rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def phone_shortcut(text: str, country: str) -> str:
     national = digits
     if plan.national_prefix:
         after = len(plan.national_prefix) + 1
-        national = f"CASE WHEN starts_with({digits}, '{plan.national_prefix}') THEN substr({digits}, {after}) ELSE {digits} END"
+        dialled = f"starts_with({digits}, '{plan.national_prefix}')"
+        national = f"CASE WHEN {dialled} THEN substr({digits}, {after}) ELSE {digits} END"
     lengths = ", ".join(str(length) for length in sorted(plan.lengths))
     varied = f"length({significant}) >= 7 AND replace(right({significant}, 7), right({significant}, 1), '') <> ''"
     return (
