@@ -69,8 +69,8 @@ def publish(
     """Build what ``work`` holds up to ``run`` as a generation and flip ``data_dir/customers.duckdb`` to it.
 
     To be called after the run's COMMIT; everything that changed after the standing generation is taken in, so a run
-    that died before is made good. Raises RunFailed when the over-merge firewall objects, PromiseBroken when an audit finds rows, NotEnoughDisk; the standing
-    generation then still stands.
+    that died before is made good. Raises RunFailed when the over-merge firewall objects, PromiseBroken when an audit
+    finds rows, NotEnoughDisk; the standing generation then still stands.
     """
     standing = standing_generation(data_dir)
     if standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing):

@@ -134,14 +134,19 @@ class WorkWorld:
         return int(rows[0][0])
 
     def identify(self, context: RunContext, clusters: Iterable[str], ids: IdSource | None = None) -> IdentifyCounts:
-        """Carry clusters (each a text of record names) over; they must hold every record of a touched customer."""
+        """Carry clusters (each a text of record names) over; a record that has no customer yet gets its own.
+
+        Clusters must hold every record of a customer that they touch.
+        """
         members = [(key, number) for number, cluster in enumerate(clusters) for key in cluster.split()]
         self.work.execute(
             """CREATE OR REPLACE TEMP TABLE new_clusters AS
                SELECT rid, min(rid) OVER (PARTITION BY n)::INTEGER AS cluster
-               FROM (SELECT unnest(?::VARCHAR[]) AS name, unnest(?::INTEGER[]) AS n)
-               JOIN records ON name = channel || ':' || source_record_id""",
-            [[key for key, _ in members], [number for _, number in members]],
+               FROM (SELECT unnest($names::VARCHAR[]) AS name, unnest($numbers::INTEGER[]) AS n)
+               JOIN records ON name = channel || ':' || source_record_id
+               UNION ALL SELECT rid, rid FROM records ANTI JOIN membership USING (rid)
+               WHERE channel || ':' || source_record_id NOT IN (SELECT unnest($names::VARCHAR[]))""",
+            {"names": [key for key, _ in members], "numbers": [number for _, number in members]},
         )
         self.work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM new_clusters")
         return identify(self.work, context, ids or IdSource())

@@ -82,10 +82,12 @@ def test_a_merge_keeps_the_id_of_most_records_and_the_other_becomes_an_alias(wor
 
 
 def test_of_two_equal_customers_the_older_id_stands(world: WorkWorld) -> None:
-    world.identify(world.begin(), ["web:1"])
-    world.identify(world.begin(), ["store:1", "store:2", "store:3", "web:2", "web:3"])
-    older = world.customer_of("web:1")
-    world.identify(world.begin(), ["store:1 web:1"])
+    world.identify(world.begin(), [])
+    world.record("kiosk:1")
+    world.identify(world.begin(), [])
+    older = world.customer_of("store:1")
+    assert older < world.customer_of("kiosk:1")
+    world.identify(world.begin(), ["kiosk:1 store:1"])
     assert world.customer_of("store:1") == older
 
 

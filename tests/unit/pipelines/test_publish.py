@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from pipelines import publish as publishing
-from pipelines.publish import PublishReport, publish
+from pipelines.publish import Policy, PublishReport, publish
 from pipelines.run_context import RunContext
 from profile_service.errors import NotEnoughDisk, PromiseBroken, RunFailed
 from profile_service.identity.model import packaged_model
@@ -45,7 +45,7 @@ def world(tmp_path: Path) -> Iterator[WorkWorld]:
 
 def do_publish(world: WorkWorld, context: RunContext | None = None, *, keep: int = 3) -> PublishReport:
     run = context or run_context(world.seq)
-    return publish(world.work, world.data_dir, run, keep=keep, model=MODEL, accept=False)
+    return publish(world.work, world.data_dir, run, MODEL, Policy(keep))
 
 
 def ask(world: WorkWorld, query: str) -> list[Any]:
@@ -246,7 +246,7 @@ def test_the_firewall_stops_a_giant_customer_unless_it_is_accepted(world: WorkWo
     with pytest.raises(RunFailed, match="60 records, more than the plausible 50"):
         do_publish(world, context)
     assert standing_generation(world.data_dir) is None
-    publish(world.work, world.data_dir, context, keep=3, model=MODEL, accept=True)
+    publish(world.work, world.data_dir, context, MODEL, Policy(accept=True))
     assert ask(world, "SELECT max(record_count) FROM customers") == [(60,)]
 
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipelines.audits import DELIVERY, GENERATION, WORK, audit_delivery, audit_generation, audit_work
-from pipelines.publish import publish
+from pipelines.publish import Policy, publish
 from profile_service.errors import PromiseBroken
 from profile_service.identity.model import packaged_model
 from tests.work_world import WorkWorld
@@ -30,7 +30,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
     world.identify(first, ["store:1 web:1", "web:2", "web:3"])
     second = world.begin()
     world.identify(second, ["web:2 web:3"])
-    report = publish(world.work, world.data_dir, second, keep=1, model=packaged_model(), accept=True)
+    report = publish(world.work, world.data_dir, second, packaged_model(), Policy(keep=1))
     copy = Path(world.data_dir) / "copy.duckdb"
     copy.write_bytes(report.generation.warehouse.read_bytes())
     world.work.execute(f"ATTACH '{copy}' AS generation")
