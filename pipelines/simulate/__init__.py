@@ -47,5 +47,5 @@ def simulate(out: Path, options: SimulationOptions, progress: Callable[[str], No
     write_truth(out, records)
     progress("events")
     events = options.records if options.events is None else options.events
-    write_events(out, records, people.country, events, dice, broken_events(options.broken))
+    write_events(out, records, people.country, (events, broken_events(options.broken)), dice)
     return Simulated(count, options.records, events)

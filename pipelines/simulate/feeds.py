@@ -107,9 +107,13 @@ def write_truth(out: Path, records: Records) -> None:
 
 
 def write_events(
-    out: Path, records: Records, country: Strings, count: int, dice: Dice, broken: dict[str, list[Row]]
+    out: Path, records: Records, country: Strings, wanted: tuple[int, dict[str, list[Row]]], dice: Dice
 ) -> None:
-    """``count`` events spread over the records; a record's share of them falls off steeply, as purchases do."""
+    """Events spread over the records; a record's share of them falls off steeply, as purchases do.
+
+    ``wanted``: how many, and by channel the broken rows that are added on purpose.
+    """
+    count, broken = wanted
     rng = dice.of("events")
     appetite = rng.pareto(1.6, len(records)) + 0.05
     owner = np.searchsorted(np.cumsum(appetite), np.sort(rng.random(count)) * appetite.sum())

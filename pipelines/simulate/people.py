@@ -60,7 +60,7 @@ def invent_people(count: int, troubles: Troubles, dice: Dice) -> People:
     culture = _cultures(country, dice)
     culture = np.where(related, culture[first], culture)
     sex = _sexes(kind, slot, dice)
-    family, maiden = _family_names(culture, sex, kind, slot, first, (troubles, dice))
+    family, maiden = _family_names(culture, sex, (kind, slot, first), troubles, dice)
     given = _given_names(culture, sex, dice.of("given"))
     given, suffix = _juniors(given, (kind, slot, sex, first), troubles, dice)
     born = _birth_days(kind, slot, first, dice)
@@ -111,10 +111,10 @@ def _sexes(kind: Integers, slot: Integers, dice: Dice) -> Strings:
 
 
 def _family_names(
-    culture: Strings, sex: Strings, kind: Integers, slot: Integers, first: Integers, chance: tuple[Troubles, Dice]
+    culture: Strings, sex: Strings, home: tuple[Integers, Integers, Integers], troubles: Troubles, dice: Dice
 ) -> tuple[Strings, Strings]:
-    """Family name and, for women who took the partner's, the name before."""
-    troubles, dice = chance
+    """Family name and, for women who took the partner's, the name before; ``home``: kind, slot and first of each."""
+    kind, slot, first = home
     own = _draw_family(culture, troubles, dice)
     partner = np.isin(kind, (COUPLE, FAMILY)) & (slot == 1)
     takes = partner & dice.hits("partner name", len(own), troubles.rate("households.partner_same_name"))
