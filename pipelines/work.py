@@ -67,7 +67,8 @@ TABLES = {
     # which customer a record belongs to
     "membership": "rid INTEGER, customer_id VARCHAR",
     # every id ever given; changed_seq: the last run in which its records or their values changed
-    "customer_ids": "customer_id VARCHAR, standing BOOLEAN, stands_as VARCHAR, created_seq INTEGER, changed_seq INTEGER",
+    "customer_ids": """customer_id VARCHAR, standing BOOLEAN, stands_as VARCHAR,
+        created_seq INTEGER, changed_seq INTEGER""",
     "id_history": """customer_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, event VARCHAR,
         other_customer_id VARCHAR, run_seq INTEGER""",
 }
