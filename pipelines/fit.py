@@ -46,7 +46,8 @@ class Evidence:
 
     ``levels``: level numbers of the distinct patterns among the candidate pairs, shape (patterns, comparisons);
     ``counts``: pairs of each; ``random``: for each comparison the share of each outcome among random pairs where both
-    speak; ``itself``: the same for a record that meets itself (how exact agreement spreads over frequency bins).
+    speak; ``itself``: the same for a record that meets itself (how exact agreement spreads over frequency bins);
+    ``speaking``: the share of random pairs where both sides of a comparison speak, shape (comparisons,).
     """
 
     parts: tuple[Part, ...]
@@ -54,6 +55,7 @@ class Evidence:
     counts: Floats
     random: tuple[Floats, ...]
     itself: tuple[Floats, ...]
+    speaking: Floats
     records: int
 
     @property
@@ -97,11 +99,13 @@ def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture
     chance = _chance_of_both_names(evidence.parts, strangers)
     one_hot, offsets = _one_hot(evidence)
     barred = both_names_agree(evidence.parts, evidence.levels)
+    contradicted = _same_names_other_birth(evidence)
     for round_ in range(iterations):
         responsibility = _responsibility(one_hot, tables, shares, barred)
         weighted = responsibility * evidence.counts[:, None]
         counts = np.asarray(one_hot.T @ weighted)
-        shares = _shares(weighted.sum(axis=0), evidence.all_pairs, chance)
+        beyond_chance = _namesakes_beyond_chance(evidence, tables, weighted[contradicted])
+        shares = _shares(weighted.sum(axis=0), evidence.all_pairs, beyond_chance, chance)
         if round_ % 10 == 9:
             strangers = [
                 _without_matches(random, table, shares) for random, table in zip(evidence.random, tables, strict=True)
@@ -189,6 +193,37 @@ def _chance_of_both_names(parts: Sequence[Part], strangers: Sequence[Floats]) ->
     return chance
 
 
+def _same_names_other_birth(evidence: Evidence) -> NDArray[np.bool_]:
+    """Patterns with both names exactly the same and two birth dates that have nothing in common."""
+    wanted = {"given": "exact", "family": "exact", "birth": "differ"}
+    found = np.ones(len(evidence.levels), dtype=bool)
+    for place, part in enumerate(evidence.parts):
+        if part.role in wanted:
+            found &= np.array([kind == wanted[part.role] for kind in part.kinds])[evidence.levels[:, place]]
+    return found
+
+
+def _namesakes_beyond_chance(evidence: Evidence, tables: Sequence[Floats], contradicted: Floats) -> float:
+    """The share of all pairs that are namesakes beyond what the two names by themselves make likely.
+
+    Given and family names go together (Linh with Nguyen), so strangers share both more often than the product of the
+    two chances says; left to itself the fit takes most of them for matches that have nothing else to say. They are
+    counted where nothing is in doubt, among pairs that their birth dates contradict. ``contradicted``: expected pairs
+    of the patterns ``_same_names_other_birth``, shape (patterns, classes).
+    """
+    births = [share for share, part in zip(evidence.speaking, evidence.parts, strict=True) if part.role == "birth"]
+    if not births or births[0] < 0.01:
+        return 0.0
+    met = float(contradicted[:, [JUNIOR, NAMESAKE, REST]].sum()) / (births[0] * evidence.all_pairs)
+    same_by_chance, same_in_class = 1.0, 1.0
+    for part, table in zip(evidence.parts, tables, strict=True):
+        if part.role in ("given", "family"):
+            exact = np.array([kind == "exact" for kind in part.kinds])
+            same_by_chance *= float(table[REST, exact].sum())
+            same_in_class *= float(table[NAMESAKE, exact].sum())
+    return max(met - same_by_chance, 0.0) / max(same_in_class, 1e-6)
+
+
 def _one_hot(evidence: Evidence) -> tuple[csr_matrix, list[int]]:
     """Patterns as rows of a sparse 0/1 matrix with a column an outcome; the columns of ``missing`` stay empty."""
     widths = [len(part.kinds) for part in evidence.parts]
@@ -209,9 +244,9 @@ def _responsibility(one_hot: csr_matrix, tables: Sequence[Floats], shares: Float
     return result
 
 
-def _shares(pairs: Floats, all_pairs: float, chance_of_both_names: float) -> Floats:
+def _shares(pairs: Floats, all_pairs: float, namesakes_at_least: float, namesakes_at_most: float) -> Floats:
     shares = np.maximum(pairs, 1e-3) / all_pairs
-    shares[NAMESAKE] = min(shares[NAMESAKE], chance_of_both_names)
+    shares[NAMESAKE] = max(min(shares[NAMESAKE], namesakes_at_most), namesakes_at_least)
     shares[REST] = 0.0
     shares[REST] = max(1.0 - shares.sum(), 1e-6)
     result: Floats = shares / shares.sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 
@@ -16,7 +18,7 @@ def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iteration
     """What looks wrong in a fitted mixture: unstable under resampling, or deaf to an identifier."""
     warnings = []
     draw = np.random.default_rng(1).poisson(evidence.counts / 2).astype(np.float64) * 2
-    half = Evidence(evidence.parts, evidence.levels, draw, evidence.random, evidence.itself, evidence.records)
+    half = replace(evidence, counts=draw)
     again = fit_mixture(half, prior, iterations=iterations)
     pairs, pairs_again = (float(one.shares[list(SAME_PERSON)].sum() * evidence.all_pairs) for one in (mixture, again))
     if evidence.records >= 200 and abs(pairs_again - pairs) > 0.2 * max(pairs, 1.0):

@@ -91,6 +91,7 @@ def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Ev
         counts=counts,
         random=tuple(strangers),
         itself=tuple(own),
+        speaking=(random > 0).mean(axis=0) if len(random) else np.zeros(len(parts)),
         records=records,
     )
 
