@@ -86,6 +86,8 @@ def wrong_date_digit(text: str, rng: np.random.Generator) -> str:
     year, month, day = text.split("-")
     choice = rng.random()
     if choice < 0.4:
+        # another year may lack the 29th of February
+        day = "28" if (month, day) == ("02", "29") else day
         return f"{int(year) + int(rng.choice([-10, -2, -1, 1, 2, 10]))}-{month}-{day}"
     if choice < 0.6:
         return f"{year}-{int(rng.integers(1, 13)):02d}-{min(int(day), 28):02d}"

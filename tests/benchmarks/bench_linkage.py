@@ -95,7 +95,7 @@ def show(title: str, beside: str, rows: Rows) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console()
+    console = Console(width=120)
     console.print(table)
     console.print()
 

@@ -13,7 +13,7 @@ import pytest
 from pipelines.simulate.life import Life, live
 from pipelines.simulate.names import nicknames
 from pipelines.simulate.options import CHANNELS, TROUBLES, Dice, Troubles
-from pipelines.simulate.people import FAMILY, LONE_PARENT, People, invent_people
+from pipelines.simulate.people import FAMILY, FLAT_MATES, LONE_PARENT, People, invent_people
 from pipelines.simulate.records import Records, observe, records_a_person
 from pipelines.simulate.spoil import BLANK_TOKENS, Spoiler
 
@@ -155,6 +155,16 @@ def test_missing_values_are_sent_as_words_at_about_the_documented_rate() -> None
 @pytest.mark.parametrize("name", CAN_STRIKE)
 def test_the_sample_has_every_trouble_in_it(name: str) -> None:
     assert struck(name, records=3000, seed=7).any()
+
+
+def test_the_sample_has_twins_juniors_movers_and_flat_mates_in_it() -> None:
+    people, life = world(records=3000, seed=7).people, world(records=3000, seed=7).life
+    assert (people.suffix == "Jr").any()
+    assert ((people.born[1:] == people.born[:-1]) & (people.household[1:] == people.household[:-1])).any()
+    assert (people.kind == FLAT_MATES).any()
+    for now, before in ((life.address, life.address_before), (life.number, life.number_before)):
+        assert (now != before).any()
+    assert (life.married_at > 0).any()
 
 
 Share = tuple[float, int]  # and among how many
