@@ -64,7 +64,7 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
         "place": lambda text: values.place(text, words),
         "email": lambda text: values.email(text, words),
         "postcode": lambda text: values.postcode(text, words),
-        "identifier": values.digits_or_letters,
+        "identifier": lambda text: values.digits_or_letters(text, words),
         "country": lambda text: phones.country_code(text, words),
         "roots": lambda name: nickname_roots(name, words),
         "sound": sound,

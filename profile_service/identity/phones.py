@@ -44,7 +44,7 @@ def country_code(text: str | None, words: Vocabulary) -> str | None:
         return None
     name = " ".join(re.sub(r"[^a-z]+", " ", fold(text).replace(".", "")).split())
     code = words.countries.get(name)
-    if code is None and len(name) == 2 and numbering_plan(name.upper()) is not None:
+    if code is None and name not in words.junk and len(name) == 2 and numbering_plan(name.upper()) is not None:
         code = name.upper()
     return code
 
@@ -57,7 +57,7 @@ def phone(text: str | None, country: str | None) -> str | None:
     """
     if text is None:
         return None
-    text = _EXTENSION.sub("", text.strip())
+    text = _EXTENSION.sub("", fold(text.strip()))
     digits = _NOT_DIGIT.sub("", text)
     if len(digits) < 6 or len(digits.lstrip("0")) < 6 or len(set(digits.lstrip("0")[-7:])) == 1:
         return None
@@ -70,17 +70,18 @@ def phone(text: str | None, country: str | None) -> str | None:
         return digits
     national = digits.removeprefix(plan.national_prefix) if plan.national_prefix else digits
     if len(national) in plan.lengths:
-        return f"+{plan.calling_code}{national}"
+        return _international(plan.calling_code + national)
     if digits.startswith(plan.calling_code) and len(digits) - len(plan.calling_code) in plan.lengths:
-        return f"+{digits}"
-    return _by_library(text, country) or digits
+        return _international(digits)
+    number = _by_library(text, country) or _by_library(digits, country)
+    return _international(number.removeprefix("+")) if number else digits
 
 
-def _international(digits: str) -> str:
+def _international(digits: str) -> str | None:
     """``+44 (0)20 …`` loses its bracketed nought; everything else stands as dialled."""
     if digits.startswith("440"):
-        return f"+44{digits[3:]}"
-    return f"+{digits}"
+        digits = "44" + digits[2:].lstrip("0")
+    return f"+{digits}" if len(digits) >= 6 else None
 
 
 def _by_library(text: str, country: str | None) -> str | None:

@@ -59,9 +59,9 @@ def standardise_record(
         "city": values.place(record.value("city"), words),
         "region": values.place(record.value("region"), words),
         "country": country,
-        "loyalty_id": values.digits_or_letters(record.value("loyalty_id")),
-        "cookie_id": values.digits_or_letters(record.value("cookie_id")),
-        "device_id": values.digits_or_letters(record.value("device_id")),
+        "loyalty_id": values.digits_or_letters(record.value("loyalty_id"), words),
+        "cookie_id": values.digits_or_letters(record.value("cookie_id"), words),
+        "device_id": values.digits_or_letters(record.value("device_id"), words),
     }
     for column, shared in generic.items():
         if standard[column] in shared:

@@ -16,6 +16,8 @@ _APOSTROPHE = re.compile(r"['`´’.]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _ONE_DIGIT_REPEATED = re.compile(r"(.)\1*")
 _US_ZIP_PLUS_FOUR = re.compile(r"(\d{5})-\d{4}")
+_NO_SEX = frozenset("uonx90")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def fold(text: str) -> str:
@@ -26,6 +28,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return anyascii(unicodedata.normalize("NFKC", text)).lower()
+
+
+def _says_nothing(text: str, words: Vocabulary) -> bool:
+    """Whether a value is only a way to write that there is none: ``N/A``, ``not given``."""
+    return " ".join(_NOT_ALNUM.sub(" ", fold(text)).split()) in words.junk
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,14 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
         return _NO_NAME
     tokens = _NOT_LETTER.sub(" ", _APOSTROPHE.sub("", fold(text))).split()
     suffix = None
-    kept = []
-    for place, token in enumerate(tokens):
-        if token in words.titles and len(tokens) > 1:
-            continue
-        if token in words.suffixes and place > 0:
+    kept: list[str] = []
+    for token in tokens:
+        if token in words.suffixes and kept:  # before titles: `Sr` behind a name is its senior, before it a señor
             suffix = words.suffixes[token]
-            continue
-        kept.append(token)
-    if not kept or " ".join(kept) in words.junk or all(token in words.junk for token in kept):
+        elif token not in words.titles or len(tokens) == 1:
+            kept.append(token)
+    junk = words.junk | words.junk_names
+    if not kept or " ".join(kept) in junk or all(token in junk for token in kept):
         return NameParts(None, None, suffix)
     return NameParts(kept[0], " ".join(kept[1:]) or None, suffix)
 
@@ -83,9 +89,9 @@ def email(text: str | None, words: Vocabulary) -> str | None:
     return f"{local}@{domain}"
 
 
-def digits_or_letters(text: str | None) -> str | None:
-    """An identifier's own characters: upper case, no separators; too short or one character repeated is missing."""
-    if text is None:
+def digits_or_letters(text: str | None, words: Vocabulary) -> str | None:
+    """An identifier's own characters: lower case, no separators; too short or one character repeated is missing."""
+    if text is None or _says_nothing(text, words):
         return None
     kept = _NOT_ALNUM.sub("", fold(text))
     if len(kept) < 4 or _ONE_DIGIT_REPEATED.fullmatch(kept):
@@ -94,11 +100,11 @@ def digits_or_letters(text: str | None) -> str | None:
 
 
 def birth_date(text: str | None, words: Vocabulary) -> str | None:
-    """An ISO date (``YYYY-MM-DD``), or missing where it is one of the known defaults."""
+    """An ISO date (``YYYY-MM-DD``, a time after it goes), or missing where it is one of the known defaults."""
     if text is None:
         return None
     day = text.strip()[:10]
-    return None if day in words.junk_dates or len(day) != 10 else day
+    return None if day in words.junk_dates or _ISO_DATE.fullmatch(day) is None else day
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ def street(text: str | None, words: Vocabulary) -> Street:
 
 def postcode(text: str | None, words: Vocabulary) -> str | None:
     """A postcode without separators; ``12345-6789`` is its first five digits, ``2480.0`` is ``2480``."""
-    if text is None:
+    if text is None or _says_nothing(text, words):
         return None
     code = fold(text.strip())
     plus_four = _US_ZIP_PLUS_FOUR.fullmatch(code)
@@ -152,16 +158,14 @@ def postcode(text: str | None, words: Vocabulary) -> str | None:
 
 def place(text: str | None, words: Vocabulary) -> str | None:
     """A city, region, birth place or occupation: folded words in one spelling."""
-    if text is None:
+    if text is None or _says_nothing(text, words):
         return None
     tokens = [words.place_words.get(token, token) for token in _NOT_ALNUM.sub(" ", fold(text)).split()]
-    name = " ".join(tokens)
-    return None if not name or name in words.junk else name
+    return " ".join(tokens) or None
 
 
 def sex(text: str | None, words: Vocabulary) -> str | None:
-    """``f``, ``m`` or another first letter; unknown is missing."""
+    """``f``, ``m`` or another first letter; unknown, undisclosed and other are missing."""
     name = place(text, words)
-    if name is None or name in ("u", "o", "not known", "9", "0"):
-        return None
-    return words.sexes.get(name, name[0])
+    letter = words.sexes.get(name, name[0]) if name else "u"
+    return None if letter in _NO_SEX else letter

@@ -16,6 +16,7 @@ class Vocabulary:
 
     titles: frozenset[str]
     junk: frozenset[str]
+    junk_names: frozenset[str]
     junk_mailboxes: frozenset[str]
     junk_dates: frozenset[str]
     suffixes: Mapping[str, str]
@@ -53,6 +54,7 @@ def packaged_vocabulary() -> Vocabulary:
     return Vocabulary(
         titles=frozenset(words["titles"]),
         junk=frozenset(words["junk"]),
+        junk_names=frozenset(words["junk_names"]),
         junk_mailboxes=frozenset(words["junk_mailboxes"]),
         junk_dates=frozenset(words["junk_dates"]),
         suffixes=words["suffixes"],
