@@ -12,6 +12,8 @@ from profile_service.identity.mixture import SAME_PERSON, Mixture
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+# A million records of a retailer with half its fields empty expect .89 of themselves and reach .955: not worth a word.
+_LEAST_EXPECTED_F1 = 0.85
 
 
 def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iterations: int) -> list[str]:
@@ -63,7 +65,7 @@ def suspicious_clusters(work: Work, model: Model) -> list[str]:
         warnings.append(f"{disagreeing / linked:.0%} of the linked pairs disagree on a name")
     if linked >= 100:
         f1 = 2 * right / (linked + expected)
-        if f1 < 0.90:
+        if f1 < _LEAST_EXPECTED_F1:
             warnings.append(f"by its own probabilities the model expects an F1 of only {f1:.2f}")
     return warnings
 
