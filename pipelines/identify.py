@@ -103,7 +103,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     )
     for table in _TEMPORARY:
         work.execute(f"DROP TABLE temp.{table}")
-    audit_work(work)
+    audit_work(work, "touched")
     return counts
 
 
@@ -167,7 +167,10 @@ def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
     """Ids left without records become aliases of the customer that took most of them; ``winner`` is null if none."""
     work.execute(f"""
         CREATE TEMP TABLE retired AS
-        WITH emptied AS (SELECT customer_id FROM customer_ids ANTI JOIN membership USING (customer_id) WHERE standing),
+        WITH emptied AS (
+            SELECT customer_id FROM (
+                SELECT former AS customer_id FROM moved WHERE former IS NOT NULL UNION SELECT customer_id FROM lost
+            ) ANTI JOIN membership USING (customer_id)),
         parts AS (
             SELECT e.customer_id, a.customer_id AS winner, any_value(e.records) AS records, min({KEY_SQL}) AS key
             FROM edges e SEMI JOIN emptied USING (customer_id) JOIN assigned a USING (cluster)

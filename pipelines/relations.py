@@ -160,7 +160,7 @@ def _customers(scope: Scope) -> str:
               FROM record_history v JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
         e AS (SELECT cno, count(*) AS events, min(occurred_at) AS first_event_at, max(occurred_at) AS last_event_at
               FROM publish_events GROUP BY cno),
-        a AS (SELECT cno, map(list(currency ORDER BY currency), list(amount ORDER BY currency)) AS amounts
+        a AS (SELECT cno, map_from_entries(list_sort(list((currency, amount)))) AS amounts
               FROM (SELECT cno, currency, sum(amount) AS amount FROM publish_events
                     WHERE amount IS NOT NULL AND currency IS NOT NULL GROUP BY cno, currency) GROUP BY cno),
         best AS (SELECT rid, max(bits) AS bits FROM (

@@ -17,8 +17,8 @@ SHOWN = 5
 class Audit:
     """``query`` answers the keys (never personal data) of rows that break ``promise``; none means it holds.
 
-    A relation of the generation stands in the query as ``{name}``. ``once``: dear, and asked only of a generation
-    built as a whole.
+    A relation of the generation stands in the query as ``{name}``, as does ``scored_pairs``, so that it can be
+    narrowed to what was written. ``once``: dear, and asked only of a generation built as a whole.
     """
 
     promise: str
@@ -27,7 +27,8 @@ class Audit:
 
     def offending(self, connection: duckdb.DuckDBPyConnection, changed: str | None = None) -> list[str]:
         """Up to five keys of rows that break the promise; see ``check`` for ``changed``."""
-        query = self.query.format_map({relation.name: _source(relation.name, changed) for relation in RELATIONS})
+        names = [relation.name for relation in RELATIONS]
+        query = self.query.format(scored_pairs=_pairs(changed), **{name: _source(name, changed) for name in names})
         rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {SHOWN}").fetchall()
         return [" ".join(str(value) for value in row) for row in rows]
 
@@ -35,8 +36,8 @@ class Audit:
 def check(connection: duckdb.DuckDBPyConnection, audits: Iterable[Audit], changed: str | None = None) -> None:
     """Raises PromiseBroken naming the first promise that does not hold and some of the rows that break it.
 
-    ``changed``: a table of customer ids when only these customers' rows were written, and the rest was audited when
-    it was; None: look at all.
+    ``changed``: a table of customer ids (of record numbers for the work store) when only their rows were written, and
+    the rest was audited when it was; None: look at all.
     """
     for audit in audits:
         if audit.once and changed is not None:
@@ -64,3 +65,10 @@ def _source(name: str, changed: str | None) -> str:
     if changed is not None and name == "match_links":
         return f"(SELECT * FROM {table} WHERE left_customer_id IN {ids} OR right_customer_id IN {ids})"
     return table
+
+
+def _pairs(touched: str | None) -> str:
+    if touched is None:
+        return "scored_pairs"
+    rids = f"(SELECT rid FROM {touched})"
+    return f"(SELECT * FROM scored_pairs WHERE l IN {rids} OR r IN {rids})"

@@ -52,12 +52,12 @@ WORK = (
     ),
     Audit(
         "blocking promises each pair once, smaller record on the left",
-        """SELECT l, r FROM scored_pairs WHERE l >= r
-           UNION ALL SELECT l, r FROM scored_pairs GROUP BY l, r HAVING count(*) > 1""",
+        """SELECT l, r FROM {scored_pairs} WHERE l >= r
+           UNION ALL SELECT l, r FROM {scored_pairs} GROUP BY l, r HAVING count(*) > 1""",
     ),
     Audit(
         "both records of a scored pair are current",
-        """SELECT l, r FROM scored_pairs
+        """SELECT l, r FROM {scored_pairs}
            WHERE l NOT IN (SELECT rid FROM records) OR r NOT IN (SELECT rid FROM records)""",
     ),
     Audit(
@@ -75,6 +75,9 @@ WORK = (
 )
 
 
-def audit_work(work: duckdb.DuckDBPyConnection) -> None:
-    """Raises PromiseBroken when the work store, as the run is about to commit it, breaks a promise."""
-    check(work, WORK)
+def audit_work(work: duckdb.DuckDBPyConnection, touched: str | None = None) -> None:
+    """Raises PromiseBroken when the work store, as the run is about to commit it, breaks a promise.
+
+    ``touched``: a table of the record numbers that the run has looked at; pairs of others were audited by earlier runs.
+    """
+    check(work, WORK, touched)
