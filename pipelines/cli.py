@@ -71,6 +71,13 @@ def cli() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file that declares further channels, or other layouts of the built-in ones.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark", "recordlinkage"]),
+    default="duckdb",
+    show_default=True,
+    help="What applies the rules: duckdb; recordlinkage, the reference in pandas, for small data; spark.",
+)
 @click.option("--rebuild", is_flag=True, help="Resolve everything anew, with the same model.")
 @click.option("--dry-run", is_flag=True, help="Publish nothing; list who would be merged, split or given another id.")
 @click.option("--accept", is_flag=True, help="Publish although the over-merge firewall objects.")

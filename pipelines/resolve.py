@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines import block, cluster, generic, read, standardise, train
-from pipelines.compare import compare_pairs
+from pipelines.engines.engine import engine_named
 from pipelines.revise import resolve_changed
-from pipelines.score import score_pairs, score_patterns
 from pipelines.suspect import suspicious_clusters
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
 
@@ -38,14 +37,17 @@ def resolve(
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make ``touched`` and ``new_clusters``.
 
     Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild`` and when another model stands
-    than the one the tables were made with; otherwise only what changed and what it touches.
+    than the one the tables were made with; otherwise only what changed and what it touches, where the engine can.
+    Raises ``WrongUsage`` when the run's engine is not made for so many records.
     """
+    engine = engine_named(run.engine)
+    engine.accept(_scalar(work, "SELECT count(*) FROM records"))
     standing = standing_model(models)
     model = standing or packaged_model()
     _make_tables(work, duplicate_free)
     cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
-    if rebuild or used is None or used[0] != model.version:
+    if rebuild or not engine.incremental or used is None or used[0] != model.version:
         return _resolve_everyone(work, models, run, model)
     return Resolution(model.version, False, resolve_changed(work, run, model))
 
@@ -67,6 +69,7 @@ def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
 
 def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
     learning = model.trained is None
+    engine = engine_named(run.engine)
     with run.progress.stage("standardise") as stage:
         for table in ("standardised", "withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
             work.execute(f"DELETE FROM {table}" if table != "standardised" else "DROP TABLE IF EXISTS standardised")
@@ -87,10 +90,10 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
             model = _with(model, facts=facts)
             stage.note(f"{len(facts['comparisons'])} of {len(model.comparisons)} comparisons take part")
     with run.progress.stage("block") as stage:
-        pairs = block.block_all(work, model)
+        pairs = engine.block_all(work, model)
         stage.note(f"{pairs:,} candidate pairs")
     with run.progress.stage("compare"):
-        compare_pairs(work, model, "candidates", "compared")
+        engine.compare_pairs(work, model, "candidates", "compared")
         work.execute("DROP TABLE candidates")
     warnings: list[str] = []
     if learning:
@@ -98,8 +101,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
             model, warnings = train.learn(work, model, "compared")
             model = save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S"))
     with run.progress.stage("score"):
-        score_patterns(work, model, "compared")
-        score_pairs(work, "compared")
+        engine.score_pairs(work, model, "compared")
         work.execute("DROP TABLE compared")
     with run.progress.stage("cluster"):
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")

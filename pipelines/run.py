@@ -15,6 +15,7 @@ from shutil import copytree
 import duckdb
 
 from pipelines.disk import disk_errors_named
+from pipelines.engines.engine import USUAL, engine_named
 from pipelines.firewall import Thresholds, object_to_over_merging, objections
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
@@ -38,13 +39,14 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run; ``keep``: how many generations stay on disk, the new one among them."""
+    """How to run; ``keep``: how many generations stay on disk, the new one among them; ``engine``: see ``engines``."""
 
     channels: Path | None = None
     rebuild: bool = False
     dry_run: bool = False
     accept: bool = False
     keep: int = 3
+    engine: str = USUAL
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,11 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
     """Take in what is new in the landing folder, resolve it and publish; nothing new is said so and changes nothing.
 
     What stood before stands until the last step, however the run ends. Raises UnusableInput for a landing folder or a
-    declaration that cannot be read, RunLocked when another run is at work, NotEnoughDisk when the disk is full and
-    RunFailed when an audit or the firewall objects.
+    declaration that cannot be read, WrongUsage for an engine that cannot do it, RunLocked when another run is at
+    work, NotEnoughDisk when the disk is full and RunFailed when an audit or the firewall objects.
     """
     began = time.perf_counter()
+    engine_named(options.engine)
     if not places.landing.is_dir():
         raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
     channels = load_channels(options.channels)
@@ -91,7 +94,7 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
         RunLock(places.data_dir, clock()) as lock,
         open_work(places.data_dir) as work,
     ):
-        context = _next_run(work, clock(), progress)
+        context = replace(_next_run(work, clock(), progress), engine=options.engine)
         lock.name_run(context.run_id)
         done = _resolve(work, places, channels, context, options)
         outcome: Outcome = "dry run"

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: its number (1, 2, 3 …), its name, the moment that counts as now, and where progress is shown."""
+    """One run: its number (1, 2, 3 …), its name, the moment that counts as now, where progress is shown, its engine."""
 
     run_seq: int
     run_id: str
     now: datetime
     progress: Progress
+    engine: str = "duckdb"

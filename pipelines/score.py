@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines.compare import level_numbers
-from profile_service.identity.mixture import LOG2
+from profile_service.identity.mixture import LOG2, Floats, Integers
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
@@ -24,8 +24,12 @@ def score_patterns(work: Work, model: Model, compared: str) -> None:
     patterns = np.asarray(new, dtype=np.int64)
     if not len(patterns):
         return
+    enter_patterns(work, model, patterns, model.trained.mixture.log_odds(level_numbers(model, patterns)) / LOG2)
+
+
+def enter_patterns(work: Work, model: Model, patterns: Integers, bits: Floats) -> None:
+    """Add packed patterns with their bits, shape (patterns,) each, to ``patterns``, that holds none of them."""
     levels = level_numbers(model, patterns)
-    bits = model.trained.mixture.log_odds(levels) / LOG2
     names = [[outcome.name for outcome in outcomes] for outcomes in model.outcomes]
     titles = [comparison.name for comparison in model.comparisons]
     texts = [

@@ -179,21 +179,29 @@ def columns_said_before(comparison: Comparison, model: Model) -> list[str]:
 
 def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
     """The level number of each comparison, in the model's order; 0 is ``missing``."""
-    levels = []
-    for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True):
-        if not takes_part(comparison, model) or _silent(comparison, model, left, right):
-            levels.append(0)
-            continue
-        number = 1
-        for level in comparison.levels:
-            if RULES[level.rule].holds(left, right, level):
-                number += left.bins[level.bins] if level.bins else 0
-                break
-            number += _width(level, model)
-        else:
-            number = len(outcomes) - 1
-        levels.append(number)
-    return tuple(levels)
+    return tuple(level_number(comparison, model, left, right) for comparison in model.comparisons)
+
+
+def level_number(comparison: Comparison, model: Model, left: StandardisedRecord, right: StandardisedRecord) -> int:
+    """What one comparison says of a pair: the number of its level, 0 for ``missing``, the last for ``differ``."""
+    if not takes_part(comparison, model) or _silent(comparison, model, left, right):
+        return 0
+    number = 1
+    for level in comparison.levels:
+        if RULES[level.rule].holds(left, right, level):
+            return number + (left.bins[level.bins] if level.bins else 0)
+        number += _width(level, model)
+    return number
+
+
+def columns_read(comparison: Comparison, model: Model) -> list[str]:
+    """The standard columns that decide a comparison's level, without repetition."""
+    columns = [*comparison.columns, *columns_said_before(comparison, model)]
+    for level in comparison.levels:
+        columns += [column for column in (level.column, level.and_column) if column]
+    if comparison.unless_swapped or any(level.rule == "swapped" for level in comparison.levels):
+        columns += ["given_fixed", "family_fixed"]
+    return list(dict.fromkeys(columns))
 
 
 def takes_part(comparison: Comparison, model: Model) -> bool:

@@ -1,0 +1,104 @@
+"""The reference engine, for small data: the model as recordlinkage's own Index, Compare and Classifier over pandas.
+
+It resolves everyone anew in each run, and gives the candidate pairs, levels, bits and clusters of the usual engine.
+What a training draws at random and counts among everyone stays with DuckDB: a model is one value for all engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from pipelines.compare import level_numbers
+from pipelines.engines.latent_class import LatentClassClassifier
+from pipelines.engines.recordlinkage_objects import model_compare, model_index
+from pipelines.score import enter_patterns
+from profile_service.errors import WrongUsage
+from profile_service.identity.mixture import Integers
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+MOST_RECORDS = 50_000
+_PAIRS_AT_ONCE = 50_000
+
+
+class RecordLinkageEngine:
+    """See ``Engine``."""
+
+    incremental = False
+
+    def accept(self, records: int) -> None:
+        """Raise ``WrongUsage`` above ``MOST_RECORDS``: pandas would take very long and much memory."""
+        if records > MOST_RECORDS:
+            raise WrongUsage(
+                f"the recordlinkage engine is for up to {MOST_RECORDS:,} records and there are {records:,}: "
+                "use --engine duckdb"
+            )
+
+    def block_all(self, work: Work, model: Model) -> int:
+        """Make ``candidates(l, r)`` with the model's blocking rules as one recordlinkage ``Index``."""
+        frame = standard_values(work)
+        pairs = (
+            model_index(model).index(frame)
+            if len(frame) > 1 and model.live_rules
+            else pd.MultiIndex.from_arrays([[], []])
+        )
+        first, second = _sides(pairs)
+        # Two records of one duplicate-free channel are never one person; NaN, any other channel, equals nothing.
+        channel = frame["apart"].astype(np.float64)
+        kept = channel.loc[first].to_numpy() != channel.loc[second].to_numpy()
+        _make(work, "candidates", {"l": np.minimum(first, second)[kept], "r": np.maximum(first, second)[kept]})
+        return int(kept.sum())
+
+    def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
+        """Make ``into(l, r, pattern)`` with the model's comparisons as one recordlinkage ``Compare``."""
+        frame = standard_values(work)
+        rows = work.execute(f"SELECT l, r FROM {pairs} ORDER BY l, r").fetchnumpy()
+        index = pd.MultiIndex.from_arrays([rows["l"], rows["r"]])
+        compare = model_compare(model)
+        weights = np.cumprod([1, *model.radices[:-1]], dtype=np.int64)
+        patterns = np.zeros(len(index), dtype=np.int64)
+        for start in range(0, len(index), _PAIRS_AT_ONCE):
+            vectors = compare.compute(index[start : start + _PAIRS_AT_ONCE], frame)
+            patterns[start : start + _PAIRS_AT_ONCE] = vectors.to_numpy(dtype=np.int64) @ weights
+        _make(work, into, {"l": rows["l"], "r": rows["r"], "pattern": patterns})
+
+    def score_pairs(self, work: Work, model: Model, compared: str) -> None:
+        """Append to ``scored_pairs`` and ``patterns`` what the classifier says of the comparison vectors."""
+        if model.trained is None:
+            raise ValueError("an untrained model cannot score")
+        rows = work.execute(f"SELECT l, r, pattern FROM {compared} ORDER BY l, r").fetchnumpy()
+        patterns = np.asarray(rows["pattern"], dtype=np.int64)
+        vectors = pd.DataFrame(
+            level_numbers(model, patterns),
+            index=pd.MultiIndex.from_arrays([rows["l"], rows["r"]]),
+            columns=[comparison.name for comparison in model.comparisons],
+        )
+        bits = LatentClassClassifier.of(model.trained.mixture).bits(vectors).to_numpy()
+        distinct, first = np.unique(patterns, return_index=True)
+        enter_patterns(work, model, distinct, bits[first])
+        work.register("weighed_pairs", {**rows, "bits": bits.astype(np.float32)})
+        work.execute("INSERT INTO scored_pairs SELECT l, r, pattern, bits FROM weighed_pairs")
+        work.unregister("weighed_pairs")
+
+
+def standard_values(work: Work) -> pd.DataFrame:
+    """The ``standardised`` table, a row a record under its rid; ``None`` where a value is missing."""
+    cursor = work.execute("SELECT * FROM standardised ORDER BY rid")
+    names = [column[0] for column in cursor.description or ()]
+    return pd.DataFrame(cursor.fetchall(), columns=names, dtype=object).astype({"rid": np.int64}).set_index("rid")
+
+
+def _sides(pairs: pd.MultiIndex) -> tuple[Integers, Integers]:
+    first, second = (pairs.get_level_values(side).to_numpy(dtype=np.int64) for side in (0, 1))
+    return first, second
+
+
+def _make(work: Work, name: str, columns: Mapping[str, Integers]) -> None:
+    """Make a temporary table of pairs; rids are INTEGER there, as in every other table."""
+    work.register("made_pairs", {**columns, "l": columns["l"].astype(np.int32), "r": columns["r"].astype(np.int32)})
+    work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM made_pairs")
+    work.unregister("made_pairs")
