@@ -12,8 +12,10 @@ Work = duckdb.DuckDBPyConnection
 
 def keys_sql(model: Model, rows: str) -> str:
     """A query of ``(key, rid)``: every blocking key of every row of relation ``rows``."""
-    keys = ", ".join(key_sql(rule) for rule in model.live_rules)
-    return f"SELECT key, rid FROM (SELECT s.rid, unnest([{keys}]) AS key FROM {rows} s) WHERE key IS NOT NULL"
+    return " UNION ALL ".join(
+        f"SELECT key, rid FROM (SELECT {key_sql(rule)} AS key, s.rid FROM {rows} s) WHERE key IS NOT NULL"
+        for rule in model.live_rules
+    )
 
 
 def block_all(work: Work, model: Model) -> int:

@@ -67,10 +67,12 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
 
 def _find_revised(work: Work, model: Model) -> None:
     """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
-    replaced = "(SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid))"
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE replaced AS SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid)"
+    )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
-        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, replaced)})
+        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "replaced")})
         UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_standardised")})"""
     )
     work.execute(
@@ -85,8 +87,8 @@ def _find_revised(work: Work, model: Model) -> None:
         crossed AS (SELECT key FROM moves JOIN sizes USING (key) WHERE (n > {cap}) <> (n + change > {cap}))
         SELECT rid FROM fresh_standardised UNION SELECT rid FROM old_members SEMI JOIN crossed USING (key)"""
     )
-    work.execute("DROP TABLE moved_keys")
-    work.execute("DROP TABLE old_members")
+    for table in ("replaced", "moved_keys", "old_members"):
+        work.execute(f"DROP TABLE {table}")
 
 
 def _replace_standardised(work: Work, model: Model) -> None:
@@ -96,8 +98,10 @@ def _replace_standardised(work: Work, model: Model) -> None:
 
 def _block_revised(work: Work, model: Model) -> int:
     """Make ``candidates(l, r)``: every pair with a revised record in it."""
-    revised_rows = "(SELECT o.* FROM standardised o SEMI JOIN revised USING (rid))"
-    work.execute(f"CREATE OR REPLACE TEMP TABLE revised_keys AS {block.keys_sql(model, revised_rows)}")
+    work.execute(
+        "CREATE OR REPLACE TEMP TABLE revised_rows AS SELECT o.* FROM standardised o SEMI JOIN revised USING (rid)"
+    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE revised_keys AS {block.keys_sql(model, 'revised_rows')}")
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE members AS
         SELECT key, rid FROM ({block.keys_sql(model, "standardised")}) SEMI JOIN revised_keys USING (key)"""
@@ -110,8 +114,8 @@ def _block_revised(work: Work, model: Model) -> int:
         JOIN members m ON m.key = k.key AND m.rid <> k.rid"""
     )
     block.keep_channels_apart(work)
-    work.execute("DROP TABLE revised_keys")
-    work.execute("DROP TABLE members")
+    for table in ("revised_rows", "revised_keys", "members"):
+        work.execute(f"DROP TABLE {table}")
     return block.count(work, "candidates")
 
 

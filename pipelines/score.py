@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines.compare import level_numbers
+from pipelines.work import uncompressed
 from profile_service.identity.mixture import LOG2, Floats, Integers
 from profile_service.identity.model import Model
 
@@ -51,6 +52,8 @@ def enter_patterns(work: Work, model: Model, patterns: Integers, bits: Floats) -
 
 def score_pairs(work: Work, compared: str) -> None:
     """Append relation ``compared(l, r, pattern)`` to ``scored_pairs`` with the bits of its patterns."""
-    work.execute(
-        f"INSERT INTO scored_pairs SELECT c.l, c.r, c.pattern, p.bits FROM {compared} c JOIN patterns p USING (pattern)"
-    )
+    with uncompressed(work):
+        work.execute(
+            "INSERT INTO scored_pairs SELECT c.l, c.r, c.pattern, p.bits "
+            f"FROM {compared} c JOIN patterns p USING (pattern)"
+        )

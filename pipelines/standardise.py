@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.work import RECORD_FIELDS
+from pipelines.work import RECORD_FIELDS, uncompressed
 from profile_service.identity import phones, shortcuts, values
 from profile_service.identity.model import Frequencies, Model
 from profile_service.identity.records import DERIVED_FROM, STANDARD_COLUMNS
@@ -274,9 +274,10 @@ def store(work: Work, model: Model) -> None:
     if work.execute("SELECT 1 FROM duplicate_free LIMIT 1").fetchone():
         apart = "a.number"
         joins += " JOIN records r ON r.rid = s.rid LEFT JOIN duplicate_free a ON a.channel = r.channel"
-    work.execute(
-        f"INSERT INTO standardised BY NAME SELECT s.*, {bins}, {apart} AS apart FROM fresh_standardised s {joins}"
-    )
+    with uncompressed(work):
+        work.execute(
+            f"INSERT INTO standardised BY NAME SELECT s.*, {bins}, {apart} AS apart FROM fresh_standardised s {joins}"
+        )
     for column in columns:
         work.execute(f"DROP TABLE bins_{column}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -87,3 +89,13 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
     for name, columns in TABLES.items():
         work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     return work
+
+
+@contextmanager
+def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Write large tables in half the time, at four times the disk (a third of a gigabyte a million records)."""
+    work.execute("SET force_compression = 'uncompressed'")
+    try:
+        yield
+    finally:
+        work.execute("SET force_compression = 'auto'")
