@@ -4,6 +4,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN = $(VENV)/bin
+DUCKDB_1_5 = $(VENV)/duckdb-1.5/bin/python
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL = help
@@ -19,8 +20,8 @@ run: $(VENV)/.installed ## set up, then resolve and publish the sample in data/s
 test: $(VENV)/.installed-dev ## the tests, in a few minutes
 	$(BIN)/python -m pytest -m "not slow" -n auto
 
-test-slow: $(VENV)/.installed-dev ## the tests that need more patience
-	$(BIN)/python -m pytest -m slow -n auto
+test-slow: $(VENV)/.installed-dev $(DUCKDB_1_5) ## the tests that need more patience, also with DuckDB 1.5 as reader
+	DUCKDB_1_5=$(abspath $(DUCKDB_1_5)) $(BIN)/python -m pytest -m slow -n auto
 
 test-all: test test-slow ## all tests
 
@@ -50,6 +51,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable '.[dev,bench]'
 	@touch $(VENV)/.installed $@
+
+$(DUCKDB_1_5): | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/duckdb-1.5
+	$@ -m pip install --quiet --disable-pip-version-check 'duckdb>=1.5,<1.6'
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@touch $@
