@@ -54,7 +54,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(DUCKDB_1_5): | $(VENV)/bin/python
 	$(BIN)/python -m venv $(VENV)/duckdb-1.5
-	$@ -m pip install --quiet --disable-pip-version-check 'duckdb>=1.5,<1.6'
+	$@ -m pip install --quiet --disable-pip-version-check 'duckdb>=1.5,<1.6' pytz
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@touch $@
