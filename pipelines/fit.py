@@ -214,7 +214,7 @@ def _namesakes_beyond_chance(evidence: Evidence, tables: Sequence[Floats], contr
     births = [share for share, part in zip(evidence.speaking, evidence.parts, strict=True) if part.role == "birth"]
     if not births or births[0] < 0.01:
         return 0.0
-    met = float(contradicted[:, [JUNIOR, NAMESAKE, REST]].sum()) / (births[0] * evidence.all_pairs)
+    met = float(contradicted[:, [JUNIOR, NAMESAKE, REST]].sum()) / float(births[0] * evidence.all_pairs)
     same_by_chance, same_in_class = 1.0, 1.0
     for part, table in zip(evidence.parts, tables, strict=True):
         if part.role in ("given", "family"):

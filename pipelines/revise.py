@@ -68,7 +68,8 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
 def _find_revised(work: Work, model: Model) -> None:
     """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE replaced AS SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid)"
+        """CREATE OR REPLACE TEMP TABLE replaced AS
+        SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid)"""
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from pipelines.ingest.reading import arriving
+from pipelines.work import uncompressed
 from profile_service.contracts.feeds import KEYS, FeedContract
 
 Feed = tuple[str, str]  # channel, kind
