@@ -22,6 +22,9 @@ ROOMS = {
     "pyspark": ("pipelines.engines.spark",),
     "rich": ("pipelines.progress", "pipelines.summary", "pipelines.cli", "pipelines.evaluate", "pipelines.waterfall"),
     "click": ("pipelines.cli",),
+    "pandas": ("pipelines.engines",),
+    "recordlinkage": ("pipelines.engines", "pipelines.evaluate"),
+    "sklearn": ("pipelines.engines",),
 }
 # What the service's process may not load: their import takes seconds.
 HEAVY = ("pandas", "recordlinkage")
