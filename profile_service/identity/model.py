@@ -178,7 +178,7 @@ class Model:
         bounds = self.settings["frequency"]["bins"]
         known = self.trained.frequencies.get(column) if self.trained else None
         count = known.counts.get(value, 0) if known and value is not None else 0
-        share = count / known.total if known else 0.0
+        share = count / known.total if known and known.total else 0.0
         return next((number for number, least in enumerate(bounds) if share >= least), len(bounds))
 
 

@@ -43,6 +43,7 @@ class Spellings:
         self._counts = counts
         self._never = never
         self._times = times_as_frequent
+        self._most = max(counts.values(), default=0)
         self._least_length = least_length
         self._near: dict[str, list[str]] = defaultdict(list)
         self._sounds: dict[str, list[str]] = defaultdict(list)
@@ -59,6 +60,8 @@ class Spellings:
         if name is None or len(name) < self._least_length or name in self._never:
             return name
         enough = self._times * self._counts.get(name, 1)
+        if enough > self._most:
+            return name
         best, best_count = name, 0
         for part in _with_one_left_out(name):
             for known in self._near.get(part, ()):

@@ -10,9 +10,11 @@ from anyascii import anyascii
 
 from profile_service.identity.vocabulary import Vocabulary
 
-_NOT_LETTER = re.compile(r"[^a-z]+")
-_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
-_APOSTROPHE = re.compile(r"['`´’.]")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+# What is no letter (or no letter and no digit) parts words; folded text has nothing beyond ASCII.
+_LETTERS_ONLY = {code: " " for code in range(128) if chr(code) not in _LETTERS} | dict.fromkeys(map(ord, "'`."))
+_WORDS_ONLY = {code: " " for code in range(128) if chr(code) not in _LETTERS + "0123456789"}
+_JOINED = dict.fromkeys(_WORDS_ONLY)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _ONE_DIGIT_REPEATED = re.compile(r"(.)\1*")
 _US_ZIP_PLUS_FOUR = re.compile(r"(\d{5})-\d{4}")
@@ -32,7 +34,7 @@ def fold(text: str) -> str:
 
 def _says_nothing(text: str, words: Vocabulary) -> bool:
     """Whether a value is only a way to write that there is none: ``N/A``, ``not given``."""
-    return " ".join(_NOT_ALNUM.sub(" ", fold(text)).split()) in words.junk
+    return " ".join(fold(text).translate(_WORDS_ONLY).split()) in words.junk
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
     """Read a name column apart; titles are dropped, junk such as ``Guest`` or ``n/a`` is missing."""
     if text is None:
         return _NO_NAME
-    tokens = _NOT_LETTER.sub(" ", _APOSTROPHE.sub("", fold(text))).split()
+    tokens = fold(text).translate(_LETTERS_ONLY).split()
     suffix = None
     kept: list[str] = []
     for token in tokens:
@@ -93,7 +95,7 @@ def digits_or_letters(text: str | None, words: Vocabulary) -> str | None:
     """An identifier's own characters: lower case, no separators; too short or one character repeated is missing."""
     if text is None or _says_nothing(text, words):
         return None
-    kept = _NOT_ALNUM.sub("", fold(text))
+    kept = fold(text).translate(_JOINED)
     if len(kept) < 4 or _ONE_DIGIT_REPEATED.fullmatch(kept):
         return None
     return kept
@@ -123,7 +125,7 @@ def street(text: str | None, words: Vocabulary) -> Street:
     """Read a street line: words in one spelling, the house number apart, flat numbers kept only in the line."""
     if text is None:
         return _NO_STREET
-    tokens = [words.street_words.get(token, token) for token in _NOT_ALNUM.sub(" ", fold(text)).split()]
+    tokens = [words.street_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
     line = " ".join(tokens)
     if not tokens or line in words.junk:
         return _NO_STREET
@@ -150,7 +152,7 @@ def postcode(text: str | None, words: Vocabulary) -> str | None:
     plus_four = _US_ZIP_PLUS_FOUR.fullmatch(code)
     if plus_four:
         return plus_four[1]
-    code = _NOT_ALNUM.sub("", code.removesuffix(".0"))
+    code = code.removesuffix(".0").translate(_JOINED)
     if len(code) < 3 or code in words.junk or (code.isdigit() and not code.strip("0")) or code == "99999":
         return None
     return code
@@ -160,7 +162,7 @@ def place(text: str | None, words: Vocabulary) -> str | None:
     """A city, region, birth place or occupation: folded words in one spelling."""
     if text is None or _says_nothing(text, words):
         return None
-    tokens = [words.place_words.get(token, token) for token in _NOT_ALNUM.sub(" ", fold(text)).split()]
+    tokens = [words.place_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
     return " ".join(tokens) or None
 
 
