@@ -110,6 +110,37 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
 
 
 @cli.command(
+    "train",
+    epilog=_examples("profiles train", "profiles train --data-dir /srv/profiles --json"),
+)
+@_data_dir
+@_as_json
+def train_command(data_dir: Path, as_json: bool) -> None:
+    """Learn a new model version from the records at hand, without labels.
+
+    The first run trains by itself. After this, the next run resolves everyone with the new model; `profiles run LANDING
+    --dry-run` shows beforehand whom that would merge, split or give another id.
+    """
+    from dataclasses import asdict
+
+    from pipelines.progress import shown_progress
+    from pipelines.retrain import retrain
+
+    with shown_progress() as progress:
+        training = retrain(data_dir, progress)
+    if as_json:
+        click.echo(json.dumps(asdict(training)))
+        return
+    click.echo(f"model {training.model_version}, learned from {training.records:,} records")
+    click.echo(f"it follows {training.follows or 'none'} and expects these pairs:")
+    for name, pairs in training.expected_pairs.items():
+        click.echo(f"  {name:<10} {pairs:>20,.0f}")
+    for warning in training.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo("next: profiles run LANDING --dry-run")
+
+
+@cli.command(
     "evaluate",
     epilog=_examples("profiles evaluate --truth data/sample/truth.csv", "profiles evaluate --truth truth.csv --json"),
 )

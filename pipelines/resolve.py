@@ -13,12 +13,15 @@ from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.engines.engine import engine_named
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
+from profile_service.errors import UnusableInput
+from profile_service.identity.compare import takes_part
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
 
 Work = duckdb.DuckDBPyConnection
+_OUTGROWN = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,20 @@ def resolve(
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         return _resolve_everyone(work, models, run, model)
-    return Resolution(model.version, False, resolve_changed(work, run, model))
+    counts = resolve_changed(work, run, model)
+    return Resolution(model.version, False, counts, _outgrown(work, model))
+
+
+def _outgrown(work: Work, model: Model) -> list[str]:
+    """Whether there are so many more records than the model was trained on that another training is due."""
+    learned_from = model.trained.facts.get("records", 0) if model.trained else 0
+    records = _scalar(work, "SELECT count(*) FROM records")
+    if records < _OUTGROWN * learned_from:
+        return []
+    return [
+        f"the model learned from {learned_from:,} records and there are {records:,} now: `profiles train` learns anew, "
+        "`profiles run LANDING --dry-run` then shows whom it would merge or split"
+    ]
 
 
 def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
@@ -67,50 +83,92 @@ def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
         )
 
 
+def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[str]]:
+    """Train the declared model on the records at hand and store it as the one that stands; answers warnings with it.
+
+    Makes the tables that go before clustering anew, so that the caller may resolve with them or roll them back.
+    Raises ``UnusableInput`` when there is no record to learn from.
+    """
+    if not _scalar(work, "SELECT count(*) FROM records"):
+        raise UnusableInput("there is no record to learn a model from: run `profiles run LANDING` first")
+    model, _ = _compare_everyone(work, run, packaged_model())
+    return _learn(work, models, run, model)
+
+
+def _learn(work: Work, models: Path, run: RunContext, model: Model) -> tuple[Model, list[str]]:
+    with run.progress.stage("train"):
+        model, warnings = train.learn(work, model, "compared")
+        return save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S")), warnings
+
+
 def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
+    records = _scalar(work, "SELECT count(*) FROM records")
     learning = model.trained is None
-    engine = engine_named(run.engine)
-    with run.progress.stage("standardise") as stage:
-        for table in ("standardised", "withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
-            work.execute(f"DELETE FROM {table}" if table != "standardised" else "DROP TABLE IF EXISTS standardised")
-        if learning:
-            model = read.read_and_learn(work, "records", model)
-            thresholds = generic.generic_thresholds(work, model, "fresh_standardised")
-            model = _with(model, generic_threshold=thresholds)
-        else:
-            read.read_with(work, "records", model)
-        generic.generic_among(work, model, "fresh_standardised")
-        work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
-        generic.withhold(work, model, "fresh_standardised")
-        work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
-        standardise.store(work, model)
-        work.execute("DROP TABLE fresh_standardised")
-        if learning:
-            facts = {"comparisons": train.taking_part(work, model), "too_wide": block.too_wide(work, model)}
-            model = _with(model, facts=facts)
-            stage.note(f"{len(facts['comparisons'])} of {len(model.comparisons)} comparisons take part")
-    with run.progress.stage("block") as stage:
-        pairs = engine.block_all(work, model)
-        stage.note(f"{pairs:,} candidate pairs")
-    with run.progress.stage("compare"):
-        engine.compare_pairs(work, model, "candidates", "compared")
-        work.execute("DROP TABLE candidates")
+    if learning and not records:
+        return _nobody(work, model)
+    model, pairs = _compare_everyone(work, run, model)
     warnings: list[str] = []
     if learning:
-        with run.progress.stage("train"):
-            model, warnings = train.learn(work, model, "compared")
-            model = save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S"))
+        model, warnings = _learn(work, models, run, model)
     with run.progress.stage("score"):
-        engine.score_pairs(work, model, "compared")
+        engine_named(run.engine).score_pairs(work, model, "compared")
         work.execute("DROP TABLE compared")
     with run.progress.stage("cluster"):
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
         clusters = cluster.cluster_touched(work, model, everyone=True)
         warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
-    records = _scalar(work, "SELECT count(*) FROM standardised")
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
     return Resolution(model.version, learning, counts, warnings)
+
+
+def _nobody(work: Work, model: Model) -> Resolution:
+    """Nothing to learn from and nobody to resolve: the next landing is the first."""
+    work.execute(f"CREATE TABLE IF NOT EXISTS standardised ({standardise.standardised_columns(model)})")
+    work.execute("CREATE OR REPLACE TEMP TABLE touched (rid INTEGER)")
+    work.execute("CREATE OR REPLACE TEMP TABLE new_clusters (rid INTEGER, cluster INTEGER)")
+    return Resolution(model.version, False, {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0})
+
+
+def _compare_everyone(work: Work, run: RunContext, model: Model) -> tuple[Model, int]:
+    """Make ``standardised`` and ``compared(l, r, pattern)`` anew; an untrained model learns words and values from it.
+
+    Answers the model and the number of candidate pairs.
+    """
+    engine = engine_named(run.engine)
+    with run.progress.stage("standardise") as stage:
+        model = _standardise_everyone(work, model)
+        taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
+        stage.note(f"{len(taking)} of {len(model.comparisons)} comparisons take part")
+    with run.progress.stage("block") as stage:
+        pairs = engine.block_all(work, model)
+        stage.note(f"{pairs:,} candidate pairs")
+    with run.progress.stage("compare"):
+        engine.compare_pairs(work, model, "candidates", "compared")
+        work.execute("DROP TABLE candidates")
+    return model, pairs
+
+
+def _standardise_everyone(work: Work, model: Model) -> Model:
+    learning = model.trained is None
+    for table in ("withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
+        work.execute(f"DELETE FROM {table}")
+    work.execute("DROP TABLE IF EXISTS standardised")
+    if learning:
+        model = read.read_and_learn(work, "records", model)
+        model = _with(model, generic_threshold=generic.generic_thresholds(work, model, "fresh_standardised"))
+    else:
+        read.read_with(work, "records", model)
+    generic.generic_among(work, model, "fresh_standardised")
+    work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
+    generic.withhold(work, model, "fresh_standardised")
+    work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
+    standardise.store(work, model)
+    work.execute("DROP TABLE fresh_standardised")
+    if learning:
+        facts = {"comparisons": train.taking_part(work, model), "too_wide": block.too_wide(work, model)}
+        model = _with(model, facts=facts)
+    return model
 
 
 def _with(model: Model, **changes: object) -> Model:

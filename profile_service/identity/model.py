@@ -245,7 +245,7 @@ def packaged_model() -> Model:
 def save_model(model: Model, models: Path, made_at: str) -> Model:
     """Store a trained model under ``models/<version>`` and let ``models/current`` name it; answers it with its version.
 
-    The version is the date and a hash of all that decides a score, so that equal models have equal hashes.
+    The version is the date and a hash of all that decides a score; a model equal to the one that stands is that one.
     """
     if model.trained is None:
         raise ValueError("only a trained model is stored")
@@ -266,15 +266,19 @@ def save_model(model: Model, models: Path, made_at: str) -> Model:
         sort_keys=True,
     )
     digest = hashlib.sha256("\n".join((model.text, numbers, frequencies)).encode()).hexdigest()[:12]
+    pointer = models / "current"
+    stands = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else ""
+    if stands.endswith(f"-{digest}"):
+        return replace(model, version=stands)
     version = f"{made_at}-{digest}"
     folder = models / version
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.toml").write_text(model.text, encoding="utf-8")
     (folder / "trained.json").write_text(numbers, encoding="utf-8")
     (folder / "frequencies.json").write_text(frequencies, encoding="utf-8")
-    pointer = models / "current.new"
-    pointer.write_text(version + "\n", encoding="utf-8")
-    pointer.replace(models / "current")
+    new_pointer = models / "current.new"
+    new_pointer.write_text(version + "\n", encoding="utf-8")
+    new_pointer.replace(pointer)
     return replace(model, version=version)
 
 
