@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
+import numpy as np
 
 from pipelines.audits import audit_work
 from profile_service.identity.ids import IdSource
@@ -129,7 +129,7 @@ def _claims(work: duckdb.DuckDBPyConnection) -> None:
         WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
     kept = claim(Edge(*row) for row in contested)
     if kept:
-        settled = pd.DataFrame({"cluster": list(kept), "customer_id": list(kept.values())})
+        settled = {"cluster": np.array(list(kept)), "customer_id": np.array(list(kept.values()), dtype=object)}
         work.register("settled_claims", settled)
         work.execute("INSERT INTO claims SELECT cluster, customer_id FROM settled_claims")
         work.unregister("settled_claims")
@@ -150,7 +150,7 @@ def _assign(work: duckdb.DuckDBPyConnection, ids: IdSource) -> None:
         FROM unclaimed""")
     count = _one(work, "SELECT count(*) FROM assigned")
     if count:
-        given = pd.DataFrame({"place": range(1, count + 1), "customer_id": ids.batch(count)})
+        given = {"place": np.arange(1, count + 1), "customer_id": np.array(ids.batch(count), dtype=object)}
         work.register("given_ids", given)
         work.execute("""
             CREATE OR REPLACE TEMP TABLE assigned AS
