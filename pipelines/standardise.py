@@ -107,7 +107,10 @@ def read_values(work: Work, fresh: str) -> None:
     for field in RECORD_FIELDS:
         distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
         if field in _TEXT_RULES:
-            select = f"SELECT raw, n, rule_{_TEXT_RULES[field]}(raw) AS value FROM ({distinct})"
+            answer = f"rule_{_TEXT_RULES[field]}(raw)"
+            if _TEXT_RULES[field] == "identifier":
+                answer = f"coalesce({shortcuts.identifier_shortcut('raw')}, {answer})"
+            select = f"SELECT raw, n, {answer} AS value FROM ({distinct})"
         elif field in _LIST_RULES:
             rule, places = _LIST_RULES[field]
             columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))

@@ -37,18 +37,27 @@ def taking_part(work: Work, model: Model) -> list[str]:
     """Comparisons whose columns are filled often enough and are not one value all over."""
     bounds = model.settings["participation"]
     names = []
+    draw_records(work, 20_000)
     for comparison in model.comparisons:
         column = comparison.columns[0]
         row = work.execute(
-            f"""WITH drawn AS (SELECT {column} AS value FROM standardised ORDER BY hash(rid), rid LIMIT 20000),
-            of_value AS (SELECT count(*) AS n FROM drawn WHERE value IS NOT NULL GROUP BY value)
-            SELECT sum(n), max(n), (SELECT count(*) FROM drawn) FROM of_value"""
+            f"""WITH of_value AS (SELECT count(*) AS n FROM drawn_records WHERE {column} IS NOT NULL GROUP BY {column})
+            SELECT sum(n), max(n), (SELECT count(*) FROM drawn_records) FROM of_value"""
         ).fetchone()
         assert row is not None
         filled, most, rows = row
         if filled and filled >= bounds["least_filled"] * rows and most < bounds["most_one_value"] * filled:
             names.append(comparison.name)
+    work.execute("DROP TABLE drawn_records")
     return names
+
+
+def draw_records(work: Work, wanted: int) -> None:
+    """Make ``drawn_records``: about ``wanted`` rows of ``standardised``, the same ones whenever it holds the same."""
+    step = max(1, _scalar(work, "SELECT count(*) FROM standardised") // wanted)
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE drawn_records AS SELECT * FROM standardised WHERE hash(rid) % {step} = 0"
+    )
 
 
 def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
@@ -80,11 +89,13 @@ def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Ev
     patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
     random = _random_pairs(work, model, records)
     parts = parts_of(model)
+    draw_records(work, _SAMPLE)
     own, strangers = [], []
     for place, comparison in enumerate(model.comparisons):
         itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))
         own.append(itself)
         strangers.append(_among_strangers(work, model, comparison, random[:, place]))
+    work.execute("DROP TABLE drawn_records")
     return Evidence(
         parts=parts,
         levels=level_numbers(model, patterns),
@@ -180,9 +191,9 @@ def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: In
 def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, float]:
     """Bin = the chance that two random records with a value agree on one in that bin."""
     rows = work.execute(
-        f"""WITH sample AS (SELECT {column} AS value, {bin_column} AS bin FROM standardised
-            WHERE {column} IS NOT NULL ORDER BY hash(rid), rid LIMIT {_SAMPLE}),
-        of_value AS (SELECT any_value(bin) AS bin, count(*)::DOUBLE AS n FROM sample GROUP BY value),
+        f"""WITH of_value AS (
+            SELECT any_value({bin_column}) AS bin, count(*)::DOUBLE AS n FROM drawn_records
+            WHERE {column} IS NOT NULL GROUP BY {column}),
         pairs AS (SELECT greatest(sum(n) * (sum(n) - 1), 1) AS n FROM of_value)
         SELECT bin, sum(v.n * (v.n - 1)) / any_value(pairs.n) FROM of_value v, pairs GROUP BY bin"""
     ).fetchall()
