@@ -90,7 +90,10 @@ def _judged(work: Work, verdict: str, position: Integers) -> Integers:
 
 
 def read_judgements(work: Work) -> None:
-    """Make ``judged(l, r, verdict)`` from the constraints between records that are there."""
+    """Make ``judged(l, r, verdict)`` from the constraints between records that are there.
+
+    Makes ``judged_before`` too, from what the last run obeyed: a judgement taken back binds no longer.
+    """
     work.execute(
         """CREATE OR REPLACE TEMP TABLE judged AS
         SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict FROM constraints c
@@ -98,3 +101,7 @@ def read_judgements(work: Work) -> None:
         JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
         WHERE a.rid <> b.rid"""
     )
+    work.execute("CREATE TABLE IF NOT EXISTS obeyed (l INTEGER, r INTEGER, verdict VARCHAR)")
+    work.execute("CREATE OR REPLACE TEMP TABLE judged_before AS SELECT * FROM obeyed")
+    work.execute("DELETE FROM obeyed")
+    work.execute("INSERT INTO obeyed SELECT * FROM judged")

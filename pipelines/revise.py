@@ -131,10 +131,10 @@ def _drop_old_pairs(work: Work) -> None:
 
 
 def _seed(work: Work) -> None:
-    """Make ``seeds(rid)``: records whose pairs are new, gone or changed, and all on which people have decided."""
+    """Make ``seeds(rid)``: records whose pairs are new, gone or changed, and all that people decided on."""
     work.execute(
         """CREATE OR REPLACE TEMP TABLE seeds AS
         SELECT rid FROM revised UNION SELECT rid FROM lost_partners
         UNION SELECT l FROM candidates UNION SELECT r FROM candidates
-        UNION SELECT l FROM judged UNION SELECT r FROM judged"""
+        UNION SELECT unnest([l, r]) FROM judged UNION SELECT unnest([l, r]) FROM judged_before"""
     )
