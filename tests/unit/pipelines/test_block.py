@@ -1,0 +1,63 @@
+"""Which blocking rules take part, and what they never pair."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from pipelines.block import block_all, keep_channels_apart, keys_sql, too_wide
+from profile_service.identity.model import packaged_model
+from tests.linkage_world import standard, standardised_table
+
+MODEL = packaged_model()
+
+
+def work_of(people: list[dict[str, str | None]]) -> duckdb.DuckDBPyConnection:
+    """A store with these standardised records."""
+    work = duckdb.connect()
+    work.execute("CREATE TABLE duplicate_free (channel VARCHAR, number UTINYINT)")
+    standardised_table(work, MODEL, [standard(**values) for values in people])
+    return work
+
+
+def test_a_wide_rule_leaves_when_it_makes_more_pairs_than_its_budget() -> None:
+    crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * 20
+    with work_of(crowd) as work:
+        assert too_wide(work, MODEL) == ["birth date and city"]
+
+
+def test_a_wide_rule_stays_where_few_share_its_keys() -> None:
+    couples: list[dict[str, str | None]] = [
+        {"birth_date": f"19{n // 2 + 10}-01-01", "city": "springfield"} for n in range(20)
+    ]
+    with work_of(couples) as work:
+        assert too_wide(work, MODEL) == []
+
+
+def test_a_key_beyond_the_cap_counts_nothing_against_a_wide_rule() -> None:
+    crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * (
+        MODEL.blocking_cap + 1
+    )
+    with work_of(crowd) as work:
+        assert too_wide(work, MODEL) == []
+
+
+@pytest.mark.parametrize(("holders", "pairs"), [(1, 0), (2, 1), (60, 1770), (61, 0)])
+def test_a_key_finds_pairs_up_to_the_cap(holders: int, pairs: int) -> None:
+    with work_of([{"email": "a@example.com"}] * holders) as work:
+        assert block_all(work, MODEL) == pairs
+
+
+def test_the_same_value_under_two_rules_is_two_keys() -> None:
+    with work_of([{"email": "same", "phone": "same", "email_local": "same"}]) as work:
+        keys = work.execute(keys_sql(MODEL, "standardised")).fetchall()
+    assert len(keys) == len(set(keys)) == 3
+
+
+def test_records_of_one_duplicate_free_channel_are_no_candidates() -> None:
+    with work_of([{"email": "a@example.com"}] * 3) as work:
+        work.execute("INSERT INTO duplicate_free VALUES ('store', 1)")
+        work.execute("UPDATE standardised SET apart = 1 WHERE rid < 2")
+        block_all(work, MODEL)
+        keep_channels_apart(work)
+        assert set(work.execute("SELECT l, r FROM candidates").fetchall()) == {(0, 2), (1, 2)}
