@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from profile_service.identity.mixture import CLASSES, FREE, Floats, Integers, Mixture, Part, both_names_agree
+from profile_service.identity.mixture import (
+    CLASSES,
+    FREE,
+    SAME_PERSON,
+    Floats,
+    Integers,
+    Mixture,
+    Part,
+    both_names_agree,
+)
 
-MATCH, MOVER, HOUSEHOLD, JUNIOR, NAMESAKE = range(5)
+MATCH, MOVER, HOUSEHOLD, JUNIOR, TWIN, NAMESAKE = range(6)
 REST = len(CLASSES) - 1
 
 # Where a class gets its probabilities for a role: `own` is fitted; `match` is that of match and mover together;
@@ -29,6 +39,10 @@ _SOURCES: dict[str, dict[str, str]] = {
     },
     "junior": {
         "given": "match", "family": "match", "naming": "own", "birth": "rest", "further": "rest",
+        "place": "own", "contact": "own", "identifier": "own",
+    },
+    "twin": {
+        "given": "rest", "family": "own", "naming": "rest", "birth": "match", "further": "rest",
         "place": "own", "contact": "own", "identifier": "own",
     },
     "namesake": {
@@ -73,16 +87,19 @@ class Prior:
     differ: float
     household_family: float
     shared: float
+    twins: tuple[float, float]
+    juniors: tuple[float, float]
     weight: float
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, float], records: int) -> Prior:
+    def from_settings(cls, settings: Mapping[str, Any], records: int) -> Prior:
         """The prior for a number of records; its weight is in pairs."""
         weight = min(
             max(settings["pseudo_pairs_least"], settings["pseudo_pairs_share"] * records), settings["pseudo_pairs_most"]
         )
         names = ("exact", "near", "differ", "household_family", "shared")
-        return cls(**{name: settings[name] for name in names}, weight=weight)
+        numbers = {name: settings[name] for name in names}
+        return cls(**numbers, twins=tuple(settings["twins"]), juniors=tuple(settings["juniors"]), weight=weight)
 
 
 def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture:
@@ -104,8 +121,12 @@ def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture
         responsibility = _responsibility(one_hot, tables, shares, barred)
         weighted = responsibility * evidence.counts[:, None]
         counts = np.asarray(one_hot.T @ weighted)
-        beyond_chance = _namesakes_beyond_chance(evidence, tables, weighted[contradicted])
-        shares = _shares(weighted.sum(axis=0), evidence.all_pairs, beyond_chance, chance)
+        least, most = _bounds_of_shares(evidence, tables, weighted[contradicted])
+        one_person = float(weighted[:, list(SAME_PERSON)].sum()) / evidence.all_pairs
+        for bound, *shares_of_it in zip((least, most), prior.juniors, prior.twins, strict=True):
+            bound[[JUNIOR, TWIN]] = np.array(shares_of_it) * one_person
+        most[NAMESAKE] = max(chance, least[NAMESAKE])
+        shares = _shares(weighted.sum(axis=0), evidence.all_pairs, least, most)
         if round_ % 10 == 9:
             strangers = [
                 _without_matches(random, table, shares) for random, table in zip(evidence.random, tables, strict=True)
@@ -154,7 +175,7 @@ def _start(part: Part, m: Floats, u: Floats, prior: Prior) -> Floats:
             table[k] = m
         elif source == "own":
             table[k] = mixed
-            if name in ("household", "junior"):
+            if name in ("household", "junior", "twin"):
                 if part.role == "family":
                     table[k] = prior.household_family * m + (1 - prior.household_family) * u
                 elif part.role == "place":
@@ -177,7 +198,7 @@ def _near_free(part: Part, u: Floats, share: Floats) -> Floats:
 def _first_shares(evidence: Evidence, strangers: Sequence[Floats]) -> Floats:
     """Half a partner a record, as many housemates, and namesakes as chance has them."""
     a_record = evidence.records / evidence.all_pairs
-    shares = np.array([0.5, 0.1, 0.5, 0.02, 0.0, 0.1, 0.0]) * a_record
+    shares = np.array([0.5, 0.1, 0.5, 0.02, 0.02, 0.0, 0.1, 0.0]) * a_record
     shares[NAMESAKE] = 0.5 * _chance_of_both_names(evidence.parts, strangers)
     shares[REST] = max(1.0 - shares.sum(), 1e-6)
     result: Floats = shares / shares.sum()
@@ -203,25 +224,29 @@ def _same_names_other_birth(evidence: Evidence) -> NDArray[np.bool_]:
     return found
 
 
-def _namesakes_beyond_chance(evidence: Evidence, tables: Sequence[Floats], contradicted: Floats) -> float:
-    """The share of all pairs that are namesakes beyond what the two names by themselves make likely.
+def _bounds_of_shares(evidence: Evidence, tables: Sequence[Floats], contradicted: Floats) -> tuple[Floats, Floats]:
+    """The share of all pairs that each class holds at least and at most, shape (classes,) each.
 
     Given and family names go together (Linh with Nguyen), so strangers share both more often than the product of the
     two chances says; left to itself the fit takes most of them for matches that have nothing else to say. They are
     counted where nothing is in doubt, among pairs that their birth dates contradict. ``contradicted``: expected pairs
-    of the patterns ``_same_names_other_birth``, shape (patterns, classes).
+    of the patterns ``_same_names_other_birth``, shape (patterns, classes). Half of those that chance makes belong to
+    the namesakes too: strangers by every other field, they still have like mailboxes.
     """
-    births = [share for share, part in zip(evidence.speaking, evidence.parts, strict=True) if part.role == "birth"]
-    if not births or births[0] < 0.01:
-        return 0.0
-    met = float(contradicted[:, [JUNIOR, NAMESAKE, REST]].sum()) / float(births[0] * evidence.all_pairs)
+    least = np.zeros(len(CLASSES))
+    most = np.ones(len(CLASSES))
     same_by_chance, same_in_class = 1.0, 1.0
     for part, table in zip(evidence.parts, tables, strict=True):
         if part.role in ("given", "family"):
             exact = np.array([kind == "exact" for kind in part.kinds])
             same_by_chance *= float(table[REST, exact].sum())
             same_in_class *= float(table[NAMESAKE, exact].sum())
-    return max(met - same_by_chance, 0.0) / max(same_in_class, 1e-6)
+    met = same_by_chance
+    births = [share for share, part in zip(evidence.speaking, evidence.parts, strict=True) if part.role == "birth"]
+    if births and births[0] >= 0.01:
+        met = float(contradicted[:, [JUNIOR, NAMESAKE, REST]].sum()) / float(births[0] * evidence.all_pairs)
+    least[NAMESAKE] = (max(met - same_by_chance, 0.0) + 0.5 * same_by_chance) / max(same_in_class, 1e-6)
+    return least, most
 
 
 def _one_hot(evidence: Evidence) -> tuple[csr_matrix, list[int]]:
@@ -244,9 +269,8 @@ def _responsibility(one_hot: csr_matrix, tables: Sequence[Floats], shares: Float
     return result
 
 
-def _shares(pairs: Floats, all_pairs: float, namesakes_at_least: float, namesakes_at_most: float) -> Floats:
-    shares = np.maximum(pairs, 1e-3) / all_pairs
-    shares[NAMESAKE] = max(min(shares[NAMESAKE], namesakes_at_most), namesakes_at_least)
+def _shares(pairs: Floats, all_pairs: float, least: Floats, most: Floats) -> Floats:
+    shares = np.clip(np.maximum(pairs, 1e-3) / all_pairs, least, most)
     shares[REST] = 0.0
     shares[REST] = max(1.0 - shares.sum(), 1e-6)
     result: Floats = shares / shares.sum()
@@ -266,6 +290,9 @@ def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weigh
     if _SOURCES["mover"][part.role] == "match":
         same += counts[:, MOVER]
     m = _posterior(same, prior_table[MATCH], weight)
+    if part.most_bits:
+        bound = np.array(part.most_bits)
+        u = np.where(bound > 0, np.maximum(u, m / np.exp2(bound)), u)
     for k, name in enumerate(CLASSES):
         source = _SOURCES[name][part.role]
         if source == "match":

@@ -28,6 +28,7 @@ def parts_of(model: Model) -> tuple[Part, ...]:
             comparison.role,
             tuple(outcome.kind for outcome in outcomes),
             tuple(bool(outcome.level and outcome.level.like_names) for outcome in outcomes),
+            tuple(outcome.level.most_bits if outcome.level else 0.0 for outcome in outcomes),
         )
         for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True)
     )

@@ -13,6 +13,7 @@ here missing is never evidence.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,9 @@ class LatentClassClassifier(BaseClassifier):  # type: ignore[misc]
             records=records,
         )
         iterations = int(settings["iterations"]) if len(parts) >= _LEAST_COLUMNS else 0
-        self._mixture = fit_mixture(evidence, Prior.from_settings(settings, records), iterations=iterations)
+        # Vectors of any origin: no families are presumed, only what shows is fitted.
+        prior = replace(Prior.from_settings(settings, records), twins=(0.0, 0.0), juniors=(0.0, 1.0))
+        self._mixture = fit_mixture(evidence, prior, iterations=iterations)
 
     def _predict(self, features: Floats) -> Integers:
         result: Integers = (self._prob_match(features) >= self.threshold).astype(np.int64)

@@ -1,8 +1,8 @@
 """The latent classes of pairs and their probabilities: what a pattern of levels says, in natural log-odds and bits.
 
 Two records that meet are one person (``match``), one person after a move (``mover``), two people of one
-``household``, parent and child of one name (``junior``), two ``namesake`` strangers, something else that shares a
-value (``free``), or a random pair (``rest``). The first two are the same person.
+``household``, parent and child of one name (``junior``), ``twin``s, two ``namesake`` strangers, something else that
+shares a value (``free``), or a random pair (``rest``). The first two are the same person.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CLASSES = ("match", "mover", "household", "junior", "namesake", "free", "rest")
+CLASSES = ("match", "mover", "household", "junior", "twin", "namesake", "free", "rest")
 SAME_PERSON = (0, 1)
 OTHERS = tuple(range(2, len(CLASSES)))
 FREE = CLASSES.index("free")
@@ -26,12 +26,16 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison as the mixture sees it: its role, and kind of each outcome, outcome 0 being ``missing``."""
+    """One comparison as the mixture sees it: its role, and kind of each outcome, outcome 0 being ``missing``.
+
+    ``most_bits``: the most that an outcome may weigh for one person; 0 where there is no bound.
+    """
 
     name: str
     role: str
     kinds: tuple[str, ...]
     like_names: tuple[bool, ...]
+    most_bits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Mixture:
                     "role": part.role,
                     "kinds": list(part.kinds),
                     "like_names": list(part.like_names),
+                    "most_bits": list(part.most_bits),
                     "probability": table.tolist(),
                 }
                 for part, table in zip(self.parts, self.probability, strict=True)
@@ -85,7 +90,10 @@ class Mixture:
         """What ``as_table`` gave."""
         entries = table["comparisons"]
         return cls(
-            parts=tuple(Part(e["name"], e["role"], tuple(e["kinds"]), tuple(e["like_names"])) for e in entries),
+            parts=tuple(
+                Part(e["name"], e["role"], tuple(e["kinds"]), tuple(e["like_names"]), tuple(e["most_bits"]))
+                for e in entries
+            ),
             shares=np.array(table["shares"]),
             probability=tuple(np.array(e["probability"]) for e in entries),
         )

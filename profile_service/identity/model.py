@@ -33,6 +33,7 @@ class Level:
     at_most: int = 0
     length: int = 0
     like_names: bool = False
+    most_bits: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,8 @@ def declared_model(text: str) -> Model:
             for entry in table["comparison"]
         )
         clustering = dict(table["clustering"])
+        if clustering["absent"] >= min(clustering["stop"], clustering["stop_dense"]):
+            raise UnusableInput("[clustering] absent must be below both stops, or strangers would merge")
         zone = clustering.pop("borderline_bits")
         settings: dict[str, Mapping[str, Any]] = {
             part: table[part]
