@@ -12,6 +12,7 @@ from profile_service.contracts.feeds import KINDS
 from profile_service.errors import UnusableInput
 
 FORMS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+TRUTH = "truth.csv"  # what a simulator lays beside its channels, for ``profiles evaluate``; never read by a run
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def find_files(landing: Path, channels: Sequence[Channel]) -> Landing:
         raise UnusableInput(f"{landing} is {'no folder' if landing.exists() else 'not there'}: no feeds to read")
     try:
         claimed, odd = _claims(landing, channels)
-        notes = [f"{name} is not read: its name ends in none of {', '.join(FORMS)}" for name in odd]
+        notes = [f"{name} is not read: {why}" for name, why in odd.items()]
         notes += _strangers(landing, channels, {*claimed, *odd})
     except OSError as error:
         raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
@@ -70,26 +71,37 @@ def _of(claimed: dict[str, FeedFile], channel: Channel, kind: str) -> list[FeedF
     return sorted(mine, key=lambda file: file.name)
 
 
-def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedFile], list[str]]:
-    """Files by name under the landing folder, and the names that match a glob but have no known form."""
+def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedFile], dict[str, str]]:
+    """Files by name under the landing folder, and why other names that match a glob are no feed."""
     claimed: dict[str, FeedFile] = {}
-    odd: list[str] = []
+    odd: dict[str, str] = {}
     # declared channels first: a built-in one does not claim what a declaration has taken
     for channel in sorted(channels, key=lambda channel: channel.built_in):
         for kind in KINDS:
             for path in _matches(landing, channel.glob(kind)):
                 name = path.relative_to(landing).as_posix()
                 other = claimed.get(name)
-                if other is None and _form(path):
-                    claimed[name] = FeedFile(channel, kind, path, name)
+                if other is None and (why := _no_feed(path)):
+                    odd[name] = why
                 elif other is None:
-                    odd.append(name)
+                    claimed[name] = FeedFile(channel, kind, path, name)
                 elif not channel.built_in or other.channel.built_in:
                     raise UnusableInput(
                         f"{name} is claimed twice, as {other.channel.name} {other.kind} and {channel.name} {kind}:"
                         " narrow the globs"
                     )
-    return claimed, sorted(set(odd))
+    return claimed, dict(sorted(odd.items()))
+
+
+def _no_feed(path: Path) -> str:
+    """Why this is no file to read; empty where it is one."""
+    if not _form(path):
+        return f"its name ends in none of {', '.join(FORMS)}"
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "it is a folder"
+    return "it is no file" if path.exists() else "it is a link to what is not there"
 
 
 def _matches(landing: Path, glob: str | None) -> list[Path]:
@@ -98,15 +110,20 @@ def _matches(landing: Path, glob: str | None) -> list[Path]:
     found = set(landing.glob(glob))
     if not glob.endswith("*"):
         found |= set(landing.glob(glob + ".gz"))  # a glob for *.csv also means the gzipped ones
-    return [path for path in found if path.is_file() and not path.name.startswith(".")]
+    # a folder that a glob meets on its way to files of other globs is no feed gone astray
+    return [p for p in found if not p.name.startswith(".") and (_form(p) or not p.is_dir())]
 
 
 def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> list[str]:
-    """Folders that no channel looks into, and files in the channels' folders that none reads."""
+    """Feeds outside the channels' folders, folders of no channel, and what in a channel's own folder none reads."""
     roots = {glob.split("/")[0] for channel in channels for kind in KINDS if (glob := channel.glob(kind))}
     notes = []
     for entry in sorted(landing.iterdir()):
-        if not entry.is_dir() or entry.name.startswith("."):
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            if _form(entry) and entry.name not in {TRUTH, *known}:
+                notes.append(f"{entry.name} is not read: a channel's feeds lie in its own folder")
             continue
         if entry.name not in roots and not any(name.startswith(f"{entry.name}/") for name in known):
             names = ", ".join(channel.name for channel in channels)
@@ -114,6 +131,14 @@ def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> l
             continue
         for path in sorted(entry.iterdir()):
             name = path.relative_to(landing).as_posix()
-            if path.is_file() and name not in known and not path.name.startswith("."):
+            if name in known or path.name.startswith("."):
+                continue
+            if not path.is_dir():
                 notes.append(f"{name} is not read: no channel's glob matches it")
+            elif _holds_feeds(path) and not any(each.startswith(f"{name}/") for each in known):
+                notes.append(f"folder {name} is not read: no channel's glob looks into it")
     return notes
+
+
+def _holds_feeds(folder: Path) -> bool:
+    return any(_form(path) for path in folder.iterdir())

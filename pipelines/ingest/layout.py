@@ -70,12 +70,15 @@ def lay_out(names: Sequence[str], channel: Channel, kind: str) -> Layout:
 
 
 def need_required(layout: Layout, contract: FeedContract, name: str, names: Sequence[str]) -> None:
-    """Raise UnusableInput where a column that every row must have is not in the file at all."""
+    """Raise UnusableInput where a column that every row must have is not in the file at all.
+
+    It names only columns that a field knows: without a header, the first line is a person.
+    """
     absent = [wanted for wanted in contract.required if wanted not in layout.fields]
     if absent:
-        shown = "".join(c if c.isprintable() else "?" for c in ", ".join(names))
-        shown = shown[:120] + "…" if len(shown) > 120 else shown
-        raise UnusableInput(f"{name} has no column {' and no column '.join(absent)} (its header: {shown or 'empty'})")
+        known = ", ".join(layout.fields)
+        found = f"of its {len(names):,} columns a field knows {known or 'none'}: is its first line a header?"
+        raise UnusableInput(f"{name} has no column {' and no column '.join(absent)} ({found})")
 
 
 def filled(column: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pipelines.ingest.text import PIECE, skip_mark
 
 # How far to look for the quote that closes a field: beyond, the opening quote itself is taken for the fault.
 _LOOK_AHEAD = 200  # lines
+_EXACT = 1e15  # whole numbers below it are exact as floating-point ones
 _SHAPES = 10_000  # sets of keys remembered; a feed has few, unless every row makes up its own
 
 # A bad row: line number, the start of the text as sent, its length in bytes, the reason, the key if it shows.
@@ -271,6 +273,11 @@ def _whole_characters(row: Mapping[str, Any], values: Sequence[str | None]) -> N
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is a number too large to keep")
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        # a column of whole numbers with gaps is often written as floating-point ones: 12345.0
+        return str(int(value))
     if isinstance(value, int | float):
         return str(value)
     raise ValueError(f"{name} is not text")

@@ -57,7 +57,7 @@ def _under_landing(pattern: str) -> None:
     parts = PurePosixPath(pattern).parts
     if not parts or PurePosixPath(pattern).is_absolute() or ".." in parts or "\\" in pattern:
         raise ValidationError("must be a glob under the landing folder, with / between folders")
-    if "**" in parts:
+    if "**" in pattern:
         raise ValidationError("cannot hold **: say the folders one by one")
 
 

@@ -95,6 +95,7 @@ JSON_VALUES: list[tuple[Any, str | None]] = [
     (12345, "12345"),
     (12.5, "12.5"),
     (True, "true"),
+    (4412345678.0, "4412345678"),
     (None, None),
     ("", None),
     (" \t", None),

@@ -47,6 +47,9 @@ def test_built_in_channels_find_their_files_in_order_of_channel_kind_and_name(tm
         ("store/clients.csv", "store/clients.csv is not read: no channel's glob matches it"),
         ("store/customers.xlsx", "store/customers.xlsx is not read: its name ends in none of"),
         ("store/customers.csv.part", "store/customers.csv.part is not read: its name ends in none of"),
+        ("store/customers.csv/x.csv", "store/customers.csv is not read: it is a folder"),
+        ("store/2026/customers.csv", "folder store/2026 is not read: no channel's glob looks into it"),
+        ("customers.csv", "customers.csv is not read: a channel's feeds lie in its own folder"),
     ],
 )
 def test_what_no_channel_reads_is_told(tmp_path: Path, stranger: str, note: str) -> None:
@@ -54,6 +57,14 @@ def test_what_no_channel_reads_is_told(tmp_path: Path, stranger: str, note: str)
     assert [file.name for file in found.files] == ["web/customers.csv"]
     (told,) = found.notes
     assert told.startswith(note)
+
+
+def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["web/customers.csv"])
+    (tmp_path / "web" / "customers-2.csv").symlink_to("gone.csv")
+    found = find_files(tmp_path, BUILT_IN)
+    assert [file.name for file in found.files] == ["web/customers.csv"]
+    assert found.notes == ["web/customers-2.csv is not read: it is a link to what is not there"]
 
 
 @pytest.mark.parametrize(

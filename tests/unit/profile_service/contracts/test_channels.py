@@ -26,6 +26,7 @@ WRONG = [
     ("must be a glob under the landing folder", '[channels.r]\ncustomers = "../secrets/*.csv"'),
     ("must be a glob under the landing folder", '[channels.r]\ncustomers = "/etc/*.csv"'),
     ("cannot hold **", '[channels.r]\ncustomers = "r/**/*.csv"'),
+    ("cannot hold **", '[channels.r]\ncustomers = "r/**.csv"'),
     ("channels.r.customers: not a valid string", "[channels.r]\ncustomers = 3"),
     ("channels.r.duplicate_free: not a valid boolean", '[channels.r]\ncustomers = "r/*"\nduplicate_free = "yes"'),
     ("surname is no field of the contract", '[channels.r]\ncustomers = "r/*"\n[channels.r.columns]\nsurname = "s"'),
