@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
 
 # Stages load DuckDB, numpy and scipy: each command imports its own, so that `profiles --help` answers at once.
@@ -104,9 +105,7 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
     if as_json:
         click.echo(json.dumps(summary.as_json()))
     else:
-        from rich.console import Console
-
-        print_summary(summary, Console())
+        print_summary(summary, terminal())
 
 
 @cli.command(
@@ -160,9 +159,7 @@ def evaluate_command(truth: Path, data_dir: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(evaluation.as_json()))
     else:
-        from rich.console import Console
-
-        print_evaluation(evaluation, Console())
+        print_evaluation(evaluation, terminal())
 
 
 @cli.command(
@@ -177,12 +174,10 @@ def explain_command(left: str, right: str, data_dir: Path) -> None:
 
     Shows both records' values: they are personal data.
     """
-    from rich.console import Console
-
     from pipelines.explain import explain
     from pipelines.waterfall import print_explanation
 
-    print_explanation(explain(left, right, data_dir), Console())
+    print_explanation(explain(left, right, data_dir), terminal())
 
 
 @cli.command(
@@ -217,6 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         cli.main(args=arguments, prog_name="profiles", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        sys.exit(MISUSED)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "profiles"
         _say(f"{command}: {error.format_message()} Try '{command} --help'.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipelines.error_kinds import COMPARED, LARGEST_GROUP, ErrorKind, errors_by_kind, total
+from pipelines.terminal import plain
 from profile_service.errors import NotFound, UnusableInput
 from profile_service.store.generation import standing_generation
 
@@ -236,7 +237,7 @@ def _errors(title: str, candidates: str, kinds: Sequence[ErrorKind], pairs: int)
     table.add_column("one of them, for profiles explain", no_wrap=True)
     for kind in kinds:
         known = "?" if kind.candidates is None else f"{kind.candidates:,}"
-        table.add_row(kind.shared, f"{kind.pairs:,}", known, " ".join(kind.example))
+        table.add_row(kind.shared, f"{kind.pairs:,}", known, plain(" ".join(kind.example)))
     if unseen := pairs - total(kinds):
         table.add_row(f"in groups of over {LARGEST_GROUP:,} records", f"{unseen:,}", "?", "")
     table.add_row("all", f"{pairs:,}", "", "", style="bold")
@@ -247,12 +248,13 @@ def _print_unmatched(evaluation: Evaluation, console: Console) -> None:
     gone, unknown = evaluation.not_published, evaluation.not_in_truth
     if gone.count:
         console.print(
-            f"\nnot measured: {gone.count:,} records of the truth are not published ({', '.join(gone.first)} …); "
-            f"{evaluation.rejected_rows:,} rows were rejected, see rejected_rows",
+            f"\nnot measured: {gone.count:,} records of the truth are not published "
+            f"({plain(', '.join(gone.first))} …); {evaluation.rejected_rows:,} rows were rejected, see rejected_rows",
             highlight=False,
         )
     if unknown.count:
         console.print(
-            f"\nnot measured: {unknown.count:,} published records are not in the truth ({', '.join(unknown.first)} …)",
+            f"\nnot measured: {unknown.count:,} published records are not in the truth "
+            f"({plain(', '.join(unknown.first))} …)",
             highlight=False,
         )

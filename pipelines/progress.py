@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from pipelines.terminal import printable, terminal
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -104,7 +106,7 @@ class _Logged:
             log.info("%s: %s", self.name, f"{self._done:,}" + (f" of {self._total:,}" if self._total else ""))
 
     def note(self, text: str) -> None:
-        log.info("%s: %s", self.name, text)
+        log.info("%s: %s", self.name, printable(text))
 
 
 class BarProgress(_Timed):
@@ -112,7 +114,6 @@ class BarProgress(_Timed):
 
     def __init__(self, stream: TextIO, clock: Clock = time.perf_counter) -> None:
         super().__init__(clock)
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
@@ -121,8 +122,8 @@ class BarProgress(_Timed):
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=Console(file=stream),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
+            console=terminal(stream),
         )
 
     def __enter__(self) -> BarProgress:
@@ -149,7 +150,7 @@ class _Bar:
         self._bars.advance(self._task, amount)
 
     def note(self, text: str) -> None:
-        self._bars.update(self._task, note=text)
+        self._bars.update(self._task, note=printable(text))
 
     def end(self, finished: bool) -> None:
         if finished:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.terminal import plain
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -86,7 +88,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     if summary.outcome == "dry run":
         _print_changes(summary, console)
     for warning in summary.warnings:
-        console.print(f"[yellow]warning[/] {warning}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]warning[/] {plain(warning)}", highlight=False, soft_wrap=True)
     console.print()
     console.print(_next(summary), highlight=False, soft_wrap=True)
 
@@ -94,8 +96,8 @@ def print_summary(summary: RunSummary, console: Console) -> None:
 def _headline(summary: RunSummary) -> str:
     if summary.outcome == "nothing new":
         return (
-            f"[bold]nothing new[/] in {summary.landing}: every file is known; {summary.customers:,} customers stand, "
-            f"0 ids changed ({summary.seconds:.2f} s)"
+            f"[bold]nothing new[/] in {plain(summary.landing)}: every file is known; "
+            f"{summary.customers:,} customers stand, 0 ids changed ({summary.seconds:.2f} s)"
         )
     what = {
         "published": "published",
@@ -160,7 +162,7 @@ def _print_changes(summary: RunSummary, console: Console) -> None:
     if not told:
         console.print("no standing customer would be merged, split or given another id")
     for change in told[:_LISTED]:
-        records = f" ({', '.join(change.records)})" if change.records else ""
+        records = f" ({plain(', '.join(change.records))})" if change.records else ""
         other = f" {change.other_customer_id}" if change.other_customer_id else ""
         console.print(f"{change.customer_id} {change.event.replace('_', ' ')}{other}{records}", soft_wrap=True)
     if len(told) > _LISTED:
@@ -168,10 +170,11 @@ def _print_changes(summary: RunSummary, console: Console) -> None:
 
 
 def _next(summary: RunSummary) -> str:
-    option = "" if summary.data_dir == Path("data") else f" --data-dir {summary.data_dir}"
+    landing = plain(summary.landing)
+    option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(summary.data_dir)}"
     if summary.outcome == "dry run":
-        return f"publish it: [bold]profiles run {summary.landing}{option}[/]"
+        return f"publish it: [bold]profiles run {landing}{option}[/]"
     truth = summary.landing / "truth.csv"
     if truth.exists():
-        return f"next: [bold]profiles evaluate --truth {truth}{option}[/]"
-    return f"next: [bold]profiles run {summary.landing}{option}[/] again, when new files have landed there"
+        return f"next: [bold]profiles evaluate --truth {plain(truth)}{option}[/]"
+    return f"next: [bold]profiles run {landing}{option}[/] again, when new files have landed there"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.explain import SAID, SILENT, Explanation, Weighed
+from pipelines.terminal import plain, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 _QUIET = (SILENT, SAID)
 _HALF = 6  # cells on either side of zero
 _FULL_BITS = 16.0  # a bar this long fills its half
+_WIDEST = 104  # room for an e-mail address on either side
 
 
 def print_explanation(explanation: Explanation, console: Console) -> None:
     """Print the verdict, the waterfall from the prior to the total, and the path where the pair is no link itself."""
+    # wider than a narrow terminal rather than cut into pieces
+    console.width = max(console.width, _WIDEST)
     for line in _verdict(explanation):
         console.print(line, highlight=False, soft_wrap=True)
     console.print()
@@ -30,8 +34,8 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
 def _verdict(explanation: Explanation) -> list[str]:
     left, right = explanation.left, explanation.right
     if explanation.same:
-        return [f"[bold]one customer[/], {left.customer_id}: {left.raw.key} and {right.raw.key}"]
-    return ["[bold]two customers[/]", *(f"  {side.raw.key} is {side.customer_id}" for side in (left, right))]
+        return [f"[bold]one customer[/], {left.customer_id}: {plain(left.raw.key)} and {plain(right.raw.key)}"]
+    return ["[bold]two customers[/]", *(f"  {plain(side.raw.key)} is {side.customer_id}" for side in (left, right))]
 
 
 def _waterfall(explanation: Explanation) -> Table:
@@ -43,8 +47,8 @@ def _waterfall(explanation: Explanation) -> Table:
     table.add_column("level", no_wrap=True)
     table.add_column("bits", justify="right", no_wrap=True)
     table.add_column("against ┃ for", justify="center", no_wrap=True)
-    table.add_column(explanation.left.raw.key, overflow="fold")
-    table.add_column(explanation.right.raw.key, overflow="fold")
+    for side in (explanation.left, explanation.right):
+        table.add_column(Text(printable(side.raw.key)), overflow="fold")
     prior = Text("two random records", style="dim")
     table.add_row("before", prior, f"{explanation.prior_bits:+.1f}", bar(explanation.prior_bits))
     for one in explanation.weighed:
@@ -57,7 +61,7 @@ def _waterfall(explanation: Explanation) -> Table:
 def _cells(one: Weighed) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    name, values = one.comparison.replace("_", " "), (Text(one.left or "–"), Text(one.right or "–"))
+    name, values = one.comparison.replace("_", " "), (Text(printable(value or "–")) for value in (one.left, one.right))
     if one.level in _QUIET:
         return name, one.level, "", bar(0.0), *values
     return name, one.level, f"{one.bits:+.1f}", bar(one.bits), *values
@@ -83,14 +87,14 @@ def bar(bits: float) -> Text:
 
 
 def _remarks(explanation: Explanation) -> list[str]:
-    lines = list(explanation.judgements)
+    lines = [plain(judgement) for judgement in explanation.judgements]
     if explanation.not_compared:
-        lines.append(f"no candidate pair: {explanation.not_compared}")
+        lines.append(f"no candidate pair: {plain(explanation.not_compared)}")
     if explanation.same and not explanation.path:
         lines.append("no path of scored links joins them: a must-link does")
     elif explanation.same and (explanation.not_compared or explanation.bits <= 0):
         lines.append("what joins them, by the strongest path:")
-        lines += [f"  {link.left} ── {link.bits:+.1f} bits ── {link.right}" for link in explanation.path]
+        lines += [f"  {plain(link.left)} ── {link.bits:+.1f} bits ── {plain(link.right)}" for link in explanation.path]
     elif not explanation.same and explanation.bits > 0:
         lines.append(
             "the pair alone speaks for one person: it is too little, or the other records of both customers speak "

@@ -90,6 +90,14 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert error.count("\n") == 1
 
 
+def test_no_command_at_all_shows_the_help_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended() == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("Usage: profiles [OPTIONS] COMMAND")
+    assert said.err.rstrip().splitlines()[-1].startswith("  train")
+    assert said.out == ""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_examples_of_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(command, "--help") == 0
