@@ -10,11 +10,19 @@ from typing import Protocol
 import duckdb
 
 from pipelines.merge import RECORDS, field_rows_sql, gather_records, survive
-from pipelines.relations import CHANGED, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
+from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
 from profile_service.store.schema import IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
 
-_SHARED_TABLES = (RECORDS, CHANGED, "publish_links", "publish_events", "publish_statements", "publish_consents")
+_SHARED_TABLES = (
+    RECORDS,
+    CHANGED,
+    STALE_EVENTS,
+    "publish_links",
+    "publish_events",
+    "publish_statements",
+    "publish_consents",
+)
 
 
 class Advance(Protocol):
@@ -39,14 +47,15 @@ class Work:
 
 @contextmanager
 def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[int]:
-    """The temp table ``publish_customers`` (cno, customer_id, standing) while the block lasts; yields its length.
+    """The temp table ``publish_customers`` while the block lasts; yields its length.
 
+    Its columns: cno (a whole number that stands for the customer during the build), customer_id, standing, changed_seq.
     Changed are customers whose records, values or statements changed, whose events did, and ids given or retired.
     """
     since = job.since if job.since is not None else -1
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {CHANGED} AS
-        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing FROM customer_ids
+        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, changed_seq FROM customer_ids
         WHERE changed_seq > {since} OR {job.whole} OR customer_id IN (
             SELECT m.customer_id FROM membership m SEMI JOIN (
                 SELECT rid FROM records SEMI JOIN (
@@ -76,7 +85,7 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     """Bring the attached database ``generation`` to the state of run ``job.until``."""
     if not job.whole:
         _widen_by_moved_events(work, job)
-    rules = gather_records(work, CHANGED, model.survivorship, also=IDENTIFIER_FIELDS)
+    rules = gather_records(work, CHANGED, model.survivorship, also=(*IDENTIFIER_FIELDS, "marketing_consent"))
     advance()
     if not job.whole:
         _delete_changed(work, job)
@@ -87,8 +96,8 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
         advance()
     if golden:
         # in one statement: each insert leaves half-filled row groups, which the checkpoint would have to write again
-        rows = " UNION ALL ".join(field_rows_sql(rule, golden[rule.fields[0]], CHANGED) for rule in rules.values())
-        work.execute(f"INSERT INTO generation.main.customer_fields {rows}")
+        rows = " UNION ALL ".join(field_rows_sql(rule, golden[rule.fields[0]]) for rule in rules.values())
+        work.execute(f"INSERT INTO generation.main.customer_field_values {rows}")
     scope = _scope(work, job, model, golden)
     for name, query in temp_tables_sql(scope).items():
         work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
@@ -128,7 +137,7 @@ def _widen_by_moved_events(work: duckdb.DuckDBPyConnection, job: Work) -> None:
     """A changed event may have named another record before: that record's customer has lost it."""
     work.execute(f"""
         INSERT INTO {CHANGED}
-        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing
+        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing, i.changed_seq
         FROM (SELECT DISTINCT customer_id FROM generation.main.customer_events SEMI JOIN (
                   SELECT channel, event_id FROM events WHERE changed_seq > {job.since}) USING (channel, event_id))
         JOIN customer_ids i USING (customer_id) ANTI JOIN {CHANGED} c USING (customer_id)""")
@@ -140,16 +149,29 @@ def _delete_changed(work: duckdb.DuckDBPyConnection, job: Work) -> None:
         CREATE OR REPLACE TEMP TABLE lost_identifiers AS
         SELECT DISTINCT identifier_type, value FROM generation.main.customer_identifiers
         WHERE customer_id IN ({changed})""")
+    work.execute("DELETE FROM generation.main.match_patterns WHERE pattern NOT IN (SELECT pattern FROM patterns)")
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE stale AS
+        SELECT record_number FROM generation.main.customer_records WHERE customer_id IN ({changed})""")
+    work.execute("""
+        DELETE FROM generation.main.match_pairs
+        WHERE left_number IN (SELECT record_number FROM stale) OR right_number IN (SELECT record_number FROM stale)""")
+    work.execute("""
+        DELETE FROM generation.main.customer_field_values
+        WHERE record_number IN (SELECT record_number FROM stale)""")
     for relation in RELATIONS:
-        if relation.column_names[0] == "customer_id" or relation.name in ("customer_records", "customer_identifiers"):
+        if "customer_id" in relation.column_names and not relation.query and relation.name != "customer_events":
             work.execute(f"DELETE FROM generation.main.{relation.name} WHERE customer_id IN ({changed})")
     # events without a customer are few: they go and come back, whatever has become of them
     work.execute(f"""
-        DELETE FROM generation.main.customer_events WHERE customer_id IS NULL OR customer_id IN ({changed})
-        OR (channel, event_id) IN (SELECT (channel, event_id) FROM events WHERE changed_seq > {job.since})""")
+        CREATE OR REPLACE TEMP TABLE {STALE_EVENTS} AS
+        SELECT channel, event_id FROM generation.main.customer_events
+        WHERE customer_id IS NULL OR customer_id IN ({changed})
+        UNION SELECT channel, event_id FROM events WHERE changed_seq > {job.since}""")
     work.execute(f"""
-        DELETE FROM generation.main.match_links
-        WHERE left_customer_id IN ({changed}) OR right_customer_id IN ({changed})""")
+        DELETE FROM generation.main.customer_events
+        WHERE (channel, event_id) IN (SELECT (channel, event_id) FROM {STALE_EVENTS})""")
+    work.execute("DROP TABLE temp.stale")
 
 
 def _count_holders(work: duckdb.DuckDBPyConnection) -> None:

@@ -68,8 +68,9 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     """Carry ``new_clusters`` into ``membership``, ``customer_ids`` and ``id_history``, in the caller's transaction.
 
     Reads the temp tables ``touched(rid)`` and ``new_clusters(rid, cluster)``; when one record of a customer is in
-    them, all are. Labels of clusters and record numbers decide nothing. Raises PromiseBroken when the work store, as
-    it is now about to be committed, fails an audit.
+    them, all are; and ``revised(rid)``: records whose values or pairs may be others than before. Labels of clusters and
+    record numbers decide nothing. Raises PromiseBroken when the work store, as it is now about to be committed, fails
+    an audit.
     """
     standing = _one(work, "SELECT count(*) FROM customer_ids WHERE standing")
     _forget_lost_records(work)
@@ -197,10 +198,11 @@ def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
 
 
 def _enter(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
-    """New ids stand from now on; every other customer that was touched is marked as changed."""
+    """New ids stand from now on; others are marked as changed when a record, its values or its pairs are."""
     work.execute(
         """UPDATE customer_ids SET changed_seq = $seq WHERE standing AND customer_id IN (
-               SELECT customer_id FROM assigned WHERE NOT fresh
+               SELECT unnest([customer_id, former]) FROM moved
+               UNION ALL SELECT customer_id FROM membership SEMI JOIN revised USING (rid)
                UNION ALL SELECT customer_id FROM lost
                UNION ALL SELECT customer_id FROM membership SEMI JOIN (
                    SELECT rid FROM records WHERE changed_seq = $seq) USING (rid))""",

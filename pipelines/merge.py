@@ -32,8 +32,9 @@ def gather_records(
     A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule, and
     those in ``also``, the value as sent and ``standard_<field>``. Answers the rules that have a value to choose among.
     """
-    fields = list(dict.fromkeys([*_fields(rules.values()), *also]))
     known = _columns(work, "standardised")
+    rules = _rules_at_work(work, rules, known)
+    fields = list(dict.fromkeys([*_fields(rules.values()), *also]))
     same = sorted({rule.same for rule in rules.values() if rule.same and rule.same not in fields})
     columns = [f"r.{name}" for name in fields]
     columns += [_standard_column(name, known) for name in [*fields, *same]]
@@ -53,52 +54,54 @@ def gather_records(
         FROM placed p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
     for table in ("members", "placed"):
         work.execute(f"DROP TABLE {table}")
-    (filled,) = work.execute(f"SELECT {', '.join(f'count({name})' for name in fields)} FROM {RECORDS}").fetchall()
-    present = {name for name, count in zip(fields, filled, strict=True) if count}
-    return {name: _readable_now(rule, known) for name, rule in rules.items() if present & set(rule.fields)}
+    return rules
 
 
 def survive(work: duckdb.DuckDBPyConnection, rule: SurvivorshipRule) -> str:
     """Make and name a temp table with the value each customer keeps by ``rule``.
 
-    Columns: cno, rid, channel, source_record_id, updated_at, decided_by, records, distinct_values; for each field
-    of the rule its value as written for people, and ``losing_<field>``: the list of its runners-up or null.
+    Columns: cno, rid (the record that gave it), decided_by, records, distinct_values; for each field of the rule its
+    value as written for people, and ``losing_<field>``: the list of its runners-up or null.
     """
     table = f"golden_{rule.name}"
-    shown = ", ".join(f"{_shown_sql(rule, name)} AS {name}" for name in rule.fields)
-    losing = ", ".join(f"{_losing_sql(name)} AS losing_{name}" for name in rule.fields)
+    work.execute(f"CREATE OR REPLACE TEMP TABLE offers AS {_offers_sql(rule)}")
+    # most customers have one value to offer: only the others need ranking
     work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE offers AS
+        CREATE OR REPLACE TEMP TABLE rivals AS
         SELECT *, row_number() OVER by_key AS place, lead(key) OVER by_key AS next_key,
                count(*) OVER by_customer AS distinct_values, sum(times) OVER by_customer AS records
-        FROM ({_offers_sql(rule)})
-        WINDOW by_key AS (PARTITION BY cno ORDER BY key), by_customer AS (PARTITION BY cno)""")
-    # written for people before the join: inside it the same expressions take three times as long
+        FROM offers SEMI JOIN (SELECT cno FROM offers GROUP BY cno HAVING count(*) > 1) USING (cno)
+        WINDOW by_key AS (PARTITION BY cno ORDER BY key), by_customer AS (PARTITION BY cno)
+        QUALIFY place <= {RUNNERS_UP + 1}""")
+    shown = ", ".join(f"{_shown_sql(rule, name)} AS {name}" for name in rule.fields)
+    # written for people before the ranks are joined: inside that join the same expressions take three times as long
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE shown AS
-        SELECT o.*, r.channel, r.source_record_id, r.updated_at, {shown}
-        FROM offers o JOIN {RECORDS} r USING (rid) WHERE o.place <= {RUNNERS_UP + 1}""")
+        SELECT o.*, r.channel, r.source_record_id, {shown} FROM rivals o JOIN {RECORDS} r USING (rid)""")
     joins = " ".join(
         f"LEFT JOIN (FROM shown WHERE place = {place}) l{place} ON l{place}.cno = o.cno" for place in _LOSING_PLACES
     )
+    losing = ", ".join(f"{_losing_sql(name)} AS losing_{name}" for name in rule.fields)
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
-        SELECT o.cno, o.rid, o.channel, o.source_record_id, o.updated_at, {_decided_sql(rule)} AS decided_by,
-               o.records::INTEGER AS records, o.distinct_values::INTEGER AS distinct_values,
-               {", ".join(f"o.{name}" for name in rule.fields)}, {losing}
-        FROM shown o {joins}
-        WHERE o.place = 1""")
-    for made in ("offers", "shown"):
+        SELECT o.cno, o.rid, {_decided_sql(rule)} AS decided_by, o.records::INTEGER AS records,
+               o.distinct_values::INTEGER AS distinct_values, {", ".join(f"o.{name}" for name in rule.fields)}, {losing}
+        FROM shown o {joins} WHERE o.place = 1""")
+    work.execute(f"""
+        INSERT INTO {table} BY NAME
+        SELECT o.cno, o.rid, CASE WHEN o.times = 1 THEN 'only_value' ELSE 'agreed' END AS decided_by,
+               o.times AS records, 1 AS distinct_values, {shown}
+        FROM (FROM offers ANTI JOIN rivals USING (cno)) o JOIN {RECORDS} r USING (rid)""")
+    for made in ("offers", "rivals", "shown"):
         work.execute(f"DROP TABLE {made}")
     return table
 
 
-def field_rows_sql(rule: SurvivorshipRule, table: str, customers: str) -> str:
-    """A query with one row for each customer and field of ``rule``: the relation ``customer_fields``."""
+def field_rows_sql(rule: SurvivorshipRule, table: str) -> str:
+    """A query with one row for each customer and field of ``rule``: the relation ``customer_field_values``."""
     return " UNION ALL ".join(
-        f"""SELECT c.customer_id, '{name}' AS field, g.{name} AS value, g.channel, g.source_record_id, g.updated_at,
-                g.decided_by, g.records, g.distinct_values, g.losing_{name} AS runners_up
-            FROM {table} g JOIN {customers} c USING (cno) WHERE g.{name} IS NOT NULL"""
+        f"""SELECT rid AS record_number, '{name}' AS field, {name} AS value, decided_by, records, distinct_values,
+                losing_{name} AS runners_up FROM {table} WHERE {name} IS NOT NULL"""
         for name in rule.fields
     )
 
@@ -109,8 +112,7 @@ def _losing_sql(name: str) -> str:
             'source_record_id': l{place}.source_record_id, 'records': l{place}.times}} END"""
         for place in _LOSING_PLACES
     )
-    listed = f"nullif(list_filter([{places}], lambda loser: loser IS NOT NULL), [])"
-    return f"CASE WHEN o.next_key IS NOT NULL THEN {listed} END"
+    return f"nullif(list_filter([{places}], lambda loser: loser IS NOT NULL), [])"
 
 
 def _offers_sql(rule: SurvivorshipRule) -> str:
@@ -163,8 +165,7 @@ def _decided_sql(rule: SurvivorshipRule) -> str:
     whens = " ".join(
         f"WHEN (o.key >> {shift}) <> (o.next_key >> {shift}) THEN '{name}'" for name, shift in _shifts(rule).items()
     )
-    alone = "WHEN o.distinct_values = 1 THEN CASE WHEN o.records = 1 THEN 'only_value' ELSE 'agreed' END"
-    return f"CASE {alone} {whens} ELSE 'record_order' END"
+    return f"CASE {whens} ELSE 'record_order' END" if whens else "'record_order'"
 
 
 def _masked(rule: SurvivorshipRule, name: str) -> str:
@@ -178,9 +179,19 @@ def _shown_sql(rule: SurvivorshipRule, name: str) -> str:
     return f"CASE WHEN {guard} THEN {shown} END"
 
 
-def _readable_now(rule: SurvivorshipRule, known: set[str]) -> SurvivorshipRule:
-    """``rule`` without the demand to be readable in columns that no standardising has made."""
-    return replace(rule, readable=tuple(name for name in rule.readable if name in known))
+def _rules_at_work(
+    work: duckdb.DuckDBPyConnection, rules: Mapping[str, SurvivorshipRule], known: set[str]
+) -> dict[str, SurvivorshipRule]:
+    """The rules that any record has a value for; none asks to be readable in columns that no standardising has made."""
+    fields = _fields(rules.values())
+    # a column without values is known by its statistics: no need to count
+    some = (f"(SELECT '{name}' FROM records WHERE {name} IS NOT NULL LIMIT 1)" for name in fields)
+    present = {str(name) for (name,) in work.execute(" UNION ALL ".join(some)).fetchall()}
+    return {
+        name: replace(rule, readable=tuple(field for field in rule.readable if field in known))
+        for name, rule in rules.items()
+        if present & set(rule.fields)
+    }
 
 
 def _fields(rules: Iterable[SurvivorshipRule]) -> list[str]:

@@ -16,6 +16,7 @@ from profile_service.store.schema import (
 )
 
 CHANGED = "publish_customers"
+STALE_EVENTS = "stale_events"
 
 
 @dataclass(frozen=True)
@@ -35,34 +36,41 @@ class Scope:
 
 def temp_tables_sql(scope: Scope) -> dict[str, str]:
     """Temp tables that several relations share, by name, in the order in which they can be made."""
-    near = (
-        "scored_pairs"
-        if scope.whole
-        else f"""(
-        SELECT * FROM scored_pairs
-        WHERE l IN (SELECT rid FROM {RECORDS}) OR r IN (SELECT rid FROM {RECORDS}))"""
-    )
     low, high = scope.borderline_bits
+    events = "events" if scope.whole else f"(FROM events SEMI JOIN {STALE_EVENTS} USING (channel, event_id))"
     return {
+        # inside a customer the records' places say which of two stands on the left; elsewhere names are compared
         "publish_links": f"""
-            SELECT p.l, p.r, p.pattern, p.bits, a.customer_id AS left_customer_id, b.customer_id AS right_customer_id,
-                   CASE WHEN a.customer_id = b.customer_id THEN 'accepted'
-                        WHEN p.bits > {high} THEN 'cut' ELSE 'borderline' END AS status
-            FROM {near} p JOIN membership a ON a.rid = p.l JOIN membership b ON b.rid = p.r
-            WHERE a.customer_id = b.customer_id OR p.bits >= {low}""",
+            WITH placed AS (
+                SELECT p.*, a.cno, a.cno IS NOT DISTINCT FROM b.cno AS inside, a.position <= b.position AS in_order
+                FROM scored_pairs p LEFT JOIN {RECORDS} a ON a.rid = p.l LEFT JOIN {RECORDS} b ON b.rid = p.r
+                WHERE a.cno = b.cno OR (p.bits >= {low} AND (a.cno IS NOT NULL OR b.cno IS NOT NULL))),
+            named AS (
+                SELECT p.* REPLACE (
+                    (a.channel, a.source_record_id) < (b.channel, b.source_record_id) AS in_order, NULL AS cno)
+                FROM placed p JOIN records a ON a.rid = p.l JOIN records b ON b.rid = p.r WHERE NOT inside)
+            SELECT CASE WHEN in_order THEN l ELSE r END AS left_number,
+                   CASE WHEN in_order THEN r ELSE l END AS right_number,
+                   CASE WHEN inside THEN 'accepted' WHEN bits > {high} THEN 'cut' ELSE 'borderline' END AS status,
+                   pattern, bits, cno
+            FROM (FROM placed WHERE inside UNION ALL FROM named)""",
         "publish_events": f"""
-            SELECT m.cno, e.* FROM events e JOIN {RECORDS} m USING (channel, source_record_id)
-            UNION ALL BY NAME SELECT e.* FROM events e ANTI JOIN records USING (channel, source_record_id)""",
+            SELECT m.cno, e.* FROM {events} e LEFT JOIN {RECORDS} m USING (channel, source_record_id)""",
         "publish_statements": f"""
-            WITH versions AS (
-                SELECT m.cno, m.rid, m.channel, m.source_record_id, v.updated_at, v.said, v.place
-                FROM {RECORDS} m JOIN (
-                    SELECT rid, updated_at, lower(trim(marketing_consent)) AS said, 2147483647 AS place FROM records
-                    UNION ALL
-                    SELECT rid, updated_at, lower(trim(marketing_consent)), superseded_seq FROM record_history
-                ) v USING (rid)
-                WHERE v.said IN ('yes', 'no'))
-            {LAST_STATEMENTS_SQL}""",
+            WITH now AS (
+                SELECT cno, rid, channel, source_record_id, updated_at, lower(trim(marketing_consent)) AS said
+                FROM {RECORDS} WHERE marketing_consent IS NOT NULL),
+            old AS (
+                SELECT m.cno, m.rid, m.channel, m.source_record_id, h.updated_at,
+                       lower(trim(h.marketing_consent)) AS said, h.superseded_seq AS place
+                FROM record_history h JOIN {RECORDS} m USING (rid)),
+            versions AS (
+                SELECT * FROM (FROM old UNION ALL
+                               SELECT *, 2147483647 FROM now WHERE rid IN (SELECT rid FROM record_history))
+                WHERE said IN ('yes', 'no'))
+            FROM ({LAST_STATEMENTS_SQL}) UNION ALL
+            SELECT cno, rid, channel, source_record_id, said, updated_at, 1
+            FROM now WHERE said IN ('yes', 'no') AND rid NOT IN (SELECT rid FROM record_history)""",
         "publish_consents": f"SELECT cno, {STANDING_CONSENT_SQL} AS consent FROM publish_statements GROUP BY cno",
     }
 
@@ -79,31 +87,28 @@ def fills(scope: Scope) -> dict[str, str]:
             FROM publish_events e LEFT JOIN {CHANGED} c USING (cno) LEFT JOIN runs u ON u.run_seq = e.changed_seq""",
         "customer_consents": f"""
             WITH here AS (
-                SELECT cno, channel, {STANDING_CONSENT_SQL} AS consent, sum(statements)::INTEGER AS statements
+                SELECT cno, channel, {STANDING_CONSENT_SQL} AS consent, sum(statements)::INTEGER AS statements,
+                       count(*) = 1 AS single, any_value(stated_at) AS stated_at,
+                       any_value(source_record_id) AS source_record_id
                 FROM publish_statements GROUP BY cno, channel),
             makers AS (
-                SELECT s.cno, s.channel, s.stated_at, s.source_record_id
+                SELECT h.cno, h.channel, h.consent, h.statements, s.stated_at, s.source_record_id
                 FROM publish_statements s JOIN here h ON h.cno = s.cno AND h.channel = s.channel AND h.consent = s.said
+                WHERE NOT h.single
                 QUALIFY row_number() OVER (
                     PARTITION BY s.cno, s.channel ORDER BY s.stated_at DESC NULLS LAST, s.source_record_id) = 1)
-            SELECT c.customer_id, 'marketing', h.channel, h.consent, o.consent, m.stated_at, m.source_record_id,
-                   h.statements
-            FROM here h JOIN makers m USING (cno, channel) JOIN publish_consents o USING (cno)
-            JOIN {CHANGED} c USING (cno)""",
+            SELECT c.customer_id, 'marketing', m.channel, m.consent, o.consent, m.stated_at, m.source_record_id,
+                   m.statements
+            FROM (SELECT cno, channel, consent, statements, stated_at, source_record_id FROM here WHERE single
+                  UNION ALL FROM makers) m JOIN publish_consents o USING (cno) JOIN {CHANGED} c USING (cno)""",
         "customer_id_history": f"""
             SELECT h.customer_id, h.valid_from, h.valid_to, h.event, h.other_customer_id, i.stands_as, u.run_id
             FROM id_history h SEMI JOIN {CHANGED} c USING (customer_id) JOIN customer_ids i USING (customer_id)
             LEFT JOIN runs u USING (run_seq)""",
-        "match_links": f"""
-            WITH keyed AS (
-                SELECT a.channel || ':' || a.source_record_id AS a, b.channel || ':' || b.source_record_id AS b, p.*
-                FROM publish_links p JOIN records a ON a.rid = p.l JOIN records b ON b.rid = p.r)
-            SELECT least(k.a, k.b), greatest(k.a, k.b),
-                   CASE WHEN k.a < k.b THEN k.left_customer_id ELSE k.right_customer_id END,
-                   CASE WHEN k.a < k.b THEN k.right_customer_id ELSE k.left_customer_id END,
-                   k.status, k.bits, t.probability, t.levels,
-                   {quoted(scope.model_version) if scope.model_version else "NULL"}
-            FROM keyed k LEFT JOIN patterns t USING (pattern)""",
+        "match_pairs": "SELECT left_number, right_number, status, pattern FROM publish_links",
+        "match_patterns": f"""
+            SELECT pattern, bits, probability, levels, {quoted(scope.model_version) if scope.model_version else "NULL"}
+            FROM patterns ANTI JOIN generation.main.match_patterns USING (pattern)""",
     }
 
 
@@ -142,7 +147,7 @@ def _customers(scope: Scope) -> str:
         "channel_count": "len(n.channels)::INTEGER",
         "record_count": "n.records::INTEGER",
         "event_count": "coalesce(e.events, 0)",
-        "amount_by_currency": "coalesce(a.amounts, MAP {})",
+        "amount_by_currency": "coalesce(e.amounts, MAP {})",
         "first_seen": "least(n.first_seen, h.first_seen, e.first_event_at)",
         "last_seen": "greatest(n.last_seen, e.last_event_at)",
         "last_event_at": "e.last_event_at",
@@ -158,52 +163,55 @@ def _customers(scope: Scope) -> str:
             FROM {RECORDS} GROUP BY cno),
         h AS (SELECT m.cno, min(v.updated_at) AS first_seen
               FROM record_history v JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
-        e AS (SELECT cno, count(*) AS events, min(occurred_at) AS first_event_at, max(occurred_at) AS last_event_at
-              FROM publish_events GROUP BY cno),
-        a AS (SELECT cno, map_from_entries(list_sort(list((currency, amount)))) AS amounts
-              FROM (SELECT cno, currency, sum(amount) AS amount FROM publish_events
-                    WHERE amount IS NOT NULL AND currency IS NOT NULL GROUP BY cno, currency) GROUP BY cno),
-        best AS (SELECT rid, max(bits) AS bits FROM (
-                    SELECT l AS rid, bits FROM publish_links WHERE status = 'accepted'
-                    UNION ALL SELECT r, bits FROM publish_links WHERE status = 'accepted') GROUP BY rid),
-        w AS (SELECT m.cno, min(best.bits) AS bits FROM best JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
-        b AS (SELECT customer_id, min(valid_from) AS valid_from FROM id_history SEMI JOIN {CHANGED} USING (customer_id)
-              GROUP BY customer_id)
+        spent AS (
+            SELECT cno, currency, count(*) AS events, min(occurred_at) AS first_event_at,
+                   max(occurred_at) AS last_event_at, sum(amount) AS amount
+            FROM publish_events GROUP BY cno, currency),
+        e AS (
+            SELECT cno, sum(events)::BIGINT AS events, min(first_event_at) AS first_event_at,
+                   max(last_event_at) AS last_event_at, map_from_entries(list_sort(list((currency, amount)) FILTER (
+                       amount IS NOT NULL AND currency IS NOT NULL))) AS amounts
+            FROM spent GROUP BY cno),
+        best AS (SELECT any_value(cno) AS cno, max(bits) AS bits FROM (
+                    SELECT cno, left_number AS rid, bits FROM publish_links WHERE cno IS NOT NULL
+                    UNION ALL SELECT cno, right_number, bits FROM publish_links WHERE cno IS NOT NULL) GROUP BY rid),
+        w AS (SELECT cno, min(bits) AS bits FROM best GROUP BY cno),
+        b AS (SELECT customer_id, valid_from FROM id_history WHERE event IN ('created', 'split_from'))
         SELECT {columns}
         FROM {CHANGED} c JOIN n ON n.cno = c.cno {joins}
-        LEFT JOIN h ON h.cno = c.cno LEFT JOIN e ON e.cno = c.cno LEFT JOIN a ON a.cno = c.cno
+        LEFT JOIN h ON h.cno = c.cno LEFT JOIN e ON e.cno = c.cno
         LEFT JOIN w ON w.cno = c.cno LEFT JOIN publish_consents o ON o.cno = c.cno
         LEFT JOIN b ON b.customer_id = c.customer_id
-        LEFT JOIN customer_ids i ON i.customer_id = c.customer_id LEFT JOIN runs u ON u.run_seq = i.changed_seq"""
+        LEFT JOIN runs u ON u.run_seq = c.changed_seq"""
 
 
 def _records(scope: Scope) -> str:
     sent = ", ".join(f"r.{name}" for name in RECORD_FIELDS)
     standard = ", ".join(f"s.{name}" if name in scope.standard else "NULL" for name in STANDARD_FIELDS)
     return f"""
-        SELECT r.channel, r.source_record_id, c.customer_id, {sent}, r.extra, r.updated_at, {standard}, f.path, u.run_id
-        FROM {CHANGED} c JOIN membership m USING (customer_id) JOIN records r USING (rid)
+        SELECT r.channel, r.source_record_id, c.customer_id, {sent}, r.extra, r.updated_at, {standard}, f.path,
+               u.run_id, r.rid
+        FROM (SELECT cno, rid FROM {RECORDS}) m JOIN {CHANGED} c USING (cno) JOIN records r USING (rid)
         LEFT JOIN standardised s USING (rid) LEFT JOIN files f USING (file_id)
-        LEFT JOIN runs u ON u.run_seq = r.changed_seq
-        WHERE c.standing"""
+        LEFT JOIN runs u ON u.run_seq = r.changed_seq"""
 
 
 def _identifiers(scope: Scope) -> str:
     # grouped and counted by the hash of a value: strings as keys take twice as long
     each = " UNION ALL ".join(
-        f"""SELECT '{name}' AS identifier_type, any_value(value) AS value, hash(value) AS code, cno,
+        f"""SELECT '{name}' AS identifier_type, any_value(value) AS value, hash('{name}', value) AS code, cno,
                 {channel_list_sql(scope.channels)} AS channels, count(*)::INTEGER AS records,
                 min(updated_at) AS first_seen, max(updated_at) AS last_seen
             FROM (SELECT {_identifier(name, scope)} AS value, cno, channel, updated_at FROM {RECORDS})
-            WHERE value IS NOT NULL GROUP BY hash(value), cno"""
+            WHERE value IS NOT NULL GROUP BY hash('{name}', value), cno"""
         for name in IDENTIFIER_FIELDS
     )
     return f"""
         WITH held AS MATERIALIZED ({each}),
-        holders AS (SELECT identifier_type, code, count(*)::INTEGER AS held_by FROM held GROUP BY ALL)
-        SELECT i.identifier_type, i.value, c.customer_id, i.channels, i.records, i.first_seen, i.last_seen, h.held_by,
-               h.held_by > 1
-        FROM held i JOIN holders h USING (identifier_type, code) JOIN {CHANGED} c USING (cno)"""
+        many AS (SELECT code, count(*)::INTEGER AS held_by FROM held GROUP BY code HAVING count(*) > 1)
+        SELECT i.identifier_type, i.value, c.customer_id, i.channels, i.records, i.first_seen, i.last_seen,
+               coalesce(m.held_by, 1), m.held_by IS NOT NULL
+        FROM held i LEFT JOIN many m USING (code) JOIN {CHANGED} c USING (cno)"""
 
 
 def _identifier(name: str, scope: Scope) -> str:

@@ -37,7 +37,7 @@ class Resolution:
 def resolve(
     work: Work, models: Path, run: RunContext, *, rebuild: bool = False, duplicate_free: Collection[str] = ()
 ) -> Resolution:
-    """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make ``touched`` and ``new_clusters``.
+    """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 
     Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild`` and when another model stands
     than the one the tables were made with; otherwise only what changed and what it touches, where the engine can.
@@ -115,6 +115,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
         work.execute("DROP TABLE compared")
     with run.progress.stage("cluster"):
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
+        work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM standardised")
         clusters = cluster.cluster_touched(work, model, everyone=True)
         warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
@@ -125,7 +126,8 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
 def _nobody(work: Work, model: Model) -> Resolution:
     """Nothing to learn from and nobody to resolve: the next landing is the first."""
     work.execute(f"CREATE TABLE IF NOT EXISTS standardised ({standardise.standardised_columns(model)})")
-    work.execute("CREATE OR REPLACE TEMP TABLE touched (rid INTEGER)")
+    for table in ("touched", "revised"):
+        work.execute(f"CREATE OR REPLACE TEMP TABLE {table} (rid INTEGER)")
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters (rid INTEGER, cluster INTEGER)")
     return Resolution(model.version, False, {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0})
 

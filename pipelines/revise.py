@@ -21,7 +21,7 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
     """Bring the linkage tables up to date for ``changed_records(rid)``; answers counts by name.
 
     A changed record changes more than its own pairs: a value may become generic or ordinary for others, and a blocking
-    key may grow past the cap or shrink below it. Those others are revised with it. Makes ``touched`` and
+    key may grow past the cap or shrink below it. Those others are revised with it. Makes ``revised``, ``touched`` and
     ``new_clusters``.
     """
     with run.progress.stage("standardise") as stage:
@@ -44,7 +44,7 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
         touched = cluster.touch_components(work, model, "seeds")
         clusters = cluster.cluster_touched(work, model, everyone=False)
     changed = block.count(work, "fresh_standardised")
-    for table in ("fresh", "fresh_standardised", "revised", "candidates", "compared", "seeds", "lost_partners"):
+    for table in ("fresh", "fresh_standardised", "candidates", "compared", "seeds", "lost_partners"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
     return {"standardised": changed, "candidate_pairs": pairs, "clusters": clusters, "touched": touched}
 

@@ -133,10 +133,12 @@ class WorkWorld:
         ).fetchall()
         return int(rows[0][0])
 
-    def identify(self, context: RunContext, clusters: Iterable[str], ids: IdSource | None = None) -> IdentifyCounts:
+    def identify(
+        self, context: RunContext, clusters: Iterable[str], ids: IdSource | None = None, *, revised: bool = True
+    ) -> IdentifyCounts:
         """Carry clusters (each a text of record names) over; a record that has no customer yet gets its own.
 
-        Clusters must hold every record of a customer that they touch.
+        Clusters must hold every record of a customer that they touch. ``revised``: their values or pairs are new.
         """
         members = [(key, number) for number, cluster in enumerate(clusters) for key in cluster.split()]
         self.work.execute(
@@ -149,6 +151,7 @@ class WorkWorld:
             {"names": [key for key, _ in members], "numbers": [number for _, number in members]},
         )
         self.work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM new_clusters")
+        self.work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM new_clusters WHERE ?", [revised])
         return identify(self.work, context, ids or IdSource())
 
     def customer_of(self, key: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from string import Formatter
 
 import duckdb
 
 from profile_service.errors import PromiseBroken
-from profile_service.store.schema import RELATIONS
+from profile_service.store.schema import CUSTOMERS, RECORD_FIELDS, RELATIONS
 
 SHOWN = 5
 
@@ -17,19 +19,27 @@ SHOWN = 5
 class Audit:
     """``query`` answers the keys (never personal data) of rows that break ``promise``; none means it holds.
 
-    A relation of the generation stands in the query as ``{name}``, as does ``scored_pairs``, so that it can be
-    narrowed to what was written. ``once``: dear, and asked only of a generation built as a whole.
+    A relation of the generation stands in the query as ``{name}``, as do ``scored_pairs``, ``holders_of_identifiers``
+    and what ``SURVEYS`` sums up, so that each can be narrowed to what was written. ``once``: asked only of a generation
+    built as a whole.
     """
 
     promise: str
     query: str
     once: bool = False
 
+    @property
+    def sources(self) -> set[str]:
+        """The names that stand in braces in the query."""
+        return {name for _, name, _, _ in Formatter().parse(self.query) if name}
+
     def offending(self, connection: duckdb.DuckDBPyConnection, changed: str | None = None) -> list[str]:
         """Up to five keys of rows that break the promise; see ``check`` for ``changed``."""
-        names = [relation.name for relation in RELATIONS]
-        query = self.query.format(scored_pairs=_pairs(changed), **{name: _source(name, changed) for name in names})
-        rows = connection.execute(f"SELECT * FROM ({query}) LIMIT {SHOWN}").fetchall()
+        return self.offending_among(connection, {name: _source(name, changed) for name in self.sources})
+
+    def offending_among(self, connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> list[str]:
+        """The same with the relation, table or query in parentheses, that is read for each name in braces."""
+        rows = connection.execute(f"SELECT * FROM ({self.query.format_map(sources)}) LIMIT {SHOWN}").fetchall()
         return [" ".join(str(value) for value in row) for row in rows]
 
 
@@ -39,11 +49,11 @@ def check(connection: duckdb.DuckDBPyConnection, audits: Iterable[Audit], change
     ``changed``: a table of customer ids (of record numbers for the work store) when only their rows were written, and
     the rest was audited when it was; None: look at all.
     """
-    for audit in audits:
-        if audit.once and changed is not None:
-            continue
-        if keys := audit.offending(connection, changed):
-            raise PromiseBroken(f"the promise “{audit.promise}” is broken, for instance by {'; '.join(keys)}")
+    asked = [audit for audit in audits if changed is None or not audit.once]
+    with _gathered(connection, asked, changed) as sources:
+        for audit in asked:
+            if keys := audit.offending_among(connection, sources):
+                raise PromiseBroken(f"the promise “{audit.promise}” is broken, for instance by {'; '.join(keys)}")
 
 
 _BY_CUSTOMER = (
@@ -55,16 +65,84 @@ _BY_CUSTOMER = (
     "customer_consents",
     "customer_id_history",
 )
+_BIT_OF_FIELD = " ".join(f"WHEN '{name}' THEN {1 << place}" for place, name in enumerate(RECORD_FIELDS, start=1))
+# golden values that stand in customers as they are; a birth date is a date there, and a full name may be put together
+PLAIN_FIELDS = tuple(
+    name
+    for name in CUSTOMERS.column_names
+    if name in RECORD_FIELDS and name not in ("birth_date", "full_name", "marketing_consent")
+)
+_PLAIN = f"field IN {PLAIN_FIELDS}"
+_ADDRESS = "field IN ('street', 'street_2', 'city', 'region', 'postcode', 'country')"
+
+# Of relations with many columns, those that audits read: the rest need not be copied.
+_NARROW = {
+    "customers": ("customer_id", "record_count", "event_count", "marketing_consent", *PLAIN_FIELDS),
+    "customer_records": ("customer_id", "channel", "source_record_id", "record_number"),
+    "customer_events": ("customer_id", "channel", "event_id"),
+}
+
+# Long relations summed up once for several promises.
+SURVEYS = {
+    # a customer's golden values: how many, of how many fields, a sum of what they say, addresses of several records
+    "fields_by_customer": f"""
+        SELECT any_value(customer_id) AS customer_id, count(*) AS rows,
+               bit_count(bit_or(CASE field {_BIT_OF_FIELD} ELSE 1 END)) AS fields,
+               coalesce(bit_xor(hash(field, value)) FILTER ({_PLAIN}), 0) AS said,
+               coalesce(min(source) FILTER ({_ADDRESS}) <> max(source) FILTER ({_ADDRESS}), false) AS mixed_address
+        FROM (SELECT record_number AS source, field, value, customer_id, code
+              FROM generation.main.customer_field_values
+              JOIN (SELECT *, hash(customer_id) AS code FROM {{customer_records}}) USING (record_number))
+        GROUP BY code""",
+}
+
+
+@contextmanager
+def _gathered(
+    connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit], changed: str | None
+) -> Iterator[dict[str, str]]:
+    """What is read for each name in braces; what several audits would narrow or sum up again is a table meanwhile."""
+    names = set().union(*(audit.sources for audit in audits))
+    sources = {name: _source(name, changed) for name in names}
+    made = []
+    for name in sorted(names):
+        if sources[name].startswith("("):
+            made.append(f"audit_{name}")
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {made[-1]} AS {sources[name]}")
+            sources[name] = made[-1]
+    try:
+        yield sources
+    finally:
+        for table in made:
+            connection.execute(f"DROP TABLE temp.{table}")
 
 
 def _source(name: str, changed: str | None) -> str:
+    """What stands for ``name`` when only rows of ``changed`` are looked at; a query stands in parentheses."""
+    if name == "scored_pairs":
+        return _pairs(changed)
+    if name in SURVEYS:
+        relations = {relation.name: _source(relation.name, changed) for relation in RELATIONS}
+        return f"({SURVEYS[name].format_map(relations)})"
+    if name == "holders_of_identifiers":
+        return _holders(changed)
     table = f"generation.main.{name}"
     ids = f"(SELECT customer_id FROM {changed})"
     if changed is not None and name in _BY_CUSTOMER:
-        return f"(SELECT * FROM {table} WHERE customer_id IN {ids})"
-    if changed is not None and name == "match_links":
-        return f"(SELECT * FROM {table} WHERE left_customer_id IN {ids} OR right_customer_id IN {ids})"
+        columns = ", ".join(_NARROW.get(name, ("*",)))
+        return f"(SELECT {columns} FROM {table} WHERE customer_id IN {ids})"
+    if changed is not None and name == "match_pairs":
+        numbers = f"(SELECT record_number FROM generation.main.customer_records WHERE customer_id IN {ids})"
+        return f"(SELECT * FROM {table} WHERE left_number IN {numbers} OR right_number IN {numbers})"
     return table
+
+
+def _holders(changed: str | None) -> str:
+    """Everyone who holds an identifier that the changed customers hold."""
+    if changed is None:
+        return "generation.main.customer_identifiers"
+    codes = f"SELECT hash(identifier_type, value) FROM {_source('customer_identifiers', changed)}"
+    return f"(SELECT * FROM generation.main.customer_identifiers WHERE hash(identifier_type, value) IN ({codes}))"
 
 
 def _pairs(touched: str | None) -> str:

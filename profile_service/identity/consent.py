@@ -44,7 +44,7 @@ def standing_consent(statements: Sequence[Statement]) -> str | None:
 
 
 # The same over rows ``versions``: cno, rid, channel, source_record_id, said, updated_at, place (order of arrival).
-LAST_STATEMENTS_SQL = """, placed AS (
+LAST_STATEMENTS_SQL = """WITH placed AS (
         SELECT *, lag(said) OVER by_age AS former, row_number() OVER by_age AS number
         FROM versions WINDOW by_age AS (PARTITION BY rid ORDER BY updated_at NULLS FIRST, place)),
     changes AS (SELECT * FROM placed WHERE former IS DISTINCT FROM said)

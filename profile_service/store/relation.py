@@ -16,12 +16,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table: what one row of it is, and the columns that name a row."""
+    """A table, or a view where it has a ``query``: what one row of it is, and the columns that name a row."""
 
     name: str
     comment: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    query: str = ""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -29,11 +30,12 @@ class Relation:
         return tuple(column.name for column in self.columns)
 
     def create_statements(self, catalog: str) -> list[str]:
-        """The statements that make the table, with its comments, in ``catalog``."""
-        table = f"{catalog}.main.{self.name}"
-        columns = ", ".join(f"{column.name} {column.type}" for column in self.columns)
-        comments = [f"COMMENT ON COLUMN {table}.{column.name} IS {_text(column.comment)}" for column in self.columns]
-        return [f"CREATE TABLE {table} ({columns})", f"COMMENT ON TABLE {table} IS {_text(self.comment)}", *comments]
+        """The statements that make it, with its comments, in ``catalog``."""
+        name = f"{catalog}.main.{self.name}"
+        kind = "VIEW" if self.query else "TABLE"
+        definition = f" AS {self.query}" if self.query else f"({', '.join(f'{c.name} {c.type}' for c in self.columns)})"
+        comments = [f"COMMENT ON COLUMN {name}.{column.name} IS {_text(column.comment)}" for column in self.columns]
+        return [f"CREATE {kind} {name}{definition}", f"COMMENT ON {kind} {name} IS {_text(self.comment)}", *comments]
 
     def dictionary_rows(self) -> list[tuple[str, str | None, int, str | None, bool, str]]:
         """Rows of ``data_dictionary``: relation, column (none for the relation itself), place, type, key?, meaning."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from profile_service.store.relation import Relation, relation
 
@@ -44,11 +45,7 @@ CUSTOMERS = relation(
     "The merged profile: one row a customer, the best value of each field; customer_fields says where each came from.",
     "customer_id",
     CUSTOMER,
-    (
-        "full_name",
-        "VARCHAR",
-        ("Given, middle and family name as one text; the channel's own full name if it has no other."),
-    ),
+    ("full_name", "VARCHAR", "Given, middle and family name as one text; else the full name that a channel sent."),
     ("given_name", "VARCHAR", "Given name, as sent, tidied for people."),
     ("middle_name", "VARCHAR", "Middle names, as sent, tidied for people."),
     ("family_name", "VARCHAR", "Family name, as sent, tidied for people."),
@@ -117,6 +114,7 @@ CUSTOMER_RECORDS = relation(
     ),
     ("file", "VARCHAR", "The landing file that this version came from."),
     RUN,
+    ("record_number", "INTEGER NOT NULL", "The record's own number, the same from run to run."),
 )
 
 CUSTOMER_IDENTIFIERS = relation(
@@ -134,21 +132,10 @@ CUSTOMER_IDENTIFIERS = relation(
     ("shared", "BOOLEAN", "More than one customer carries the value: a family address, a handed-on number."),
 )
 
-CUSTOMER_FIELDS = relation(
-    "customer_fields",
-    "Where each value of the merged profile came from, by which rule, and what else there was.",
-    "customer_id field",
-    CUSTOMER,
-    ("field", ID, "The column of customers, or a further field that records have."),
-    ("value", "VARCHAR", "The value that stands, as text."),
-    ("channel", "VARCHAR", "The channel whose record gave it."),
-    ("source_record_id", "VARCHAR", "The record that gave it."),
-    ("updated_at", MOMENT, "When that record was last changed."),
-    (
-        "decided_by",
-        "VARCHAR",
-        ("only_value, agreed, record_order, or the strategy that told it from the best other value."),
-    ),
+FIELD = ("field", ID, "The column of customers, or a further field that records have.")
+VALUE = ("value", "VARCHAR", "The value that stands, as text.")
+CHOICE = (
+    ("decided_by", "VARCHAR", "only_value, agreed, record_order, or what told it from the best other value."),
     ("records", "INTEGER", "How many records had a value to offer."),
     ("distinct_values", "INTEGER", "How many different values they offered; address parts count whole addresses."),
     (
@@ -156,6 +143,35 @@ CUSTOMER_FIELDS = relation(
         ("STRUCT(value VARCHAR, channel VARCHAR, source_record_id VARCHAR, records INTEGER)[]"),
         "Up to three other values, best first, each with its best record and the number of records that gave it.",
     ),
+)
+
+CUSTOMER_FIELD_VALUES = relation(
+    "customer_field_values",
+    "What customer_fields shows, kept short: the values by the record that gave them.",
+    "record_number field",
+    ("record_number", "INTEGER NOT NULL", "The record that gave it; see customer_records."),
+    FIELD,
+    VALUE,
+    *CHOICE,
+)
+
+CUSTOMER_FIELDS = replace(
+    relation(
+        "customer_fields",
+        "Where each value of the merged profile came from, by which rule, and what else there was.",
+        "customer_id field",
+        CUSTOMER,
+        FIELD,
+        VALUE,
+        ("channel", "VARCHAR", "The channel whose record gave it."),
+        ("source_record_id", "VARCHAR", "The record that gave it."),
+        ("updated_at", MOMENT, "When that record was last changed."),
+        *CHOICE,
+    ),
+    query="""
+        SELECT r.customer_id, v.field, v.value, r.channel, r.source_record_id, r.updated_at, v.decided_by, v.records,
+               v.distinct_values, v.runners_up
+        FROM customer_field_values v JOIN customer_records r USING (record_number)""",
 )
 
 CUSTOMER_EVENTS = relation(
@@ -204,26 +220,60 @@ CUSTOMER_ID_HISTORY = relation(
     RUN,
 )
 
-MATCH_LINKS = relation(
-    "match_links",
-    "Pairs of records with their match weight: those inside one customer, and those that the model was not sure of.",
-    "left_record right_record",
-    ("left_record", ID, "One record, as channel:source_record_id; the two stand in alphabetical order."),
-    ("right_record", ID, "The other record."),
-    ("left_customer_id", ID, "The left record's customer."),
-    ("right_customer_id", ID, "The right record's customer."),
+STATUS = (
+    "status",
+    "VARCHAR",
     (
-        "status",
-        "VARCHAR",
-        (
-            "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut:"
-            " two customers although the weight is above that zone."
-        ),
+        "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut:"
+        " two customers although the weight is above that zone."
     ),
+)
+PATTERN = ("pattern", "BIGINT", "The levels of all comparisons in one number, as the model counts them.")
+VERDICT = (
     ("bits", "FLOAT", "Match weight: log2 of the odds that both are one person."),
     ("probability", "DOUBLE", "The same as a probability."),
     ("levels", "VARCHAR", "The level of each comparison, as JSON: levels->>'email'."),
     ("model_version", "VARCHAR", "The model that weighed the pair."),
+)
+
+# A million records have millions of pairs in a hundred thousand patterns: names and levels are kept once each.
+MATCH_PAIRS = relation(
+    "match_pairs",
+    "What match_links shows, kept short: pairs of records by number.",
+    "left_number right_number",
+    ("left_number", "INTEGER NOT NULL", "One record; see customer_records."),
+    ("right_number", "INTEGER NOT NULL", "The other record."),
+    STATUS,
+    PATTERN,
+)
+
+MATCH_PATTERNS = relation(
+    "match_patterns",
+    "What the comparisons of a pair can say together, and the match weight that follows from it.",
+    "pattern",
+    PATTERN,
+    *VERDICT,
+)
+
+MATCH_LINKS = replace(
+    relation(
+        "match_links",
+        "Pairs of records with their match weight: those inside one customer, and those the model was not sure of.",
+        "left_record right_record",
+        ("left_record", ID, "One record, as channel:source_record_id; the two stand in the order of channel and id."),
+        ("right_record", ID, "The other record."),
+        ("left_customer_id", ID, "The left record's customer."),
+        ("right_customer_id", ID, "The right record's customer."),
+        STATUS,
+        *VERDICT,
+    ),
+    query="""
+        SELECT a.channel || ':' || a.source_record_id AS left_record,
+               b.channel || ':' || b.source_record_id AS right_record,
+               a.customer_id AS left_customer_id, b.customer_id AS right_customer_id, p.status, t.bits, t.probability,
+               t.levels, t.model_version
+        FROM match_pairs p JOIN customer_records a ON a.record_number = p.left_number
+        JOIN customer_records b ON b.record_number = p.right_number LEFT JOIN match_patterns t USING (pattern)""",
 )
 
 REJECTED_ROWS = relation(
@@ -271,10 +321,13 @@ RELATIONS: tuple[Relation, ...] = (
     CUSTOMERS,
     CUSTOMER_RECORDS,
     CUSTOMER_IDENTIFIERS,
+    CUSTOMER_FIELD_VALUES,
     CUSTOMER_FIELDS,
     CUSTOMER_EVENTS,
     CUSTOMER_CONSENTS,
     CUSTOMER_ID_HISTORY,
+    MATCH_PAIRS,
+    MATCH_PATTERNS,
     MATCH_LINKS,
     REJECTED_ROWS,
     RUNS,

@@ -104,12 +104,16 @@ def test_everyones_golden_records_are_each_ones(
     with store_of(customers) as work:
         found: dict[str, dict[str, Any]] = {f"cus_{cno}": {} for cno in range(len(customers))}
         for rule in gather_records(work, "customers", declared).values():
-            for row in work.execute(field_rows_sql(rule, survive(work, rule), "customers")).fetchall():
+            fields = field_rows_sql(rule, survive(work, rule))
+            for row in work.execute(f"""
+                SELECT cno, field, value, channel, source_record_id, updated_at, decided_by, records, distinct_values,
+                       runners_up
+                FROM ({fields}) v JOIN merge_records r ON r.rid = v.record_number""").fetchall():
                 losers = [
                     (loser["value"], loser["channel"], loser["source_record_id"].split("-")[1], loser["records"])
                     for loser in row[9] or []
                 ]
-                found[row[0]][row[1]] = (row[2], row[3], row[4].split("-")[1], *row[5:9], losers)
+                found[f"cus_{row[0]}"][row[1]] = (row[2], row[3], row[4].split("-")[1], *row[5:9], losers)
     for cno, customer in enumerate(customers):
         expected = {
             name: (
@@ -173,5 +177,5 @@ def test_consent_over_everyone_is_consent_of_each(records: list[list[Version]]) 
                 WITH versions AS (
                     SELECT 1 AS cno, rid, 'web' AS channel, rid AS source_record_id, said, place,
                            TIMESTAMPTZ '2025-01-01' + to_days(day) AS updated_at FROM said)
-                {LAST_STATEMENTS_SQL})""").fetchall()
+                FROM ({LAST_STATEMENTS_SQL}))""").fetchall()
     assert found == [(standing_consent(statements),)]

@@ -25,10 +25,10 @@ def publish(data_dir: Path, records: list[Record]) -> None:
         for relation in RELATIONS:
             for statement in relation.create_statements("customers"):
                 warehouse.execute(statement)
-        for record in records:
-            names = ", ".join(record)
-            marks = ", ".join("?" for _ in record)
-            warehouse.execute(f"INSERT INTO customer_records ({names}) VALUES ({marks})", list(record.values()))
+        for number, record in enumerate(records):
+            names = ", ".join(["record_number", *record])
+            marks = ", ".join(["?"] * (len(record) + 1))
+            warehouse.execute(f"INSERT INTO customer_records ({names}) VALUES ({marks})", [number, *record.values()])
     Manifest("run_x", 1, "full", None, "x", 1, 1, 1, 1).write(folder)
     (data_dir / "customers.duckdb").symlink_to(folder / "customers.duckdb")
 

@@ -53,6 +53,21 @@ def test_a_first_run_creates_an_id_for_each_cluster(world: WorkWorld) -> None:
     assert [line[1:] for line in world.history()] == [("created", None, True)] * 4
 
 
+def test_customers_that_were_only_looked_at_are_not_marked_as_changed(world: WorkWorld) -> None:
+    world.identify(world.begin(), ["store:1 web:1", "store:2 web:2", "store:3 web:3"])
+    world.identify(world.begin(), ["store:1 web:1 web:2", "store:2", "store:3 web:3"], revised=False)
+    changed = {
+        customer_id
+        for (customer_id,) in world.work.execute(
+            "SELECT customer_id FROM customer_ids WHERE changed_seq = 2"
+        ).fetchall()
+    }
+    assert changed == {world.customer_of("store:1"), world.customer_of("store:2")}
+    world.identify(world.begin(), ["store:3 web:3"])
+    (row,) = world.work.execute("SELECT customer_id FROM customer_ids WHERE changed_seq = 3").fetchall()
+    assert row == (world.customer_of("store:3"),)
+
+
 def test_the_same_clusters_again_change_no_id(world: WorkWorld) -> None:
     clusters = ["store:1 web:1", "store:2 web:2", "store:3 web:3"]
     world.identify(world.begin(), clusters)

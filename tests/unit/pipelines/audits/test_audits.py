@@ -88,7 +88,7 @@ GENERATION_BROKEN = {
         "INSERT INTO {customer_identifiers} FROM {customer_identifiers}"
     ],
     "customer_fields has one row for each customer_id and field": [
-        "INSERT INTO {customer_fields} FROM {customer_fields}"
+        "INSERT INTO {customer_field_values} FROM {customer_field_values}"
     ],
     "customer_events has one row for each channel and event_id": [
         "INSERT INTO {customer_events} FROM {customer_events}"
@@ -99,7 +99,9 @@ GENERATION_BROKEN = {
     "customer_id_history has one row for each customer_id and valid_from": [
         "INSERT INTO {customer_id_history} FROM {customer_id_history}"
     ],
-    "match_links has one row for each left_record and right_record": ["INSERT INTO {match_links} FROM {match_links}"],
+    "match_pairs has one row for each left_number and right_number": ["INSERT INTO {match_pairs} FROM {match_pairs}"],
+    "match_patterns has one row for each pattern": ["INSERT INTO {match_patterns} FROM {match_patterns}"],
+    "every pair of match_pairs has its levels in match_patterns": ["DELETE FROM {match_patterns}"],
     "runs has one row for each run_id": ["INSERT INTO {runs} FROM {runs}"],
     "data_dictionary has one row for each relation and column_name": [
         "INSERT INTO {data_dictionary} FROM {data_dictionary}"
@@ -107,6 +109,7 @@ GENERATION_BROKEN = {
     "every relation and every column is commented": [
         "COMMENT ON COLUMN {customers}.email IS NULL",
         "COMMENT ON TABLE {customers} IS NULL",
+        "COMMENT ON VIEW {match_links} IS NULL",
     ],
     "the data dictionary names every column there is, and no other": [
         "DELETE FROM {data_dictionary} WHERE column_name = 'email'",
@@ -117,17 +120,24 @@ GENERATION_BROKEN = {
         "DELETE FROM {customer_records} WHERE channel = 'store'",
     ],
     "every golden value comes from a record of its own customer": [
-        "UPDATE {customer_fields} SET source_record_id = '3' WHERE field = 'given_name' AND value = 'Ann'"
+        "UPDATE {customer_field_values} SET record_number = 99 WHERE field = 'given_name' AND value = 'Ann'"
     ],
+    "every value of a customer is the one that customer_fields explains": [
+        "UPDATE {customer_field_values} SET record_number = 3 WHERE field = 'given_name' AND value = 'Ann'",
+        "UPDATE {customer_field_values} SET value = 'Anna' WHERE field = 'given_name' AND value = 'Ann'",
+        "UPDATE {customers} SET family_name = 'Lee' WHERE given_name = 'Ann'",
+        "DELETE FROM {customer_field_values}",
+    ],
+    "both records of a pair are published": ["UPDATE {match_pairs} SET right_number = 99"],
     "an address comes whole from one record": [
-        "UPDATE {customer_fields} SET channel = 'web' WHERE field = 'city' AND value = 'Leeds'"
+        "UPDATE {customer_field_values} SET record_number = 1 WHERE field = 'city' AND value = 'Leeds'"
     ],
     "events are counted with their customer": ["UPDATE {customers} SET event_count = 7"],
     "every customer that customer_identifiers names stands": [
         "UPDATE {customer_identifiers} SET customer_id = 'cus_nobody' WHERE identifier_type = 'phone'"
     ],
     "every customer that customer_fields names stands": [
-        "INSERT INTO {customer_fields} SELECT * REPLACE ('cus_nobody' AS customer_id) FROM {customer_fields} LIMIT 1"
+        "UPDATE {customer_records} SET customer_id = 'cus_nobody' WHERE channel = 'store'"
     ],
     "every customer that customer_events names stands": [
         "INSERT INTO {customer_events} SELECT * REPLACE ('cus_nobody' AS customer_id, 'e2' AS event_id) "
@@ -161,7 +171,7 @@ DELIVERY_BROKEN = {
     "every event arrives": ["UPDATE {customer_events} SET event_id = 'other'"],
     "every id ever given is in the history": ["DELETE FROM {customer_id_history}"],
     "no generic value stands in a golden record": ["INSERT INTO generic_values VALUES ('phone', '+441', 99, 50)"],
-    "every scored pair inside one customer is told in match_links": ["DELETE FROM {match_links}"],
+    "every scored pair inside one customer is told in match_links": ["DELETE FROM {match_pairs}"],
     "the generation knows the run that made it": ["DELETE FROM {runs} WHERE run_seq = 2"],
 }
 

@@ -13,10 +13,13 @@ KEYS = {
     "customers": ("customer_id",),
     "customer_records": ("channel", "source_record_id"),
     "customer_identifiers": ("identifier_type", "value", "customer_id"),
+    "customer_field_values": ("record_number", "field"),
     "customer_fields": ("customer_id", "field"),
     "customer_events": ("channel", "event_id"),
     "customer_consents": ("customer_id", "purpose", "channel"),
     "customer_id_history": ("customer_id", "valid_from"),
+    "match_pairs": ("left_number", "right_number"),
+    "match_patterns": ("pattern",),
     "match_links": ("left_record", "right_record"),
     "rejected_rows": (),
     "runs": ("run_id",),
@@ -24,7 +27,7 @@ KEYS = {
 }
 
 
-def test_every_relation_of_the_contract_is_there_with_its_key() -> None:
+def test_every_relation_is_there_with_its_key() -> None:
     assert {relation.name: relation.key for relation in RELATIONS} == KEYS
 
 
@@ -41,7 +44,7 @@ def test_whatever_a_record_can_say_is_published() -> None:
     assert set(RECORD_FIELDS) == set(KEPT_FIELDS)
 
 
-def test_the_statements_make_the_tables_with_their_comments() -> None:
+def test_the_statements_make_the_relations_with_their_comments() -> None:
     with duckdb.connect() as connection:
         connection.execute("ATTACH ':memory:' AS generation")
         for relation in RELATIONS:
