@@ -9,9 +9,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.lock import lock_holder
-from pipelines.work import RECORD_FIELDS
-from profile_service.errors import NotFound, RunLocked, WrongUsage
+from pipelines.work import RECORD_FIELDS, connect_work
+from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.block import blocking_keys
 from profile_service.identity.compare import compare_pair, takes_part
 from profile_service.identity.model import Comparison, Model, load_model
@@ -148,10 +147,7 @@ def _work_store(data_dir: Path) -> Work:
     path = data_dir / "work" / "pipeline.duckdb"
     if not path.exists():
         raise NotFound(f"nothing has been resolved in {data_dir} yet: run `profiles run LANDING` first")
-    try:
-        return duckdb.connect(str(path), read_only=True)
-    except duckdb.IOException as error:
-        raise RunLocked(f"{lock_holder(data_dir)} in {data_dir}; ask again when it has ended") from error
+    return connect_work(data_dir, read_only=True)
 
 
 def _model(work: Work, data_dir: Path) -> Model:

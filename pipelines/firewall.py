@@ -40,7 +40,7 @@ def object_to_over_merging(
     if found:
         raise RunFailed(
             f"the over-merge firewall objects: {'; '.join(found)}. Nothing was published; look with --dry-run, "
-            "mend the feed or the model, or publish all the same with --accept"
+            "mend the feed, the model or the work store, or publish all the same with --accept"
         )
 
 
@@ -74,6 +74,9 @@ def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thr
 def _jumps(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds) -> list[str]:
     if standing is None:
         return []
+    before = standing.manifest.run_id
+    if not work.execute("SELECT 1 FROM runs WHERE run_id = ?", [before]).fetchone():
+        return [f"the work store knows nothing of {before}, which is published: every id it gave would be lost"]
     limit = max(thresholds.merged_least, int(thresholds.merged_share * standing.manifest.customers))
     counts = work.execute(
         """SELECT event, count(*) FROM id_history

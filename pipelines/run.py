@@ -31,7 +31,7 @@ from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import IdSource
 from profile_service.identity.model import packaged_model, standing_model
-from profile_service.store.generation import standing_generation
+from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection
 Clock = Callable[[], datetime]
@@ -89,6 +89,24 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
     if not places.landing.is_dir():
         raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
     channels = load_channels(options.channels)
+    with _room(places, options) as room:
+        summary = _run(room, channels, options, progress, clock)
+    return replace(summary, data_dir=places.data_dir, seconds=time.perf_counter() - began)
+
+
+@contextmanager
+def _room(places: Places, options: RunOptions) -> Iterator[Places]:
+    """Where to work: a dry run where nothing stands yet has a folder of its own, so that nothing is left behind."""
+    if not options.dry_run or any((places.data_dir / name).exists() for name in ("work", "models", WAREHOUSE)):
+        yield places
+        return
+    with tempfile.TemporaryDirectory(prefix="profiles-") as folder:
+        yield replace(places, data_dir=Path(folder))
+
+
+def _run(
+    places: Places, channels: Sequence[Channel], options: RunOptions, progress: Progress, clock: Clock
+) -> RunSummary:
     with (
         disk_errors_named(places.data_dir),
         RunLock(places.data_dir, clock()) as lock,
@@ -104,7 +122,7 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
         summary = _summary(work, places, context, done)
         if options.dry_run:
             _roll_back(work)
-    return replace(summary, outcome=outcome, seconds=time.perf_counter() - began)
+    return replace(summary, outcome=outcome)
 
 
 def _next_run(work: Work, now: datetime, progress: Progress) -> RunContext:

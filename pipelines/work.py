@@ -8,6 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.disk import is_full
+from pipelines.lock import lock_holder
+from profile_service.errors import RunFailed, RunLocked
+
 # What a channel may say of a person, in the order of the contract; the second tuple holds columns beyond the
 # contract that the model compares when a feed has them.
 CONTRACT_FIELDS = (
@@ -76,11 +80,37 @@ TABLES = {
 }
 
 
+_LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
+
+
+def connect_work(data_dir: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A bare connection to ``data_dir/work/pipeline.duckdb``.
+
+    Raises RunLocked while another program has it open in a way that shuts this one out, RunFailed where the file is a
+    work store no more.
+    """
+    path = data_dir / "work" / "pipeline.duckdb"
+    try:
+        return duckdb.connect(str(path), read_only=read_only)
+    except duckdb.Error as error:
+        if is_full(error):
+            raise
+        what = str(error).splitlines()[0]
+        if "lock on file" in what:
+            holder = lock_holder(data_dir) if read_only else "another program has the work store open"
+            raise RunLocked(f"{holder} in {data_dir}; try again when it has ended") from error
+        raise RunFailed(f"the work store cannot be read: {what[:200]}; put back work/ and models/ as saved") from error
+
+
 def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBPyConnection:
     """Open (or make) ``data_dir/work/pipeline.duckdb`` with its tables; one process at a time may."""
     folder = data_dir / "work"
     folder.mkdir(parents=True, exist_ok=True)
-    work = duckdb.connect(str(folder / "pipeline.duckdb"))
+    path = folder / "pipeline.duckdb"
+    if path.exists() and path.stat().st_size < _LEAST_BYTES:
+        # a run was killed as it made the file: nothing was ever in it
+        path.unlink()
+    work = connect_work(data_dir)
     work.execute(f"SET memory_limit = '{memory_limit}'")
     work.execute("SET preserve_insertion_order = false")
     work.execute("SET TimeZone = 'UTC'")

@@ -6,6 +6,7 @@ What a training draws at random and counts among everyone stays with DuckDB: a m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import duckdb
@@ -23,6 +24,9 @@ from profile_service.identity.model import Model
 Work = duckdb.DuckDBPyConnection
 MOST_RECORDS = 50_000
 _PAIRS_AT_ONCE = 50_000
+
+# it would tell of every step, twice
+logging.getLogger("recordlinkage").setLevel(logging.WARNING)
 
 
 class RecordLinkageEngine:

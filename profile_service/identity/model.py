@@ -299,14 +299,17 @@ def load_model(folder: Path) -> Model:
         model = declared_model((folder / "model.toml").read_text(encoding="utf-8"))
         numbers = json.loads((folder / "trained.json").read_text(encoding="utf-8"))
         frequencies = json.loads((folder / "frequencies.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise UnusableInput(f"the model in {folder} cannot be read: {error}") from error
-    trained = Trained(
-        mixture=Mixture.from_table(numbers["mixture"]),
-        frequencies={column: Frequencies(known["total"], known["counts"]) for column, known in frequencies.items()},
-        generic_threshold=numbers["generic_threshold"],
-        default_country=numbers["default_country"],
-        stop=numbers["stop"],
-        facts=numbers["facts"],
-    )
+        trained = Trained(
+            mixture=Mixture.from_table(numbers["mixture"]),
+            frequencies={column: Frequencies(known["total"], known["counts"]) for column, known in frequencies.items()},
+            generic_threshold=numbers["generic_threshold"],
+            default_country=numbers["default_country"],
+            stop=numbers["stop"],
+            facts=numbers["facts"],
+        )
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, UnusableInput) as error:
+        raise UnusableInput(
+            f"the model in {folder} cannot be read ({type(error).__name__}: {error}): put it back as saved, "
+            f"or remove {folder.parent / 'current'} and the next run learns a new one"
+        ) from error
     return replace(model, trained=trained, version=folder.name)

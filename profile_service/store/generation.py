@@ -58,13 +58,14 @@ def standing_generation(data_dir: Path) -> Generation | None:
 
 
 def generation_in(folder: Path) -> Generation | None:
-    """The generation in ``folder``, or ``None`` when the folder does not hold a whole one."""
+    """The generation in ``folder``, or ``None`` when the folder does not hold a whole one: one cut short is none."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         manifest = Manifest(**content)
+        whole = (folder / WAREHOUSE).stat().st_size == manifest.size_bytes
     except (OSError, ValueError, TypeError):
         return None
-    return Generation(folder, manifest) if (folder / WAREHOUSE).exists() else None
+    return Generation(folder, manifest) if whole else None
 
 
 def open_standing(data_dir: Path) -> duckdb.DuckDBPyConnection:

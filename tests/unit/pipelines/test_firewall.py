@@ -69,6 +69,12 @@ def test_a_jump_in_merges_or_splits_is_objected_to(world: WorkWorld) -> None:
     assert "2 customers are split off" in objections(world.work, standing(9), STRICT)[1]
 
 
+def test_a_work_store_that_knows_nothing_of_what_is_published_is_objected_to(world: WorkWorld) -> None:
+    world.identify(world.begin(), ["web:3", "web:4"])
+    world.work.execute("UPDATE runs SET run_id = 'run_of_another_store'")
+    assert "every id it gave would be lost" in objections(world.work, standing(9), STRICT)[0]
+
+
 def test_the_packaged_model_has_a_firewall_and_one_without_has_none(world: WorkWorld) -> None:
     assert Thresholds.from_settings(packaged_model().settings) is not None
     assert Thresholds.from_settings({}) is None

@@ -1,5 +1,8 @@
 """A run happens wholly or not at all, and the next one takes up what was left."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +16,11 @@ from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
 from pipelines.summary import RunSummary
 from pipelines.work import open_work
-from profile_service.errors import NotEnoughDisk, RunFailed, UnusableInput
+from profile_service.errors import NotEnoughDisk, RunFailed, RunLocked, UnusableInput
 from profile_service.store.generation import standing_generation
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+LATER = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 PEOPLE = [("Ada", "Lovelace"), ("Grace", "Hopper"), ("Mary", "Somerville"), ("Emmy", "Noether"), ("Lise", "Meitner")]
 
 
@@ -123,9 +127,53 @@ def test_a_run_that_fails_before_its_commit_has_not_happened(
 def test_a_dry_run_tells_and_changes_nothing(places: Places) -> None:
     summary = go(places, dry_run=True)
     assert (summary.outcome, summary.customers) == ("dry run", 5)
-    assert committed(places, "SELECT count(*) FROM runs") == [(0,)]
     assert not places.models.exists()
     assert standing_generation(places.data_dir) is None
+
+
+def test_a_dry_run_where_nothing_stands_makes_no_data_directory(places: Places) -> None:
+    assert go(places, dry_run=True).data_dir == places.data_dir
+    assert not places.data_dir.exists()
+
+
+def test_a_lost_work_store_never_gives_everyone_another_id_unasked(places: Places) -> None:
+    go(places)
+    shutil.rmtree(places.data_dir / "work")
+    with pytest.raises(RunFailed, match="every id it gave would be lost"):
+        run(places, RunOptions(), SilentProgress(), lambda: LATER)
+    assert run(places, RunOptions(accept=True), SilentProgress(), lambda: LATER).outcome == "published"
+
+
+def test_a_warehouse_cut_short_is_published_again(places: Places) -> None:
+    go(places)
+    warehouse = (places.data_dir / "customers.duckdb").resolve()
+    warehouse.chmod(0o644)
+    with warehouse.open("r+b") as stream:
+        stream.truncate(5_000)
+    assert go(places).outcome == "caught up"
+
+
+@pytest.mark.parametrize(("content", "error"), [(b"hi" * 10_000, RunFailed), (b"", None)])
+def test_a_work_store_that_is_none_is_said_so(places: Places, content: bytes, error: type[Exception] | None) -> None:
+    (places.data_dir / "work").mkdir(parents=True)
+    (places.data_dir / "work" / "pipeline.duckdb").write_bytes(content)
+    if error is None:
+        assert go(places).outcome == "published"
+        return
+    with pytest.raises(error, match="the work store cannot be read"):
+        go(places)
+
+
+def test_a_reader_of_the_work_store_is_named_as_what_a_run_waits_for(places: Places) -> None:
+    go(places)
+    store = str(places.data_dir / "work" / "pipeline.duckdb")
+    reading = f"import duckdb, sys; held = duckdb.connect({store!r}, read_only=True); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", reading], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        with pytest.raises(RunLocked, match="another program has the work store open"):
+            go(places)
+        reader.communicate(b"\n")
 
 
 def test_a_dry_run_names_the_customers_that_would_become_one(places: Places, tmp_path: Path) -> None:

@@ -66,6 +66,14 @@ CASES = [
         {"email": ("ann@x.example", "only_value")},
     ),
     (
+        "junk in a part of an address is shown to nobody, and makes no address whole",
+        [
+            record("web:1", 9, standard={"city": None, "postcode": None}, street="1 High St", city="N/A", postcode="-"),
+            record("store:1", 1, street="2 Low St", city="Leeds", postcode="ls1 1aa"),
+        ],
+        {"street": ("2 Low St", "complete"), "city": ("Leeds", "complete")},
+    ),
+    (
         "the majority has the birth date",
         [
             record("store:1", 1, birth_date="1980-01-02"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,10 @@ from profile_service.store.generation import WAREHOUSE, Manifest, generation_in,
 MANIFEST = Manifest("run_1", 1, "full", "model-1", "schema-1", 5, 2, 100, 100)
 
 
+def manifest_of(folder: Path) -> Manifest:
+    return replace(MANIFEST, size_bytes=(folder / WAREHOUSE).stat().st_size)
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A data directory with one generation."""
@@ -20,7 +25,7 @@ def data_dir(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     with duckdb.connect(str(folder / WAREHOUSE)) as connection:
         connection.execute("CREATE TABLE customers AS SELECT 'cus_1' AS customer_id")
-    MANIFEST.write(folder)
+    manifest_of(folder).write(folder)
     (tmp_path / WAREHOUSE).symlink_to(Path("generations/run_1") / WAREHOUSE)
     return tmp_path
 
@@ -28,7 +33,7 @@ def data_dir(tmp_path: Path) -> Path:
 def test_the_link_leads_to_the_generation_and_its_manifest(data_dir: Path) -> None:
     standing = standing_generation(data_dir)
     assert standing is not None
-    assert standing.manifest == MANIFEST
+    assert standing.manifest == manifest_of(standing.folder)
     assert standing.warehouse.name == WAREHOUSE
     assert not standing.warehouse.is_symlink()
 
@@ -41,6 +46,12 @@ def test_before_the_first_publication_nothing_stands(tmp_path: Path) -> None:
 
 def test_a_link_to_nowhere_counts_as_nothing(data_dir: Path) -> None:
     (data_dir / "generations" / "run_1" / WAREHOUSE).unlink()
+    assert standing_generation(data_dir) is None
+
+
+def test_a_warehouse_cut_short_is_no_generation(data_dir: Path) -> None:
+    with (data_dir / WAREHOUSE).open("r+b") as warehouse:
+        warehouse.truncate(5_000)
     assert standing_generation(data_dir) is None
 
 
