@@ -32,7 +32,8 @@ def generic_thresholds(work: Work, model: Model, rows: str) -> dict[str, int]:
         ).fetchone()
         assert row is not None
         values, counts = row
-        beyond = int(values * (1 - rule["quantile"]))
+        # a column with few values has no rare extremes: without this its worst junk would set the limit for itself
+        beyond = max(int(rule["most_junk"]), int(values * (1 - rule["quantile"])))
         quantile = counts[beyond] if counts and beyond < len(counts) else 0
         thresholds[column] = max(least, int(rule["times_quantile"] * quantile))
     return thresholds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipelines.generic import generic_thresholds
 from profile_service.identity.records import RawRecord
 from tests.linkage_world import Learned, LinkageWorld, raw
@@ -112,6 +114,19 @@ def test_a_corrected_family_name_alone_can_make_a_value_ordinary(learned: Learne
         world.put([raw("store:12", given_name="Given", family_name=FAMILIES[0], phone=JUNK_PHONE)])
         world.resolve()
         assert found(world) == set()
+
+
+@pytest.mark.parametrize("people", [40, 400])
+def test_a_column_of_few_values_does_not_hide_its_junk_behind_itself(learned: Learned, people: int) -> None:
+    with LinkageWorld(learned.models) as world:
+        world.put([])
+        world.resolve()
+        world.work.execute(
+            f"""CREATE TABLE few AS SELECT s.* REPLACE (
+                CASE WHEN n % 2 = 0 THEN '+12125550100' ELSE 'phone ' || n END AS phone, 'family ' || n AS family_fixed)
+            FROM range({people}) t(n) LEFT JOIN standardised s ON false"""
+        )
+        assert generic_thresholds(world.work, learned.model, "few")["phone"] == 12
 
 
 def test_a_column_in_which_sharing_is_usual_has_a_higher_threshold(learned: Learned) -> None:
