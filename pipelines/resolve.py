@@ -52,7 +52,7 @@ def resolve(
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         return _resolve_everyone(work, models, run, model)
-    counts = resolve_changed(work, run, model)
+    counts = resolve_changed(work, run, model) | _generic_count(work)
     return Resolution(model.version, False, counts, _outgrown(work, model))
 
 
@@ -120,7 +120,11 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
         warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
-    return Resolution(model.version, learning, counts, warnings)
+    return Resolution(model.version, learning, counts | _generic_count(work), warnings)
+
+
+def _generic_count(work: Work) -> dict[str, int]:
+    return {"generic_values": _scalar(work, "SELECT count(*) FROM generic_values")}
 
 
 def _nobody(work: Work, model: Model) -> Resolution:
@@ -142,6 +146,9 @@ def _compare_everyone(work: Work, run: RunContext, model: Model) -> tuple[Model,
         model = _standardise_everyone(work, model)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
         stage.note(f"{len(taking)} of {len(model.comparisons)} comparisons take part")
+        generic_values = work.execute("SELECT field, count(*) FROM generic_values GROUP BY field ORDER BY field")
+        if shared := ", ".join(f"{count:,} of {field}" for field, count in generic_values.fetchall()):
+            stage.note(f"shared by too many families, so not compared: {shared}")
     with run.progress.stage("block") as stage:
         pairs = engine.block_all(work, model)
         stage.note(f"{pairs:,} candidate pairs")

@@ -41,7 +41,7 @@ def test_two_people_are_two_customers(world: LinkageWorld) -> None:
 
 def test_nothing_new_touches_nobody(world: LinkageWorld) -> None:
     done = world.resolve()
-    assert done.counts == {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0}
+    assert {name for name, count in done.counts.items() if count} <= {"generic_values"}
 
 
 def test_a_new_record_touches_only_its_customer(world: LinkageWorld) -> None:
