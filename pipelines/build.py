@@ -9,7 +9,7 @@ from typing import Protocol
 
 import duckdb
 
-from pipelines.merge import RECORDS, field_rows_sql, gather_records, survive
+from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
 from profile_service.store.schema import IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
@@ -115,9 +115,6 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
 
 
 def _scope(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: dict[str, str]) -> Scope:
-    standard = work.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'standardised' AND NOT internal"
-    ).fetchall()
     channels = work.execute(f"SELECT DISTINCT channel FROM {RECORDS} ORDER BY channel").fetchall()
     versions = work.execute(
         f"SELECT model_version FROM runs WHERE run_seq <= {job.until} AND model_version IS NOT NULL "
@@ -126,7 +123,8 @@ def _scope(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: dic
     return Scope(
         whole=job.whole,
         golden=golden,
-        standard=frozenset(str(name) for (name,) in standard),
+        standard=frozenset(columns_of(work, "standardised")),
+        gathered=frozenset(columns_of(work, RECORDS)),
         channels=tuple(str(name) for (name,) in channels),
         borderline_bits=model.clustering.borderline_bits,
         model_version=str(versions[0][0]) if versions else None,

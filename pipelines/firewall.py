@@ -57,9 +57,12 @@ def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thr
     (customers,) = _first(work, "SELECT count(*) FROM customer_ids WHERE standing", (0,))
     (conflicting,) = _first(
         work,
-        f"""SELECT count(*) FROM (SELECT m.customer_id FROM membership m JOIN standardised s USING (rid)
-            GROUP BY m.customer_id HAVING count(*) > {thresholds.conflicting_births}
-            AND count(DISTINCT s.birth_date) > {thresholds.conflicting_births})""",
+        f"""SELECT count(*) FROM (
+            SELECT m.customer_id FROM membership m SEMI JOIN (
+                SELECT customer_id FROM membership GROUP BY customer_id
+                HAVING count(*) > {thresholds.conflicting_births}) USING (customer_id)
+            JOIN standardised s USING (rid)
+            GROUP BY m.customer_id HAVING count(DISTINCT s.birth_date) > {thresholds.conflicting_births})""",
         (0,),
     )
     tolerated = max(thresholds.conflicting_least, int(thresholds.conflicting_share * customers))

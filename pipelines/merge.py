@@ -16,6 +16,7 @@ from profile_service.identity.survivorship import (
     SurvivorshipRule,
     tidy_sql,
 )
+from profile_service.store.schema import RECORD_FIELDS, STANDARD_FIELDS
 
 RECORDS = "merge_records"
 _LOSING_PLACES = range(2, RUNNERS_UP + 2)
@@ -30,14 +31,21 @@ def gather_records(
     """Make the temp table ``merge_records``: the records of ``customers`` (temp table: cno, customer_id, standing).
 
     A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule, and
-    those in ``also``, the value as sent and ``standard_<field>``. Answers the rules that have a value to choose among.
+    those in ``also``, the value as sent and ``standard_<field>``; of other fields what there is of either. Answers the
+    rules that have a value to choose among.
     """
-    known = _columns(work, "standardised")
-    rules = _rules_at_work(work, rules, known)
-    fields = list(dict.fromkeys([*_fields(rules.values()), *also]))
-    same = sorted({rule.same for rule in rules.values() if rule.same and rule.same not in fields})
-    columns = [f"r.{name}" for name in fields]
-    columns += [_standard_column(name, known) for name in [*fields, *same]]
+    known = columns_of(work, "standardised")
+    sent = _filled(work, "records", [*_fields(rules.values()), *RECORD_FIELDS])
+    read = _filled(work, "standardised", [name for name in STANDARD_FIELDS if name in known])
+    rules = {
+        name: replace(rule, readable=tuple(field for field in rule.readable if field in known))
+        for name, rule in rules.items()
+        if sent & set(rule.fields)
+    }
+    needed = dict.fromkeys([*_fields(rules.values()), *also])
+    same = sorted({rule.same for rule in rules.values() if rule.same})
+    columns = [f"r.{name}" for name in dict.fromkeys([*needed, *sorted(sent)])]
+    columns += [_standard_column(name, known) for name in dict.fromkeys([*needed, *same, *sorted(read)])]
     # in three steps: as one query the planner joins the windows' wide rows, which takes three times as long
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE members AS
@@ -50,7 +58,7 @@ def gather_records(
                by_time AS (PARTITION BY m.cno ORDER BY r.updated_at DESC NULLS LAST)""")
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {RECORDS} AS
-        SELECT p.cno, p.rid, p.position, p.recent, r.channel, r.source_record_id, r.updated_at, {", ".join(columns)}
+        SELECT p.*, r.channel, r.source_record_id, r.updated_at, r.extra, r.file_id, r.changed_seq, {", ".join(columns)}
         FROM placed p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
     for table in ("members", "placed"):
         work.execute(f"DROP TABLE {table}")
@@ -104,6 +112,12 @@ def field_rows_sql(rule: SurvivorshipRule, table: str) -> str:
                 losing_{name} AS runners_up FROM {table} WHERE {name} IS NOT NULL"""
         for name in rule.fields
     )
+
+
+def columns_of(work: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    """The columns of a table of the work store, permanent or not."""
+    rows = work.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]).fetchall()
+    return {str(name) for (name,) in rows}
 
 
 def _losing_sql(name: str) -> str:
@@ -179,28 +193,14 @@ def _shown_sql(rule: SurvivorshipRule, name: str) -> str:
     return f"CASE WHEN {guard} THEN {shown} END"
 
 
-def _rules_at_work(
-    work: duckdb.DuckDBPyConnection, rules: Mapping[str, SurvivorshipRule], known: set[str]
-) -> dict[str, SurvivorshipRule]:
-    """The rules that any record has a value for; none asks to be readable in columns that no standardising has made."""
-    fields = _fields(rules.values())
-    # a column without values is known by its statistics: no need to count
-    some = (f"(SELECT '{name}' FROM records WHERE {name} IS NOT NULL LIMIT 1)" for name in fields)
-    present = {str(name) for (name,) in work.execute(" UNION ALL ".join(some)).fetchall()}
-    return {
-        name: replace(rule, readable=tuple(field for field in rule.readable if field in known))
-        for name, rule in rules.items()
-        if present & set(rule.fields)
-    }
+def _filled(work: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> set[str]:
+    """Those columns that have a value; a column without any is known by its statistics, so that none is counted."""
+    some = [f"(SELECT '{name}' FROM {table} WHERE {name} IS NOT NULL LIMIT 1)" for name in dict.fromkeys(columns)]
+    return {str(name) for (name,) in work.execute(" UNION ALL ".join(some)).fetchall()}
 
 
 def _fields(rules: Iterable[SurvivorshipRule]) -> list[str]:
     return list(dict.fromkeys(name for rule in rules for name in rule.fields))
-
-
-def _columns(work: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    rows = work.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]).fetchall()
-    return {str(name) for (name,) in rows}
 
 
 def _standard_column(name: str, known: set[str]) -> str:

@@ -89,7 +89,7 @@ def publish(
             with _folder(generations / f"{_BUILDING}{run.run_id}") as folder:
                 if standing is not None and not job.whole:
                     shutil.copyfile(standing.warehouse, folder / WAREHOUSE)
-                with _attached(work, folder / WAREHOUSE), _writing_fast(work):
+                with _attached(work, folder / WAREHOUSE), _one_checkpoint(work):
                     if job.whole:
                         create_relations(work)
                     fill_relations(work, job, model, stage.advance)
@@ -169,18 +169,13 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing_fast(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Texts without the dear part of compression: half the time at twice the disk. And one checkpoint, at the end.
-
-    Those that come by themselves would write half-filled row groups again and again.
-    """
-    work.execute("SET disabled_compression_methods = 'dict_fsst'")
+def _one_checkpoint(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """None but the one at the end: those that come by themselves would write half-filled row groups again and again."""
     work.execute("SET checkpoint_threshold = '1TB'")
     try:
         yield
     finally:
-        for setting in ("disabled_compression_methods", "checkpoint_threshold"):
-            work.execute(f"RESET {setting}")
+        work.execute("RESET checkpoint_threshold")
 
 
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:

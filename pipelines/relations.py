@@ -21,7 +21,7 @@ STALE_EVENTS = "stale_events"
 
 @dataclass(frozen=True)
 class Scope:
-    """What a fill may use: rules' golden tables by field, columns of ``standardised``, channels, and the model's say.
+    """What a fill may use: rules' golden tables by field, columns of ``standardised`` and ``merge_records``, and so on.
 
     ``whole``: every customer is in ``publish_customers`` (cno, customer_id, standing); otherwise the changed ones.
     """
@@ -29,6 +29,7 @@ class Scope:
     whole: bool
     golden: dict[str, str]
     standard: frozenset[str]
+    gathered: frozenset[str]
     channels: tuple[str, ...]
     borderline_bits: tuple[float, float]
     model_version: str | None
@@ -186,14 +187,12 @@ def _customers(scope: Scope) -> str:
 
 
 def _records(scope: Scope) -> str:
-    sent = ", ".join(f"r.{name}" for name in RECORD_FIELDS)
-    standard = ", ".join(f"s.{name}" if name in scope.standard else "NULL" for name in STANDARD_FIELDS)
+    columns = [*RECORD_FIELDS, "extra", "updated_at", *(f"standard_{name}" for name in STANDARD_FIELDS)]
+    said = ", ".join(f"m.{name}" if name in scope.gathered else "NULL" for name in columns)
     return f"""
-        SELECT r.channel, r.source_record_id, c.customer_id, {sent}, r.extra, r.updated_at, {standard}, f.path,
-               u.run_id, r.rid
-        FROM (SELECT cno, rid FROM {RECORDS}) m JOIN {CHANGED} c USING (cno) JOIN records r USING (rid)
-        LEFT JOIN standardised s USING (rid) LEFT JOIN files f USING (file_id)
-        LEFT JOIN runs u ON u.run_seq = r.changed_seq"""
+        SELECT m.channel, m.source_record_id, c.customer_id, {said}, f.path, u.run_id, m.rid
+        FROM {RECORDS} m JOIN {CHANGED} c USING (cno) LEFT JOIN files f USING (file_id)
+        LEFT JOIN runs u ON u.run_seq = m.changed_seq"""
 
 
 def _identifiers(scope: Scope) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from profile_service.errors import NotEnoughDisk
 from profile_service.store.generation import Generation
 
-# A first generation takes nearly twice the work store it is made from, and a sort may spill some of that again.
-SHARE_OF_WORK_STORE = 2.4
+# A first generation takes about as much as the work store it is made from, and a sort may spill half of that again.
+SHARE_OF_WORK_STORE = 1.5
 # A refreshed copy grows by what changed; a fifth is where a whole build takes over.
 SHARE_OF_GENERATION = 1.4
 # Whatever the size: the manifest, the link, and what the file system itself needs.
