@@ -119,6 +119,9 @@ def _read_truth(desk: duckdb.DuckDBPyConnection, truth: Path) -> None:
         first = str(error).splitlines()[0]
         wanted = ", ".join(_TRUTH_COLUMNS)
         raise UnusableInput(f"{truth} cannot be read as a CSV with the columns {wanted}: {first}") from error
+    lacking = " OR ".join(f"{name} IS NULL" for name in _TRUTH_COLUMNS)
+    if holes := _one(desk, f"SELECT count(*) FROM truth WHERE {lacking}"):
+        raise UnusableInput(f"{truth} has {holes:,} rows without one of {', '.join(_TRUTH_COLUMNS)}")
     twice = desk.execute("SELECT channel, source_record_id FROM truth GROUP BY ALL HAVING count(*) > 1").fetchone()
     if twice:
         raise UnusableInput(f"{truth} names the record {twice[0]}:{twice[1]} more than once")

@@ -127,6 +127,7 @@ def test_records_that_only_one_side_knows_are_named_and_not_measured(tmp_path: P
 UNUSABLE = [
     ("no such column", "channel,id\nweb,1\n", "cannot be read"),
     ("empty", "", "cannot be read"),
+    ("a record of no person", "channel,source_record_id,person_id\nweb,1,\n", "1 rows without one of"),
     ("a record twice", "channel,source_record_id,person_id\nweb,1,p\nweb,1,q\n", "web:1 more than once"),
     ("of another landing", "channel,source_record_id,person_id\nweb,77,p\n", "truth of another landing"),
 ]
