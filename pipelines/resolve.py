@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _OUTGROWN = 10
+_NONE: Mapping[str, bool] = {}
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,21 @@ class Resolution:
 
 
 def resolve(
-    work: Work, models: Path, run: RunContext, *, rebuild: bool = False, duplicate_free: Collection[str] = ()
+    work: Work, models: Path, run: RunContext, *, rebuild: bool = False, duplicate_free: Mapping[str, bool] = _NONE
 ) -> Resolution:
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 
-    Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild`` and when another model stands
-    than the one the tables were made with; otherwise only what changed and what it touches, where the engine can.
+    Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild``, when another model stands
+    than the one the tables were made with and when a channel is declared ``duplicate_free`` anew or no longer;
+    otherwise only what changed and what it touches, where the engine can.
     Raises ``WrongUsage`` when the run's engine is not made for so many records.
     """
     engine = engine_named(run.engine)
     engine.accept(_scalar(work, "SELECT count(*) FROM records"))
     standing = standing_model(models)
     model = standing or packaged_model()
-    _make_tables(work, duplicate_free)
+    _make_tables(work)
+    rebuild |= _declare_duplicate_free(work, duplicate_free)
     cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
@@ -68,7 +71,7 @@ def _outgrown(work: Work, model: Model) -> list[str]:
     ]
 
 
-def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
+def _make_tables(work: Work) -> None:
     work.execute("CREATE TABLE IF NOT EXISTS resolved_with (model_version VARCHAR)")
     work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
     work.execute(
@@ -76,11 +79,18 @@ def _make_tables(work: Work, duplicate_free: Collection[str]) -> None:
         (field VARCHAR, value VARCHAR, holders BIGINT, distinct_family_names BIGINT)"""
     )
     work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
+
+
+def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
+    """Keep which channels hold nobody twice; a channel not declared in this run stays as it was. True on a change."""
     known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
-    for channel in sorted(set(duplicate_free) - known):
-        work.execute(
-            "INSERT INTO duplicate_free SELECT $channel, count(*) + 1 FROM duplicate_free", {"channel": channel}
-        )
+    apart = {channel for channel in known | set(declared) if declared.get(channel, channel in known)}
+    if apart == known:
+        return False
+    work.execute("DELETE FROM duplicate_free")
+    for number, channel in enumerate(sorted(apart), start=1):
+        work.execute("INSERT INTO duplicate_free VALUES ($channel, $number)", {"channel": channel, "number": number})
+    return True
 
 
 def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[str]]:

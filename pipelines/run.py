@@ -145,7 +145,7 @@ def _resolve(
             work.execute("ROLLBACK")
             return _Resolved(rows)
         with _models(places, options) as models:
-            alone = [channel.name for channel in channels if channel.duplicate_free]
+            alone = {channel.name: channel.duplicate_free for channel in channels}
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify"):
             ids = identify(work, context, IdSource())

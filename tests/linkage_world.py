@@ -58,7 +58,7 @@ class LinkageWorld:
 
     def __init__(self, models: Path, *, duplicate_free: Collection[str] = ()) -> None:
         self.models = models
-        self.duplicate_free = duplicate_free
+        self.duplicate_free = dict.fromkeys(duplicate_free, True)
         self.seq = 0
         self.work: duckdb.DuckDBPyConnection = duckdb.connect()
         self.work.execute("SET TimeZone = 'UTC'")

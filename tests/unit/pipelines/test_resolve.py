@@ -114,6 +114,20 @@ def test_records_of_a_duplicate_free_channel_are_never_candidates(learned: Learn
         assert ("store", "store") not in pairs
 
 
+def test_a_channel_is_no_longer_duplicate_free_once_it_is_declared_so(learned: Learned) -> None:
+    with LinkageWorld(learned.models, duplicate_free=["store"]) as world:
+        world.put([person("store:1", KATE), person("store:2", KATE), person("web:1", KATE)])
+        world.resolve()
+        world.duplicate_free = {"web": False}
+        world.put([person("web:2", KATE)])
+        world.resolve()
+        assert not world.together("store:1", "store:2"), "a channel that is not declared stays as it was"
+        world.duplicate_free = {"store": False}
+        world.put([person("web:3", KATE)])
+        world.resolve()
+        assert world.together("store:1", "store:2")
+
+
 def test_the_first_run_trains_and_later_runs_reuse_the_stored_model(learned: Learned, tmp_path: Path) -> None:
     with LinkageWorld(tmp_path / "models") as world:
         world.put(learned.records[:300])

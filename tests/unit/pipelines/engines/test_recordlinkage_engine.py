@@ -60,7 +60,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resolved]:
         works[name] = open_work(folder)
         ingest(works[name], SAMPLE, load_channels(), told(name))
         # channels of which one holds nobody twice, so that both engines have to keep them apart
-        resolve(works[name], folder / "models", told(name), duplicate_free=["mobile"])
+        resolve(works[name], folder / "models", told(name), duplicate_free={"mobile": True})
         model = standing_model(folder / "models")
         assert model is not None
         models[name] = model
