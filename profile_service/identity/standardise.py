@@ -27,7 +27,10 @@ def middle_of_full(text: str | None, words: Vocabulary) -> str | None:
 def ends_of_full(text: str | None, words: Vocabulary) -> tuple[str | None, str | None]:
     """The first and the last word of a full name, for a channel that sends no parts."""
     tokens = (values.family_name(values.name_parts(text, words)) or "").split()
-    return (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
+    if len(tokens) < 2:
+        return None, None
+    first, last = values.name_parts(tokens[0], words), values.name_parts(tokens[-1], words)
+    return first.first, last.first
 
 
 def standardise_record(
