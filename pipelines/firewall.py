@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,12 @@ def object_to_over_merging(
     work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds | None
 ) -> None:
     """Raises RunFailed naming every objection to publishing ``work`` after the ``standing`` generation."""
-    if thresholds is None:
-        return
-    found = objections(work, standing, thresholds)
+    if thresholds is not None:
+        object_to(objections(work, standing, thresholds))
+
+
+def object_to(found: Sequence[str]) -> None:
+    """Raises RunFailed naming the objections found, if there are any."""
     if found:
         raise RunFailed(
             f"the over-merge firewall objects: {'; '.join(found)}. Nothing was published; look with --dry-run, "

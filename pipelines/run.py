@@ -14,9 +14,9 @@ from shutil import copytree
 
 import duckdb
 
+from pipelines import firewall
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
-from pipelines.firewall import Thresholds, object_to_over_merging, objections
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.lock import RunLock
@@ -167,13 +167,14 @@ def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str,
     A dry run, and a run that accepts, go on and only tell.
     """
     model = standing_model(places.models) or packaged_model()
-    thresholds = Thresholds.from_settings(model.settings)
+    thresholds = firewall.Thresholds.from_settings(model.settings)
     if thresholds is None:
         return ()
     standing = standing_generation(places.data_dir)
+    found = firewall.objections(work, standing, thresholds)
     if not (options.accept or options.dry_run):
-        object_to_over_merging(work, standing, thresholds)
-    return tuple(f"the over-merge firewall objects: {what}" for what in objections(work, standing, thresholds))
+        firewall.object_to(found)
+    return tuple(f"the over-merge firewall objects: {what}" for what in found)
 
 
 @contextmanager

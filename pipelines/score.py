@@ -31,12 +31,13 @@ def score_patterns(work: Work, model: Model, compared: str) -> None:
 def enter_patterns(work: Work, model: Model, patterns: Integers, bits: Floats) -> None:
     """Add packed patterns with their bits, shape (patterns,) each, to ``patterns``, that holds none of them."""
     levels = level_numbers(model, patterns)
-    names = [[outcome.name for outcome in outcomes] for outcomes in model.outcomes]
-    titles = [comparison.name for comparison in model.comparisons]
+    # A hundred thousand patterns share a few dozen members, so each is written once.
+    members = [
+        [f"{json.dumps(comparison.name)}: {json.dumps(outcome.name)}" for outcome in outcomes]
+        for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True)
+    ]
     texts = [
-        json.dumps(
-            {t: names[place][number] for place, (t, number) in enumerate(zip(titles, row, strict=True)) if number}
-        )
+        "{" + ", ".join(members[place][number] for place, number in enumerate(row) if number) + "}"
         for row in levels.tolist()
     ]
     table = {

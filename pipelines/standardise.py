@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -188,60 +188,73 @@ _SWAPPED_IN_RECORD = "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.
 
 def put_together(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_standardised`` without bins and ``apart``: one row of standard values a row of ``fresh``."""
+    _put_names_right(work, fresh, model)
+    spell_names(work, model)
+    default_country = model.trained.default_country if model.trained else None
+    values_of = {field: f"d_{field}.value" for field in _TEXT_RULES} | {
+        "given_name": "n.given_name",
+        "given_fixed": "g.fixed",
+        "given_root": "split_part(g.roots, ' ', 1)",
+        "given_roots": "g.roots",
+        "given_sound": "g.sound",
+        "middle_name": "n.middle_name",
+        "family_name": "n.family_name",
+        "family_fixed": "a.fixed",
+        "family_sound": "a.sound",
+        "name_pair": "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END",
+        "suffix": "n.suffix",
+        "email_local": "left(d_email.value, length(d_email.value) - length(split_part(d_email.value, '@', -1)) - 1)",
+        "phone": "p.value",
+        "phone_tail": "right(p.value, 7)",
+        "street": "d_street.line",
+        "street_number": "d_street.number",
+        "street_name": "d_street.name",
+        "street_2": "d_street_2.line",
+    }
+    fields = [field for field in (*_TEXT_RULES, "street", "street_2") if field != "middle_name"]
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE fresh_standardised AS
+        SELECT f.rid, {", ".join(f"{values_of[column]} AS {column}" for column in STANDARD_COLUMNS)}
+        FROM {fresh} f JOIN fresh_names n ON n.rid = f.rid {_dictionaries(fields)}
+        LEFT JOIN spelled_given g ON n.given_name = g.name
+        LEFT JOIN spelled_family a ON n.family_name = a.name
+        LEFT JOIN dict_phone p
+            ON f.phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(d_country.value, $country)""",
+        {"country": default_country},
+    )
+    work.execute("DROP TABLE fresh_names")
+
+
+def _dictionaries(fields: Iterable[str]) -> str:
+    """Joins of rows ``f`` with the dictionaries of some fields."""
+    return " ".join(f"LEFT JOIN dict_{field} d_{field} ON f.{field} = d_{field}.raw" for field in fields)
+
+
+def _put_names_right(work: Work, fresh: str, model: Model) -> None:
+    """Make ``fresh_names(rid, given_name, family_name, middle_name, suffix)``: read, and out of each other's place."""
     for table, column in (("given", "given_name"), ("family", "family_name")):
         known = model.trained.frequencies[column].counts if model.trained else {}
         _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)
-    plain = {field: f"d_{field}.value" for field in _TEXT_RULES if field != "middle_name"}
-    joins = [f"LEFT JOIN dict_{field} d_{field} ON f.{field} = d_{field}.raw" for field in (*_TEXT_RULES, *_LIST_RULES)]
-    # Names in each other's place are put right before anything is derived from them.
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE fresh_names AS
-        SELECT * REPLACE (
+        SELECT rid, suffix,
             CASE WHEN swapped THEN family_name ELSE given_name END AS given_name,
             CASE WHEN swapped THEN whole ELSE family_name END AS family_name,
-            coalesce(middle_name, CASE WHEN NOT swapped THEN rest END, full_middle) AS middle_name)
+            coalesce(middle_name, CASE WHEN NOT swapped THEN rest END, full_middle) AS middle_name
         FROM (SELECT t.*, {_SWAPPED_IN_RECORD} AS swapped FROM (
             SELECT *, CASE WHEN rest IS NULL THEN given_name ELSE given_name || ' ' || rest END AS whole FROM (
-            SELECT f.rid, f.phone AS raw_phone,
+            SELECT f.rid,
                 CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
                     THEN d_full_name.first ELSE d_given_name.first END AS given_name,
                 CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
                     THEN d_full_name.last ELSE d_family_name.last END AS family_name,
                 d_given_name.rest AS rest, d_full_name.middle AS full_middle,
                 d_middle_name.value AS middle_name,
-                coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix,
-                d_street.line AS street, d_street.number AS street_number, d_street.name AS street_name,
-                d_street_2.line AS street_2,
-                {", ".join(f"{value} AS {field}" for field, value in plain.items())}
-            FROM {fresh} f {" ".join(joins)})) t
+                coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix
+            FROM {fresh} f {_dictionaries(("given_name", "family_name", "full_name", "middle_name"))})) t
         LEFT JOIN known_given gg ON gg.name = t.whole LEFT JOIN known_given gf ON gf.name = t.family_name
         LEFT JOIN known_family ff ON ff.name = t.family_name LEFT JOIN known_family fg ON fg.name = t.whole)"""
     )
-    spell_names(work, model)
-    default_country = model.trained.default_country if model.trained else None
-    derived = {
-        "given_fixed": "g.fixed",
-        "given_root": "split_part(g.roots, ' ', 1)",
-        "given_roots": "g.roots",
-        "given_sound": "g.sound",
-        "family_fixed": "a.fixed",
-        "family_sound": "a.sound",
-        "name_pair": "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END",
-        "email_local": "left(n.email, length(n.email) - length(split_part(n.email, '@', -1)) - 1)",
-        "phone": "p.value",
-        "phone_tail": "right(p.value, 7)",
-    }
-    columns = ", ".join(f"{derived.get(column, 'n.' + column)} AS {column}" for column in STANDARD_COLUMNS)
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE fresh_standardised AS
-        SELECT n.rid, {columns} FROM fresh_names n
-        LEFT JOIN spelled_given g ON n.given_name = g.name
-        LEFT JOIN spelled_family a ON n.family_name = a.name
-        LEFT JOIN dict_phone p
-            ON n.raw_phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(n.country, $country)""",
-        {"country": default_country},
-    )
-    work.execute("DROP TABLE fresh_names")
 
 
 def count_frequencies(work: Work, model: Model) -> dict[str, Frequencies]:

@@ -23,7 +23,7 @@ def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iteration
     warnings = []
     draw = np.random.default_rng(1).poisson(evidence.counts / 2).astype(np.float64) * 2
     half = replace(evidence, counts=draw)
-    again = fit_mixture(half, prior, iterations=iterations)
+    again = fit_mixture(half, prior, iterations=iterations // 2)
     pairs, pairs_again = (float(one.shares[list(SAME_PERSON)].sum() * evidence.all_pairs) for one in (mixture, again))
     if evidence.records >= 200 and abs(pairs_again - pairs) > 0.2 * max(pairs, 1.0):
         warnings.append(

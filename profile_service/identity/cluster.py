@@ -65,12 +65,30 @@ def cluster_records(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integer
     linkage gives the tree of one merge at a time (Murtagh 1983). ``order`` (shape (records,), all different) decides
     ties, so that the answer does not depend on how records are numbered.
     """
-    linkage = _Linkage(pairs, bounds, judged, order)
+    linkage = _Linkage(_within_components(pairs, bounds, judged), bounds, judged, order)
     linkage.join(judged.same)
-    linkage.forget_edges_between_components()
     while linkage.merge_best_neighbours():
         pass
     return linkage.labels(order)
+
+
+def _counted(log_odds: NDArray[np.float64], bounds: Bounds) -> NDArray[np.float64]:
+    """What a pair counts: clipped, and more where it speaks against a merge."""
+    clipped = np.clip(log_odds, -bounds.clip, bounds.clip)
+    return np.where(clipped < 0, clipped * bounds.against, clipped)
+
+
+def _within_components(pairs: Pairs, bounds: Bounds, judged: Judged) -> Pairs:
+    """The pairs that can decide anything: an average reaches the stop only where one of its pairs does, so groups that
+    no such pair and no decision connects never merge.
+    """
+    # a grain below the stop, since the averages are of rounded log-odds
+    above = _counted(pairs.log_odds, bounds) >= bounds.stop - 1.0 / GRAIN
+    left = np.concatenate([pairs.left[above], judged.same[:, 0]])
+    right = np.concatenate([pairs.right[above], judged.same[:, 1]])
+    component = _components(pairs.records, left, right)
+    kept = component[pairs.left] == component[pairs.right]
+    return Pairs(pairs.records, pairs.left[kept], pairs.right[kept], pairs.log_odds[kept])
 
 
 class _Linkage:
@@ -85,9 +103,7 @@ class _Linkage:
         self._stop = round(bounds.stop * GRAIN)
         # An edge's weight is the sum over its candidate pairs of log-odds *above* an absent pair's, so that pairs
         # that are no candidates need not be counted.
-        clipped = np.clip(pairs.log_odds, -bounds.clip, bounds.clip)
-        counted = np.where(clipped < 0, clipped * bounds.against, clipped)
-        above_absent = np.rint(counted * GRAIN).astype(np.int64)
+        above_absent = np.rint(_counted(pairs.log_odds, bounds) * GRAIN).astype(np.int64)
         different = judged.different
         self._left = np.concatenate([pairs.left, different.min(axis=1, initial=pairs.records)]).astype(np.int64)
         self._right = np.concatenate([pairs.right, different.max(axis=1, initial=-1)]).astype(np.int64)
@@ -103,12 +119,6 @@ class _Linkage:
             first = np.full(len(self._size), len(self._size), dtype=np.int64)
             np.minimum.at(first, groups, np.arange(len(groups)))
             self._rename(first[groups])
-
-    def forget_edges_between_components(self) -> None:
-        """Groups that no average at or above the stop connects never merge, so edges between them decide nothing."""
-        above = self._average() >= self._stop
-        component = _components(len(self._size), self._left[above], self._right[above])
-        self._keep(component[self._left] == component[self._right])
 
     def merge_best_neighbours(self) -> bool:
         """Merge every two clusters that are each other's best neighbour; false when nothing may merge any more."""
@@ -153,10 +163,6 @@ class _Linkage:
         touched = changed[self._left] | changed[self._right]
         self._left, self._right = name[self._left], name[self._right]
         self._keep_and_sum(touched)
-
-    def _keep(self, kept: Flags) -> None:
-        self._left, self._right = self._left[kept], self._right[kept]
-        self._weight, self._forbidden = self._weight[kept], self._forbidden[kept]
 
     def _keep_and_sum(self, touched: Flags) -> None:
         """Edges among ``touched`` that now join the same two clusters become one; edges inside a cluster go."""

@@ -62,7 +62,11 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
         elif token not in words.titles or len(tokens) == 1:
             kept.append(token)
     junk = words.junk | words.junk_names
-    if not kept or " ".join(kept) in junk or all(token in junk for token in kept):
+    if " ".join(kept) in junk:
+        kept = []
+    while kept and kept[0] in junk:
+        kept.pop(0)
+    if not kept:
         return NameParts(None, None, suffix)
     return NameParts(kept[0], " ".join(kept[1:]) or None, suffix)
 
