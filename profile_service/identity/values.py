@@ -62,10 +62,8 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
         elif token not in words.titles or len(tokens) == 1:
             kept.append(token)
     junk = words.junk | words.junk_names
-    if " ".join(kept) in junk:
-        kept = []
-    while kept and kept[0] in junk:
-        kept.pop(0)
+    while kept and (kept[0] in junk or " ".join(kept) in junk):
+        kept = [] if " ".join(kept) in junk else kept[1:]
     if not kept:
         return NameParts(None, None, suffix)
     return NameParts(kept[0], " ".join(kept[1:]) or None, suffix)
