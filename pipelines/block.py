@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
 from profile_service.identity.model import Model
 
@@ -67,6 +68,4 @@ def keep_channels_apart(work: Work) -> None:
 
 def count(work: Work, table: str) -> int:
     """Rows of a table."""
-    row = work.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert row is not None
-    return int(row[0])
+    return whole_number(work, f"SELECT count(*) FROM {table}")

@@ -11,6 +11,7 @@ import duckdb
 
 from pipelines.error_kinds import COMPARED, LARGEST_GROUP, ErrorKind, errors_by_kind, total
 from pipelines.terminal import plain
+from pipelines.work import whole_number
 from profile_service.errors import NotFound, UnusableInput
 from profile_service.store.generation import standing_generation
 
@@ -89,7 +90,7 @@ def evaluate(truth: Path, data_dir: Path) -> Evaluation:
         _read_truth(desk, truth)
         scored = _work_store(desk, data_dir)
         _hold_together(desk, scored is not None)
-        records = _one(desk, "SELECT count(*) FROM held")
+        records = whole_number(desk, "SELECT count(*) FROM held")
         if not records:
             raise UnusableInput(f"no record of {truth} is published in {data_dir}: is it the truth of another landing?")
         true_pairs, found_pairs, both = _pairs(desk)
@@ -97,15 +98,15 @@ def evaluate(truth: Path, data_dir: Path) -> Evaluation:
             records=records,
             pairwise=_pairwise(true_pairs, found_pairs, both),
             bcubed=_bcubed(desk, records),
-            largest_cluster=_one(desk, "SELECT max(n) FROM clusters"),
-            largest_person=_one(desk, "SELECT max(n) FROM persons"),
+            largest_cluster=whole_number(desk, "SELECT max(n) FROM clusters"),
+            largest_person=whole_number(desk, "SELECT max(n) FROM persons"),
             true_pairs=true_pairs,
             found_pairs=found_pairs,
             missed=errors_by_kind(desk, "missed", scored),
             false=errors_by_kind(desk, "false", scored),
             not_published=_unmatched(desk, "truth", "published.customer_records"),
             not_in_truth=_unmatched(desk, "published.customer_records", "truth"),
-            rejected_rows=_one(desk, "SELECT count(*) FROM published.rejected_rows WHERE kind = 'customers'"),
+            rejected_rows=whole_number(desk, "SELECT count(*) FROM published.rejected_rows WHERE kind = 'customers'"),
         )
 
 
@@ -120,7 +121,7 @@ def _read_truth(desk: duckdb.DuckDBPyConnection, truth: Path) -> None:
         wanted = ", ".join(_TRUTH_COLUMNS)
         raise UnusableInput(f"{truth} cannot be read as a CSV with the columns {wanted}: {first}") from error
     lacking = " OR ".join(f"{name} IS NULL" for name in _TRUTH_COLUMNS)
-    if holes := _one(desk, f"SELECT count(*) FROM truth WHERE {lacking}"):
+    if holes := whole_number(desk, f"SELECT count(*) FROM truth WHERE {lacking}"):
         raise UnusableInput(f"{truth} has {holes:,} rows without one of {', '.join(_TRUTH_COLUMNS)}")
     twice = desk.execute("SELECT channel, source_record_id FROM truth GROUP BY ALL HAVING count(*) > 1").fetchone()
     if twice:
@@ -157,7 +158,7 @@ def _hold_together(desk: duckdb.DuckDBPyConnection, with_work: bool) -> None:
 def _pairs(desk: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     """Pairs of one person, pairs of one customer, and pairs that are both."""
     counts = [
-        _one(desk, f"SELECT coalesce(sum(n * (n - 1) // 2), 0)::BIGINT FROM {table}")
+        whole_number(desk, f"SELECT coalesce(sum(n * (n - 1) // 2), 0)::BIGINT FROM {table}")
         for table in ("persons", "clusters", "shared")
     ]
     return counts[0], counts[1], counts[2]
@@ -191,12 +192,6 @@ def _unmatched(desk: duckdb.DuckDBPyConnection, one: str, other: str) -> Unmatch
         FROM {one} ANTI JOIN {other} USING (channel, source_record_id) ORDER BY key LIMIT {_NAMED}"""
     ).fetchall()
     return Unmatched(rows[0][1], tuple(row[0] for row in rows)) if rows else Unmatched(0, ())
-
-
-def _one(desk: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = desk.execute(query).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def _text(path: Path) -> str:

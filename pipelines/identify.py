@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from pipelines.audits import audit_work
+from pipelines.work import whole_number
 from profile_service.identity.ids import IdSource
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     record numbers decide nothing. Raises PromiseBroken when the work store, as it is now about to be committed, fails
     an audit.
     """
-    standing = _one(work, "SELECT count(*) FROM customer_ids WHERE standing")
+    standing = whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing")
     _forget_lost_records(work)
     _claims(work)
     _assign(work, ids)
@@ -81,7 +82,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
         SELECT n.rid, a.customer_id, m.customer_id AS former
         FROM new_clusters n JOIN assigned a USING (cluster) LEFT JOIN membership m USING (rid)
         WHERE m.customer_id IS DISTINCT FROM a.customer_id""")
-    changed = _one(
+    changed = whole_number(
         work,
         """SELECT count(DISTINCT customer_id) FROM (
             SELECT former AS customer_id FROM moved WHERE former IS NOT NULL
@@ -92,15 +93,15 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     work.execute("INSERT INTO membership SELECT rid, customer_id FROM moved")
     _retire(work, run)
     _enter(work, run)
-    split = _one(work, "SELECT count(*) FROM assigned WHERE split_from IS NOT NULL")
+    split = whole_number(work, "SELECT count(*) FROM assigned WHERE split_from IS NOT NULL")
     counts = IdentifyCounts(
-        created=_one(work, "SELECT count(*) FROM assigned WHERE fresh"),
-        merged=_one(work, "SELECT count(*) FROM retired WHERE winner IS NOT NULL"),
+        created=whole_number(work, "SELECT count(*) FROM assigned WHERE fresh"),
+        merged=whole_number(work, "SELECT count(*) FROM retired WHERE winner IS NOT NULL"),
         split=split,
-        erased=_one(work, "SELECT count(*) FROM retired WHERE winner IS NULL"),
+        erased=whole_number(work, "SELECT count(*) FROM retired WHERE winner IS NULL"),
         unchanged=standing - changed,
-        churn=_one(work, "SELECT count(*) FROM moved WHERE former IS NOT NULL"),
-        customers=_one(work, "SELECT count(*) FROM customer_ids WHERE standing"),
+        churn=whole_number(work, "SELECT count(*) FROM moved WHERE former IS NOT NULL"),
+        customers=whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing"),
     )
     for table in _TEMPORARY:
         work.execute(f"DROP TABLE temp.{table}")
@@ -149,7 +150,7 @@ def _assign(work: duckdb.DuckDBPyConnection, ids: IdSource) -> None:
         SELECT cluster, NULL::VARCHAR AS customer_id, true AS fresh, NULL::VARCHAR AS split_from,
                row_number() OVER (ORDER BY key) AS place
         FROM unclaimed""")
-    count = _one(work, "SELECT count(*) FROM assigned")
+    count = whole_number(work, "SELECT count(*) FROM assigned")
     if count:
         given = {"place": np.arange(1, count + 1), "customer_id": np.array(ids.batch(count), dtype=object)}
         work.register("given_ids", given)
@@ -218,7 +219,3 @@ def _enter(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
            FROM assigned WHERE fresh""",
         {"now": run.now, "seq": run.run_seq},
     )
-
-
-def _one(work: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(work.execute(query).fetchall()[0][0])

@@ -13,6 +13,7 @@ from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.engines.engine import engine_named
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
+from pipelines.work import whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
@@ -46,7 +47,7 @@ def resolve(
     Raises ``WrongUsage`` when the run's engine is not made for so many records.
     """
     engine = engine_named(run.engine)
-    engine.accept(_scalar(work, "SELECT count(*) FROM records"))
+    engine.accept(whole_number(work, "SELECT count(*) FROM records"))
     standing = standing_model(models)
     model = standing or packaged_model()
     _make_tables(work)
@@ -62,7 +63,7 @@ def resolve(
 def _outgrown(work: Work, model: Model) -> list[str]:
     """Whether there are so many more records than the model was trained on that another training is due."""
     learned_from = model.trained.facts.get("records", 0) if model.trained else 0
-    records = _scalar(work, "SELECT count(*) FROM records")
+    records = whole_number(work, "SELECT count(*) FROM records")
     if records < _OUTGROWN * learned_from:
         return []
     return [
@@ -99,7 +100,7 @@ def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[
     Makes the tables that go before clustering anew, so that the caller may resolve with them or roll them back.
     Raises ``UnusableInput`` when there is no record to learn from.
     """
-    if not _scalar(work, "SELECT count(*) FROM records"):
+    if not whole_number(work, "SELECT count(*) FROM records"):
         raise UnusableInput("there is no record to learn a model from: run `profiles run LANDING` first")
     model, _ = _compare_everyone(work, run, packaged_model())
     return _learn(work, models, run, model)
@@ -112,7 +113,7 @@ def _learn(work: Work, models: Path, run: RunContext, model: Model) -> tuple[Mod
 
 
 def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
-    records = _scalar(work, "SELECT count(*) FROM records")
+    records = whole_number(work, "SELECT count(*) FROM records")
     learning = model.trained is None
     if learning and not records:
         return _nobody(work, model)
@@ -134,7 +135,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -
 
 
 def _generic_count(work: Work) -> dict[str, int]:
-    return {"generic_values": _scalar(work, "SELECT count(*) FROM generic_values")}
+    return {"generic_values": whole_number(work, "SELECT count(*) FROM generic_values")}
 
 
 def _nobody(work: Work, model: Model) -> Resolution:
@@ -193,9 +194,3 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
 def _with(model: Model, **changes: object) -> Model:
     assert model.trained is not None
     return replace(model, trained=replace(model.trained, **changes))  # type: ignore[arg-type]
-
-
-def _scalar(work: Work, query: str) -> int:
-    row = work.execute(query).fetchone()
-    assert row is not None
-    return int(row[0])

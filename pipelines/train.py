@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pipelines.compare import compare_pairs, level_numbers
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
+from pipelines.work import whole_number
 from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
 from profile_service.identity.model import Comparison, Model
 
@@ -55,7 +55,7 @@ def taking_part(work: Work, model: Model) -> list[str]:
 
 def draw_records(work: Work, wanted: int) -> None:
     """Make ``drawn_records``: about ``wanted`` rows of ``standardised``, the same ones whenever it holds the same."""
-    step = max(1, _scalar(work, "SELECT count(*) FROM standardised") // wanted)
+    step = max(1, whole_number(work, "SELECT count(*) FROM standardised") // wanted)
     work.execute(
         f"CREATE OR REPLACE TEMP TABLE drawn_records AS SELECT * FROM standardised WHERE hash(rid) % {step} = 0"
     )
@@ -64,7 +64,7 @@ def draw_records(work: Work, wanted: int) -> None:
 def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
     """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong."""
     assert model.trained is not None
-    records = int(_scalar(work, "SELECT count(*) FROM standardised"))
+    records = whole_number(work, "SELECT count(*) FROM standardised")
     evidence = gather_evidence(work, model, compared, records)
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
@@ -199,9 +199,3 @@ def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, f
         SELECT bin, sum(v.n * (v.n - 1)) / any_value(pairs.n) FROM of_value v, pairs GROUP BY bin"""
     ).fetchall()
     return {int(at): float(chance) for at, chance in rows}
-
-
-def _scalar(work: Work, query: str) -> Any:
-    row = work.execute(query).fetchone()
-    assert row is not None
-    return row[0]

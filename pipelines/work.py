@@ -129,3 +129,8 @@ def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         work.execute("SET force_compression = 'auto'")
+
+
+def whole_number(work: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query answers, such as a count; all fetched, for an open result owns its connection."""
+    return int(work.execute(query).fetchall()[0][0])

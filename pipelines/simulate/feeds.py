@@ -15,7 +15,8 @@ import numpy as np
 
 from pipelines.simulate.names import Strings
 from pipelines.simulate.options import CHANNELS, Dice
-from pipelines.simulate.records import FIELDS, Records
+from pipelines.simulate.records import Records
+from pipelines.work import CONTRACT_FIELDS
 
 # how each channel's systems export: mostly CSV, and one of each other kind
 CUSTOMER_FILES = {
@@ -94,7 +95,7 @@ def write_customers(out: Path, records: Records, broken: dict[str, list[Row]]) -
 
 def customer_columns(channel: str) -> tuple[str, ...]:
     """The columns of a channel's customer export."""
-    fields = tuple(field for field in FIELDS if field not in ABSENT[channel])
+    fields = tuple(field for field in CONTRACT_FIELDS if field not in ABSENT[channel])
     return ("source_record_id", *fields, "updated_at")
 
 

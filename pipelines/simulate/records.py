@@ -11,23 +11,8 @@ from pipelines.simulate.names import Strings
 from pipelines.simulate.options import CHANNELS, Dice, Troubles
 from pipelines.simulate.people import Booleans, People
 from pipelines.simulate.places import Integers
+from pipelines.work import CONTRACT_FIELDS
 
-FIELDS = (
-    "given_name",
-    "family_name",
-    "email",
-    "phone",
-    "birth_date",
-    "street",
-    "city",
-    "region",
-    "postcode",
-    "country",
-    "loyalty_id",
-    "cookie_id",
-    "device_id",
-    "marketing_consent",
-)
 _PREFIXES = {"store": "S", "web": "W", "mobile": "M", "call_center": "C"}
 
 
@@ -72,7 +57,7 @@ def observe(people: People, life: Life, counts: Integers, chance: tuple[Troubles
     moment = dice.of("moment").random(count)
     address = np.where(moment < life.moved_at[person], life.address_before[person], life.address[person])
     single = moment < life.married_at[person]
-    fields = {field: np.full(count, "", dtype=object) for field in FIELDS}
+    fields = {field: np.full(count, "", dtype=object) for field in CONTRACT_FIELDS}
     fields["given_name"] = people.given[person]
     fields["family_name"] = np.where(single, people.maiden[person], people.family[person])
     fields["birth_date"] = _iso_days(people.born)[person]
