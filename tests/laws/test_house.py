@@ -18,6 +18,11 @@ FORBIDDEN_NAMES = re.compile(r"\b(utils?|helpers?|managers?|process)\b", re.IGNO
 # One outside package, one room: its modules alone may import it.
 ROOMS = {
     "flask": ("profile_service.api", "profile_service.app"),
+    "flask_smorest": ("profile_service.api", "profile_service.app"),
+    "webargs": ("profile_service.api", "profile_service.app"),
+    "sqlalchemy": ("profile_service.store.ledger",),
+    "granian": ("pipelines.serve",),
+    "httpx": ("profile_service.client",),
     "marshmallow": ("profile_service.contracts",),
     "pyspark": ("pipelines.engines.spark",),
     "rich": (
@@ -27,7 +32,7 @@ ROOMS = {
         "pipelines.evaluate",
         "pipelines.waterfall",
     ),
-    "click": ("pipelines.cli",),
+    "click": ("pipelines.cli", "pipelines.cli_service"),
     "recordlinkage": ("pipelines.engines", "pipelines.evaluate"),
     "sklearn": ("pipelines.engines",),
 }
