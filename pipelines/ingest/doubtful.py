@@ -21,8 +21,7 @@ def judge_doubtful(work: duckdb.DuckDBPyConnection, reading: Reading, bad: Rejec
     contract = FeedContract(reading.file.kind, reading.file.channel.formats)
     table = arriving(reading.file.kind)
     names = list(contract.fields)
-    # rows of a plain file stand on successive lines below the header
-    line = f"coalesce(line, rowid - {reading.first_row} + 2)"
+    line = f"coalesce(line, rowid - {reading.first_row} + {reading.top})"
     lines = _LinesAsSent(reading.text) if reading.text else None
     last = reading.first_row - 1
     end = reading.first_row + reading.staged

@@ -1,8 +1,9 @@
-"""Proof, in a few passes over its bytes, that a CSV file has one well-formed record on each line."""
+"""Proof, in a few passes over its bytes, that a file has one record on each line, well-formed where it is CSV."""
 
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,27 @@ def look(path: Path, delimiter: str, columns: int) -> int | None:
     if columns == 1:  # a blank line and an empty value look the same
         return None
     lines = 0
+    for piece, ends in _even_pieces(path):
+        if not len(ends) or not _well_formed(piece, ends, delimiter.encode()[0], columns):
+            return None
+        lines += len(ends)
+    return lines - 1 if lines else None
+
+
+def count_even_lines(path: Path) -> int | None:
+    """How many lines there are, if each holds something, none is overlong and all end alike."""
+    lines = 0
+    for _, ends in _even_pieces(path):
+        if not len(ends):
+            return None
+        lines += len(ends)
+    return lines
+
+
+def _even_pieces(path: Path) -> Iterator[tuple[Bytes, Positions]]:
+    """The bytes of whole lines and where in them each line ends; a piece that is not even comes without ends, last."""
     windows: bool | None = None
+    uneven = np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.intp)
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         start = skip_mark(stream)
         while start < len(whole):
@@ -35,7 +56,8 @@ def look(path: Path, delimiter: str, columns: int) -> int | None:
             if end - start > PIECE:
                 end = whole.rfind(b"\n", start, start + PIECE) + 1
                 if end == 0:
-                    return None
+                    yield uneven
+                    return
             piece = np.frombuffer(whole[start:end], dtype=np.uint8)
             start = end
             ends = np.flatnonzero(piece == _LF)
@@ -45,11 +67,9 @@ def look(path: Path, delimiter: str, columns: int) -> int | None:
             if windows is None:
                 windows = returns > 0
             if not _even_lines(piece, ends, returns, windows):
-                return None
-            if not _well_formed(piece, ends, delimiter.encode()[0], columns):
-                return None
-            lines += len(ends)
-    return lines - 1 if lines else None
+                yield uneven
+                return
+            yield piece, ends
 
 
 def _even_lines(piece: Bytes, ends: Positions, returns: int, windows: bool) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 
 from pipelines.ingest.landing import FeedFile
-from pipelines.ingest.layout import lay_out, named_apart, need_required, select_sql
+from pipelines.ingest.layout import Layout, lay_out, named_apart, need_required, select_sql
 from pipelines.ingest.look import look
 from pipelines.ingest.parquet import parquet_columns
+from pipelines.ingest.plain_jsonl import look_into_jsonl
 from pipelines.ingest.rejected import BadRow, RejectedRows
 from pipelines.ingest.sieve import CsvSieve, JsonlSieve, Reject, Sieved
 from pipelines.ingest.text import PlainText, plain_text
@@ -33,6 +34,7 @@ class Source:
     select: str
     line: str  # NULL: rows stand on successive lines, in file order
     rows: int
+    top: int = 2  # the line of the first row, where rows stand on successive lines: a header stands above it
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Reading:
     first_row: int  # the rowid in the arriving table of its first row
     staged: int
     refused: int
+    top: int = 2  # the line of the first row, where rows stand on successive lines
     notes: Sequence[str] = ()
 
     @property
@@ -110,7 +113,8 @@ class Reader:
         first, staged = self._rows(file.kind, file_id)
         if staged != (source.rows if source else 0):
             raise PromiseBroken(f"{file.name}: {source.rows if source else 0:,} rows counted, {staged:,} read")
-        return Reading(file, file_id, text.path if text else None, first, staged, refused, notes)
+        top = source.top if source else 1
+        return Reading(file, file_id, text.path if text else None, first, staged, refused, top, notes)
 
     def _rows(self, kind: str, file_id: int) -> tuple[int, int]:
         """The first rowid of the file's rows in the arriving table, and how many there are, without gaps."""
@@ -172,12 +176,13 @@ class Reader:
 
     def _jsonl(self, file: FeedFile, contract: FeedContract, path: Path) -> tuple[Source, int, Sequence[str]]:
         wanted = _wanted(file.channel, file.kind)
+        if (plain := look_into_jsonl(self._work, path, wanted)) is not None:
+            layout, select = _layout(file, contract, wanted, [place for _, place in plain.keys], "further")
+            return Source(plain.table, select, "NULL::BIGINT", plain.rows, top=1), 0, _said(file, layout.notes)
         keys = (*file.channel.columns.get("source_record_id", ())[:1], "source_record_id")
         sieve = JsonlSieve(wanted, keys, self._refuse(file))
         sieved = sieve.sift(path, self._scratch / "clean")
-        present = sorted(sieve.present)
-        layout = lay_out([wanted[place] for place in present], file.channel, file.kind)
-        select = select_sql(layout, contract, lambda position: f"c{present[position]}", inner=f"c{len(wanted)}")
+        layout, select = _layout(file, contract, wanted, list(sieve.present), f"c{len(wanted)}")
         notes = _said(file, layout.notes if sieved.kept else ())
         return self._clean(sieved, len(wanted) + 1, ",", select), sieved.refused, notes
 
@@ -222,6 +227,15 @@ def _wanted(channel: Channel, kind: str) -> list[str]:
     declared = [name for names in channel.columns.values() for name in names]
     others = [name for field in field_names(kind) for name in ALIASES.get(field, ())]
     return list(dict.fromkeys([*declared, *field_names(kind), *others]))
+
+
+def _layout(
+    file: FeedFile, contract: FeedContract, wanted: Sequence[str], met: Sequence[int | None], further: str
+) -> tuple[Layout, str]:
+    """The layout of a JSONL file in which the ``wanted`` keys at the places ``met`` were met, and its select list."""
+    places = sorted(place for place in met if place is not None)
+    layout = lay_out([wanted[place] for place in places], file.channel, file.kind)
+    return layout, select_sql(layout, contract, lambda position: f"c{places[position]}", inner=further)
 
 
 def _said(file: FeedFile, notes: Sequence[str]) -> list[str]:
