@@ -18,8 +18,9 @@ _UNFITTED = Mixture((), np.zeros(len(CLASSES)), ())
 
 def read_with(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_standardised`` from relation ``fresh`` with a trained model."""
-    standardise.define_value_rules(work, packaged_vocabulary())
-    standardise.read_values(work, fresh)
+    words = packaged_vocabulary()
+    standardise.define_value_rules(work, words)
+    standardise.read_values(work, fresh, words)
     standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
     standardise.put_together(work, fresh, model)
     standardise.drop_dictionaries(work)
@@ -30,8 +31,9 @@ def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
 
     Answers the model with what was learned; its mixture is still to be fitted.
     """
-    standardise.define_value_rules(work, packaged_vocabulary())
-    standardise.read_values(work, fresh)
+    words = packaged_vocabulary()
+    standardise.define_value_rules(work, words)
+    standardise.read_values(work, fresh, words)
     country = standardise.usual_country(work, fresh)
     standardise.read_phones(work, fresh, country)
     names = standardise.learn_names(work)

@@ -99,25 +99,43 @@ _LIST_RULES = {
 }
 
 
-def read_values(work: Work, fresh: str) -> None:
+def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
+    """Field = what settles its plain values without Python."""
+    identifiers = [field for field, rule in _TEXT_RULES.items() if rule == "identifier"]
+    return dict.fromkeys(identifiers, shortcuts.identifier_shortcut()) | {
+        "email": shortcuts.email_shortcut(words),
+        "given_name": shortcuts.name_shortcut(words, len(_LIST_RULES["given_name"][1])),
+        "family_name": shortcuts.name_shortcut(words, len(_LIST_RULES["family_name"][1])),
+    }
+
+
+def read_values(work: Work, fresh: str, words: Vocabulary) -> None:
     """Make ``dict_<field>(raw, n, …)`` for each field of the rows in relation ``fresh``: distinct values as read.
 
     ``n`` counts the rows. Phones wait for ``read_phones``, which needs to know the country.
     """
+    plain = _shortcuts(words)
     for field in RECORD_FIELDS:
         distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
+        with_cheap = plain.get(field, shortcuts.NOTHING_IS_PLAIN).over(distinct)
         if field in _TEXT_RULES:
-            answer = f"rule_{_TEXT_RULES[field]}(raw)"
-            if _TEXT_RULES[field] == "identifier":
-                answer = f"coalesce({shortcuts.identifier_shortcut('raw')}, {answer})"
-            select = f"SELECT raw, n, {answer} AS value FROM ({distinct})"
+            select = f"SELECT raw, n, coalesce(cheap, rule_{_TEXT_RULES[field]}(raw)) AS value FROM ({with_cheap})"
         elif field in _LIST_RULES:
             rule, places = _LIST_RULES[field]
             columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
-            select = f"SELECT raw, n, {columns} FROM (SELECT raw, n, rule_{rule}(raw) AS list FROM ({distinct}))"
+            lists = f"SELECT raw, n, coalesce(cheap, rule_{rule}(raw)) AS list FROM ({with_cheap})"
+            select = f"SELECT raw, n, {columns} FROM ({streets_sql(distinct) if rule == 'street' else lists})"
         else:
             continue
         work.execute(f"CREATE OR REPLACE TEMP TABLE dict_{field} AS {select}")
+
+
+def streets_sql(distinct: str) -> str:
+    """A query ``(raw, n, list)`` of street lines as read: a street is read once, whatever its house numbers."""
+    return f"""WITH houses AS (SELECT *, {shortcuts.AFTER_HOUSE_NUMBER} AS street FROM (
+            SELECT *, {shortcuts.HOUSE_NUMBER} AS house FROM ({distinct}))),
+        streets AS (SELECT street, rule_street(street) AS list FROM (SELECT DISTINCT street FROM houses))
+        SELECT raw, n, {shortcuts.WITH_HOUSE_NUMBER} AS list FROM houses JOIN streets USING (street)"""
 
 
 def usual_country(work: Work, fresh: str) -> str | None:
@@ -135,15 +153,12 @@ def usual_country(work: Work, fresh: str) -> str | None:
 
 def read_phones(work: Work, fresh: str, default_country: str | None) -> None:
     """Make ``dict_phone(raw, country, n, value)``: a number is read where its record says it would be dialled."""
-    cheap = "NULL"
-    if default_country:
-        cheap = f"CASE WHEN country = '{default_country}' THEN {shortcuts.phone_shortcut('raw', default_country)} END"
+    distinct = f"""SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
+        FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw WHERE f.phone IS NOT NULL GROUP BY 1, 2"""
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE dict_phone AS
-        SELECT raw, country, n, coalesce({cheap}, rule_phone(raw, country)) AS value FROM (
-            SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
-            FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw
-            WHERE f.phone IS NOT NULL GROUP BY 1, 2)""",
+        SELECT raw, country, n, coalesce(cheap, rule_phone(raw, country)) AS value
+        FROM ({shortcuts.phone_shortcut(default_country).over(distinct)})""",
         {"country": default_country},
     )
 

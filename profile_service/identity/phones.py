@@ -73,7 +73,7 @@ def phone(text: str | None, country: str | None) -> str | None:
         return _international(plan.calling_code + national)
     if digits.startswith(plan.calling_code) and len(digits) - len(plan.calling_code) in plan.lengths:
         return _international(digits)
-    number = _by_library(text, country) or _by_library(digits, country)
+    number = _by_library(text, country) or (_by_library(digits, country) if digits != text else None)
     return _international(number.removeprefix("+")) if number else digits
 
 

@@ -1,40 +1,98 @@
-"""What plain phone numbers and identifiers become, as SQL for many: the Python rule's answer, or NULL to ask it."""
+"""What plain values become, as SQL for many: the Python rule's answer, or NULL to ask it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 from profile_service.identity.phones import numbering_plan
+from profile_service.identity.vocabulary import Vocabulary
 
 
-def identifier_shortcut(text: str) -> str:
+@dataclass(frozen=True)
+class Shortcut:
+    """SQL over a column ``raw``: ``answer`` may read ``parts`` too, each a name and its SQL, found once per value."""
+
+    answer: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def over(self, distinct: str) -> str:
+        """A query of everything in query ``distinct(raw, …)`` and ``cheap``, the answer or NULL."""
+        parts = "".join(f", {sql} AS {name}" for name, sql in self.parts.items())
+        return f"SELECT *, {self.answer} AS cheap FROM (SELECT *{parts} FROM ({distinct}))"
+
+
+NOTHING_IS_PLAIN = Shortcut("NULL")
+
+
+def _listed(words: Iterable[str]) -> str:
+    return "(" + ", ".join("'" + word.replace("'", "''") + "'" for word in sorted(words)) + ")"
+
+
+def identifier_shortcut() -> Shortcut:
     """For identifiers of ASCII letters, digits and hyphens with a digit in them, not one character repeated."""
-    kept = f"replace(lower({text}), '-', '')"
-    return (
-        f"CASE WHEN regexp_full_match({text}, '[A-Za-z0-9-]*[0-9][A-Za-z0-9-]*') AND length({kept}) >= 4 "
-        f"AND ltrim({kept}, left({kept}, 1)) <> '' THEN {kept} END"
+    return Shortcut(
+        "CASE WHEN regexp_full_match(raw, '[A-Za-z0-9-]*[0-9][A-Za-z0-9-]*') AND length(kept) >= 4 "
+        "AND ltrim(kept, left(kept, 1)) <> '' THEN kept END",
+        {"kept": "replace(lower(raw), '-', '')"},
     )
 
 
-def phone_shortcut(text: str, country: str) -> str:
-    """For numbers of digits and separators dialled inside ``country`` (ISO 3166), or with its own calling code."""
-    plan = numbering_plan(country)
-    if plan is None or plan.calling_code == "44":
-        return "NULL"
-    digits = f"translate({text}, ' ().-+', '')"
-    significant = f"ltrim({digits}, '0')"
-    national = digits
-    if plan.national_prefix:
-        after = len(plan.national_prefix) + 1
-        dialled = f"starts_with({digits}, '{plan.national_prefix}')"
-        national = f"CASE WHEN {dialled} THEN substr({digits}, {after}) ELSE {digits} END"
-    lengths = ", ".join(str(length) for length in sorted(plan.lengths))
-    plain = (
-        f"regexp_full_match({digits}, '[0-9]+') AND length({significant}) >= 7 "
-        f"AND replace(right({significant}, 7), right({significant}, 1), '') <> ''"
+def name_shortcut(words: Vocabulary, places: int) -> Shortcut:
+    """For names of one word of ASCII letters that is no title, suffix or junk, as the first of ``places`` in a list."""
+    spoken = _listed(words.titles | words.suffixes.keys() | words.junk | words.junk_names)
+    empty = ", NULL" * (places - 1)
+    return Shortcut(
+        f"CASE WHEN regexp_full_match(raw, '[A-Za-z]+') AND name NOT IN {spoken} THEN [name{empty}] END",
+        {"name": "lower(raw)"},
     )
-    return (
-        f"CASE WHEN NOT ({plain}) THEN NULL "
-        f"WHEN NOT contains({text}, '+') AND NOT starts_with({digits}, '00') "
-        f"AND length({national}) IN ({lengths}) THEN '+{plan.calling_code}' || ({national}) "
-        f"WHEN starts_with({text}, '+{plan.calling_code}') AND NOT contains(substr({text}, 2), '+') "
-        f"THEN '+' || {digits} END"
+
+
+def email_shortcut(words: Vocabulary) -> Shortcut:
+    """For addresses of ASCII letters, digits, dots, hyphens and underscores whose domain has no other spelling."""
+    mailbox = f"CASE WHEN split_part(lower(raw), '@', 2) IN {_listed(words.dotless_domains)} "
+    mailbox += "THEN replace(split_part(lower(raw), '@', 1), '.', '') ELSE split_part(lower(raw), '@', 1) END"
+    return Shortcut(
+        r"CASE WHEN regexp_full_match(raw, '[A-Za-z0-9._-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+') "
+        f"AND domain NOT IN {_listed(words.same_domain)} AND mailbox NOT IN {_listed(words.junk_mailboxes | {''})} "
+        "THEN mailbox || '@' || domain END",
+        {"mailbox": mailbox, "domain": "split_part(lower(raw), '@', 2)"},
     )
+
+
+def phone_shortcut(country: str | None) -> Shortcut:
+    """For numbers of digits and separators with a calling code, or dialled inside ``country`` (ISO 3166).
+
+    Reads a column ``country`` too, where each number would be dialled. Whatever may be a British number written with
+    both calling code and a nought is for the Python rule.
+    """
+    inside = ""
+    plan = numbering_plan(country) if country else None
+    if plan is not None and plan.calling_code != "44":
+        national = "digits"
+        if plan.national_prefix:
+            after = len(plan.national_prefix) + 1
+            dialled = f"starts_with(digits, '{plan.national_prefix}')"
+            national = f"CASE WHEN {dialled} THEN substr(digits, {after}) ELSE digits END"
+        lengths = ", ".join(str(length) for length in sorted(plan.lengths))
+        inside = (
+            f"WHEN country = '{country}' AND NOT starts_with(digits, '00') AND length({national}) IN ({lengths}) "
+            f"THEN '+{plan.calling_code}' || ({national})"
+        )
+    return Shortcut(
+        "CASE WHEN NOT regexp_full_match(raw, '[+]?[0-9 ().-]+') OR length(significant) < 7 "
+        "OR starts_with(significant, '440') OR replace(right(significant, 7), right(digits, 1), '') = '' THEN NULL "
+        "WHEN starts_with(raw, '+') THEN '+' || digits "
+        f"WHEN starts_with(digits, '00') AND length(digits) > 10 THEN '+' || substr(digits, 3) {inside} END",
+        {"digits": "translate(raw, ' ().-+', '')", "significant": "ltrim(translate(raw, ' ().-+', ''), '0')"},
+    )
+
+
+# A house number before a street is read apart from it: ``values.street`` gives ``12 Main Street`` the line, number and
+# name of ``Main Street`` with 12 before the line and as the number, whatever follows, unless nothing follows.
+HOUSE_NUMBER = "regexp_extract(raw, '^([0-9]+) ', 1)"
+AFTER_HOUSE_NUMBER = "CASE WHEN house = '' THEN raw ELSE substr(raw, length(house) + 2) END"
+WITH_HOUSE_NUMBER = (
+    "CASE WHEN house = '' THEN list WHEN list[1] IS NOT NULL THEN [house || ' ' || list[1], house, list[3]] "
+    "ELSE rule_street(raw) END"
+)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profile_service.identity import phones, values
 from profile_service.identity.phones import phone
-from profile_service.identity.shortcuts import phone_shortcut
 from profile_service.identity.spelling import Spellings
 from profile_service.identity.standardise import nickname_roots
 from profile_service.identity.vocabulary import packaged_vocabulary
@@ -89,22 +87,6 @@ def test_a_standard_phone_number_is_its_own_standard(text: str, country: str | N
     once = phone(text, country)
     if once is not None:
         assert phone(once, country) == once
-
-
-@settings(max_examples=25, deadline=None)
-@given(texts=st.lists(numbers, min_size=20, max_size=60), country=st.sampled_from([c for c in COUNTRIES if c]))
-def test_the_short_way_to_a_phone_number_is_the_rule_wherever_it_answers(texts: list[str], country: str) -> None:
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"SELECT raw, {phone_shortcut('raw', country)} FROM (SELECT unnest($texts) AS raw)", {"texts": texts}
-        ).fetchall()
-    assert [(raw, short) for raw, short in rows if short is not None and short != phone(raw, country)] == []
-
-
-def test_the_short_way_answers_for_ordinary_numbers() -> None:
-    with duckdb.connect() as connection:
-        answer = connection.execute(f"SELECT {phone_shortcut('raw', 'US')} FROM (SELECT '(212) 555-0123' AS raw)")
-        assert answer.fetchone() == ("+12125550123",)
 
 
 @settings(max_examples=100, deadline=None)
