@@ -71,18 +71,19 @@ def withhold(work: Work, model: Model, table: str) -> None:
 def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int]:
     """Bring ``generic_values`` up to date for what relation ``fresh`` (not withheld yet) changes.
 
-    Looks only at values that a changed record held before or holds now. Makes ``status_changed(rid)``: records beyond
+    Looks only at values that a changed record held before or holds now, or that a record of ``gone_records`` held. Makes ``status_changed(rid)``: records beyond
     ``fresh`` whose values became generic or ordinary; answers how many values a field did.
     """
     columns = model.settings["generic"]["columns"]
+    stale = f"(rid IN (SELECT rid FROM {fresh}) OR rid IN (SELECT rid FROM gone_records))"
     held = " UNION ".join(
         f"SELECT '{column}' AS field, {column} AS value FROM {rows} WHERE {column} IS NOT NULL"
         for column in columns
-        for rows in (fresh, f"(SELECT * FROM standardised SEMI JOIN {fresh} USING (rid))")
+        for rows in (fresh, f"(SELECT * FROM standardised WHERE {stale})")
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE values_met AS {held}
-        UNION SELECT field, value FROM withheld SEMI JOIN {fresh} USING (rid)"""
+        UNION SELECT field, value FROM withheld WHERE {stale}"""
     )
     # Everyone's values as read: withheld ones put back, changed records as they are now.
     back = ", ".join(f"coalesce(s.{column}, w_{column}.value) AS {column}" for column in columns)
@@ -100,7 +101,7 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         SELECT rid, family_fixed, {names} FROM {fresh}
         UNION ALL
         SELECT s.rid, s.family_fixed, {back} FROM standardised s {joins}
-        WHERE s.rid NOT IN (SELECT rid FROM {fresh}) AND ({held_now})"""
+        WHERE NOT {stale.replace("rid IN", "s.rid IN")} AND ({held_now})"""
     )
     generic_among(work, model, "holders", "values_met")
     work.execute(

@@ -41,7 +41,7 @@ def resolve(
 ) -> Resolution:
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 
-    Reads ``changed_records(rid)``. Everyone is resolved on the first run, on ``rebuild``, when another model stands
+    Reads ``changed_records(rid)`` and, if an erasure made it, ``gone_records(rid)``. Everyone is resolved on the first run, on ``rebuild``, when another model stands
     than the one the tables were made with and when a channel is declared ``duplicate_free`` anew or no longer;
     otherwise only what changed and what it touches, where the engine can.
     Raises ``WrongUsage`` when the run's engine is not made for so many records.
@@ -51,12 +51,16 @@ def resolve(
     standing = standing_model(models)
     model = standing or packaged_model()
     _make_tables(work)
+    work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
     rebuild |= _declare_duplicate_free(work, duplicate_free)
     cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
-        return _resolve_everyone(work, models, run, model)
+        done = _resolve_everyone(work, models, run, model)
+        work.execute("DROP TABLE gone_records")
+        return done
     counts = resolve_changed(work, run, model) | _generic_count(work)
+    work.execute("DROP TABLE gone_records")
     return Resolution(model.version, False, counts, _outgrown(work, model))
 
 

@@ -21,8 +21,8 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
     """Bring the linkage tables up to date for ``changed_records(rid)``; answers counts by name.
 
     A changed record changes more than its own pairs: a value may become generic or ordinary for others, and a blocking
-    key may grow past the cap or shrink below it. Those others are revised with it. Makes ``revised``, ``touched`` and
-    ``new_clusters``.
+    key may grow past the cap or shrink below it. Those others are revised with it, and so are those that a record of
+    ``gone_records(rid)``, erased in this run, leaves behind. Makes ``revised``, ``touched`` and ``new_clusters``.
     """
     with run.progress.stage("standardise") as stage:
         flips = _standardise_changed(work, model)
@@ -60,7 +60,10 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
         work.execute("INSERT INTO fresh SELECT r.* FROM records r SEMI JOIN status_changed USING (rid)")
         read.read_with(work, "fresh", model)
     work.execute("DROP TABLE status_changed")
-    work.execute("DELETE FROM withheld WHERE rid IN (SELECT rid FROM fresh_standardised)")
+    work.execute(
+        """DELETE FROM withheld
+        WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
+    )
     generic.withhold(work, model, "fresh_standardised")
     return flips
 
@@ -69,7 +72,8 @@ def _find_revised(work: Work, model: Model) -> None:
     """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
     work.execute(
         """CREATE OR REPLACE TEMP TABLE replaced AS
-        SELECT o.* FROM standardised o SEMI JOIN fresh_standardised USING (rid)"""
+        SELECT o.* FROM standardised o
+        WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
@@ -86,14 +90,18 @@ def _find_revised(work: Work, model: Model) -> None:
         WITH moves AS (SELECT key, sum(CASE WHEN leaves THEN -1 ELSE 1 END) AS change FROM moved_keys GROUP BY key),
         sizes AS (SELECT key, count(*) AS n FROM old_members GROUP BY key),
         crossed AS (SELECT key FROM moves JOIN sizes USING (key) WHERE (n > {cap}) <> (n + change > {cap}))
-        SELECT rid FROM fresh_standardised UNION SELECT rid FROM old_members SEMI JOIN crossed USING (key)"""
+        SELECT rid FROM fresh_standardised UNION
+        SELECT rid FROM old_members SEMI JOIN crossed USING (key) ANTI JOIN gone_records USING (rid)"""
     )
     for table in ("replaced", "moved_keys", "old_members"):
         work.execute(f"DROP TABLE {table}")
 
 
 def _replace_standardised(work: Work, model: Model) -> None:
-    work.execute("DELETE FROM standardised WHERE rid IN (SELECT rid FROM fresh_standardised)")
+    work.execute(
+        """DELETE FROM standardised
+        WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
+    )
     standardise.store(work, model)
 
 
@@ -121,20 +129,27 @@ def _block_revised(work: Work, model: Model) -> int:
 
 
 def _drop_old_pairs(work: Work) -> None:
-    """Forget the pairs of revised records, keeping in ``lost_partners(rid)`` whom they were with."""
+    """Forget the pairs of revised and of gone records, keeping in ``lost_partners(rid)`` whom they were with."""
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE old_ends AS
+        SELECT rid FROM revised UNION ALL SELECT rid FROM gone_records"""
+    )
     work.execute(
         """CREATE OR REPLACE TEMP TABLE lost_partners AS
         SELECT unnest([l, r]) AS rid FROM scored_pairs
-        WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)"""
+        WHERE l IN (SELECT rid FROM old_ends) OR r IN (SELECT rid FROM old_ends)"""
     )
-    work.execute("DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM revised) OR r IN (SELECT rid FROM revised)")
+    work.execute("DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM old_ends) OR r IN (SELECT rid FROM old_ends)")
+    work.execute("DROP TABLE old_ends")
 
 
 def _seed(work: Work) -> None:
     """Make ``seeds(rid)``: records whose pairs are new, gone or changed, and all that people decided on."""
     work.execute(
         """CREATE OR REPLACE TEMP TABLE seeds AS
-        SELECT rid FROM revised UNION SELECT rid FROM lost_partners
-        UNION SELECT l FROM candidates UNION SELECT r FROM candidates
-        UNION SELECT unnest([l, r]) FROM judged UNION SELECT unnest([l, r]) FROM judged_before"""
+        SELECT rid FROM (
+            SELECT rid FROM revised UNION SELECT rid FROM lost_partners
+            UNION SELECT l FROM candidates UNION SELECT r FROM candidates
+            UNION SELECT unnest([l, r]) FROM judged UNION SELECT unnest([l, r]) FROM judged_before)
+        ANTI JOIN gone_records USING (rid)"""
     )

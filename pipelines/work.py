@@ -63,9 +63,9 @@ TABLES = {
     "meta": "key VARCHAR, value VARCHAR",
     # sha256 of salt, channel and source_record_id: rows that must not come back
     "suppressions": "token VARCHAR, suppressed_at TIMESTAMPTZ",
-    # must-link and cannot-link, by record key; verdict: same | different
+    # must-link and cannot-link, by record key; verdict: same | different; decision_id: the judgement in the ledger
     "constraints": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR,
-        verdict VARCHAR, author VARCHAR, reason VARCHAR, decided_at TIMESTAMPTZ""",
+        verdict VARCHAR, author VARCHAR, reason VARCHAR, decided_at TIMESTAMPTZ, decision_id VARCHAR""",
     # every scored candidate pair (l < r) with its packed levels; bits = log2 of the odds of being one person
     "scored_pairs": "l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT",
     # each level pattern met, decoded: levels is JSON {comparison: level}
@@ -118,6 +118,8 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
     work.execute(f"SET temp_directory = '{spill}'")
     for name, columns in TABLES.items():
         work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+    # a store made before decisions had a name
+    work.execute("ALTER TABLE constraints ADD COLUMN IF NOT EXISTS decision_id VARCHAR")
     return work
 
 

@@ -140,8 +140,9 @@ def _number(work: duckdb.DuckDBPyConnection, this: _Kind) -> None:
     number = ""
     if this.has_rid:
         row = work.execute(
+            # membership too: a record erased in this very run must not lend its number to another
             "SELECT greatest((SELECT coalesce(max(rid), 0) FROM records),"
-            " (SELECT coalesce(max(rid), 0) FROM record_history))"
+            " (SELECT coalesce(max(rid), 0) FROM record_history), (SELECT coalesce(max(rid), 0) FROM membership))"
         ).fetchone()
         last = int(row[0]) if row else 0
         fresh = f"{last} + row_number() OVER (PARTITION BY stood ORDER BY channel, {this.key})"

@@ -74,7 +74,7 @@ WORK_BROKEN = {
     ],
     "both records of a scored pair are current": ["UPDATE scored_pairs SET r = 99"],
     "cannot-link: two records judged different are never in one customer": [
-        "INSERT INTO constraints VALUES ('store', '1', 'web', '1', 'different', 'me', 'twins', now())"
+        "INSERT INTO constraints VALUES ('store', '1', 'web', '1', 'different', 'me', 'twins', now(), 'jdg_1')"
     ],
     "an event is kept once: one row for a channel and an id": ["INSERT INTO events SELECT * FROM events"],
 }
