@@ -71,8 +71,9 @@ def withhold(work: Work, model: Model, table: str) -> None:
 def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int]:
     """Bring ``generic_values`` up to date for what relation ``fresh`` (not withheld yet) changes.
 
-    Looks only at values that a changed record held before or holds now, or that a record of ``gone_records`` held. Makes ``status_changed(rid)``: records beyond
-    ``fresh`` whose values became generic or ordinary; answers how many values a field did.
+    Looks only at values that a changed record held before or holds now, or that a record of ``gone_records`` held.
+    Makes ``status_changed(rid)``: records beyond ``fresh`` whose values became generic or ordinary; answers how many
+    values a field did.
     """
     columns = model.settings["generic"]["columns"]
     stale = f"(rid IN (SELECT rid FROM {fresh}) OR rid IN (SELECT rid FROM gone_records))"

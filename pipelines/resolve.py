@@ -41,9 +41,9 @@ def resolve(
 ) -> Resolution:
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 
-    Reads ``changed_records(rid)`` and, if an erasure made it, ``gone_records(rid)``. Everyone is resolved on the first run, on ``rebuild``, when another model stands
-    than the one the tables were made with and when a channel is declared ``duplicate_free`` anew or no longer;
-    otherwise only what changed and what it touches, where the engine can.
+    Reads ``changed_records(rid)`` and, if an erasure made it, ``gone_records(rid)``. Everyone is resolved on the first
+    run, on ``rebuild``, when another model stands than the one the tables were made with and when a channel is declared
+    ``duplicate_free`` anew or no longer; otherwise only what changed and what it touches, where the engine can.
     Raises ``WrongUsage`` when the run's engine is not made for so many records.
     """
     engine = engine_named(run.engine)
