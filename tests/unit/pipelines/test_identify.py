@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.audits import audit_work
-from pipelines.identify import Edge, claim
+from profile_service.identity.claims import Edge, claim
 from tests.work_world import WorkWorld
 
 
