@@ -43,3 +43,39 @@ class NotFound(ProfileError):
     """A record, customer or generation that is not there."""
 
     exit_status = 2
+
+
+class Refused(ProfileError):
+    """A request to the service that is refused for a reason the caller can act on.
+
+    ``kind`` is one of ``profile_service.api.problems.KINDS``; ``further`` members are answered beside the standard
+    ones, such as the candidates of an ambiguous identifier. None of them may hold another person's data.
+    """
+
+    exit_status = 2
+
+    def __init__(self, kind: str, detail: str, **further: object) -> None:
+        """Refuse with one line of ``detail``."""
+        super().__init__(detail)
+        self.kind = kind
+        self.further = further
+
+
+class LedgerBusy(ProfileError):
+    """The ledger's write lock was not free in time; the same write may be tried again."""
+
+
+class LedgerUnavailable(ProfileError):
+    """The ledger cannot be reached, read or written; whether a write that ended so took place is not known."""
+
+
+class IdempotencyConflict(ProfileError):
+    """An Idempotency-Key that was used before for another request."""
+
+
+class KeyRefused(ProfileError):
+    """An API key that is unknown, revoked or expired; which of them is told to nobody."""
+
+
+class ChainBroken(ProfileError):
+    """A row of the audit trail that is not as it was written, is missing, or was put in."""

@@ -1,0 +1,139 @@
+"""The log: what was written live, in the order in which it was acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, bindparam, func, select
+
+from profile_service.store.ledger.session import Row, Session
+from profile_service.store.ledger.statement import Statement, any_of
+from profile_service.store.ledger.tables import ENTRIES, GIVEN_IDS, META
+from profile_service.store.ledger.times import as_time
+
+KINDS = ("record", "event", "consent", "judgement", "undo", "erasure")
+
+
+@dataclass(frozen=True)
+class About:
+    """Whom an entry is about: a record key, a customer, or both."""
+
+    channel: str | None = None
+    source_record_id: str | None = None
+    customer_id: str | None = None
+
+
+NOTHING = About()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the log; ``payload`` is ``None`` once an erasure has purged it."""
+
+    seq: int
+    kind: str
+    at: datetime
+    actor: str
+    about: About
+    payload: Mapping[str, Any] | None
+    reason: str | None
+
+
+_ENTRY = select(
+    ENTRIES.c.seq,
+    ENTRIES.c.kind,
+    ENTRIES.c.at,
+    ENTRIES.c.actor,
+    ENTRIES.c.channel,
+    ENTRIES.c.source_record_id,
+    ENTRIES.c.customer_id,
+    ENTRIES.c.payload,
+    ENTRIES.c.reason,
+)
+_LIMIT = bindparam("limit", type_=BigInteger)
+_AFTER = Statement(_ENTRY.where(ENTRIES.c.seq > bindparam("seq")).order_by(ENTRIES.c.seq).limit(_LIMIT))
+_AFTER_OF_KIND = Statement(
+    _ENTRY.where(ENTRIES.c.kind == bindparam("kind"), ENTRIES.c.seq > bindparam("seq"))
+    .order_by(ENTRIES.c.seq)
+    .limit(_LIMIT)
+)
+_ENTRY_BY_SEQ = Statement(_ENTRY.where(ENTRIES.c.seq == bindparam("seq")))
+_OF_RECORD = Statement(
+    _ENTRY.where(
+        ENTRIES.c.channel == bindparam("channel"), ENTRIES.c.source_record_id == bindparam("source_record_id")
+    ).order_by(ENTRIES.c.seq)
+)
+_OF_CUSTOMERS = Statement(
+    _ENTRY.where(any_of(ENTRIES.c.customer_id, "customer_ids")).order_by(ENTRIES.c.seq), lists=("customer_ids",)
+)
+_LAST_SEQ = Statement(select(func.max(ENTRIES.c.seq)))
+_GIVEN_ID = Statement(
+    select(GIVEN_IDS.c.customer_id).where(
+        GIVEN_IDS.c.channel == bindparam("channel"), GIVEN_IDS.c.source_record_id == bindparam("source_record_id")
+    )
+)
+_META = Statement(select(META.c.value).where(META.c.name == bindparam("name")))
+
+SEQ_FLOOR = "seq_floor"
+
+
+class Log:
+    """Reads the log on one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def last_seq(self) -> int:
+        """The last entry's number, 0 before the first; never less than what ``skip_to`` has promised."""
+        row = self.session.one(_LAST_SEQ, {})
+        last = row[0] if row is not None and row[0] is not None else 0
+        return max(int(last), int(self.meta(SEQ_FLOOR) or 0))
+
+    def entries_after(self, seq: int, limit: int = 1000, *, kind: str | None = None) -> list[Entry]:
+        """The next at most ``limit`` entries with a number above ``seq``, in order."""
+        if kind is None:
+            rows = self.session.all(_AFTER, {"seq": seq, "limit": limit})
+        else:
+            rows = self.session.all(_AFTER_OF_KIND, {"seq": seq, "limit": limit, "kind": kind})
+        return [_entry(row) for row in rows]
+
+    def entry(self, seq: int) -> Entry | None:
+        """The entry of that number."""
+        row = self.session.one(_ENTRY_BY_SEQ, {"seq": seq})
+        return None if row is None else _entry(row)
+
+    def entries_of_record(self, channel: str, source_record_id: str) -> list[Entry]:
+        """Every entry about that record key, in order."""
+        rows = self.session.all(_OF_RECORD, {"channel": channel, "source_record_id": source_record_id})
+        return [_entry(row) for row in rows]
+
+    def entries_of_customers(self, customer_ids: list[str]) -> list[Entry]:
+        """Every entry that names one of those customers, in order."""
+        return [_entry(row) for row in self.session.all(_OF_CUSTOMERS, {"customer_ids": customer_ids})]
+
+    def given_id(self, channel: str, source_record_id: str) -> str | None:
+        """The customer id that a record first seen live was answered with."""
+        row = self.session.one(_GIVEN_ID, {"channel": channel, "source_record_id": source_record_id})
+        return None if row is None else str(row[0])
+
+    def meta(self, name: str) -> str | None:
+        """A value of the ledger itself, such as ``current_generation``."""
+        row = self.session.one(_META, {"name": name})
+        return None if row is None else str(row[0])
+
+
+def _entry(row: Row) -> Entry:
+    seq, kind, at, actor, channel, source_record_id, customer_id, payload, reason = row
+    return Entry(
+        seq=seq,
+        kind=kind,
+        at=as_time(at),
+        actor=actor,
+        about=About(channel, source_record_id, customer_id),
+        payload=None if payload is None else orjson.loads(payload),
+        reason=reason,
+    )

@@ -1,0 +1,146 @@
+"""Writing what the log makes of one generation, inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from profile_service.store.ledger.overlay import ERASED, STANDING, LiveConsent, LiveEvent, Overlay, signed
+from profile_service.store.ledger.statement import adding_if_new, dropping, putting
+from profile_service.store.ledger.tables import (
+    CONSENTS,
+    EVENTS,
+    OVERLAY,
+    OVERLAY_CUSTOMERS,
+    OVERLAY_IDENTIFIERS,
+    OVERLAY_KEYS,
+    OVERLAY_PAIRS,
+    OVERLAY_RECORDS,
+    OVERLAY_TERMS,
+)
+from profile_service.store.ledger.transaction import Transaction
+from profile_service.store.stored import StoredRecord
+
+
+@dataclass(frozen=True)
+class StandingCustomer:
+    """A customer as it stands after a write: its document as JSON bytes, and what it is found by.
+
+    ``identifiers`` are (type, value), ``terms`` are (kind, term).
+    """
+
+    customer_id: str
+    document: bytes
+    identifiers: Sequence[tuple[str, str]] = ()
+    terms: Sequence[tuple[str, str]] = ()
+
+
+_PUT_CUSTOMER = putting(OVERLAY_CUSTOMERS)
+_PUT_RECORD = putting(OVERLAY_RECORDS)
+_PUT_KEY = putting(OVERLAY_KEYS)
+_PUT_PAIR = putting(OVERLAY_PAIRS)
+_PUT_IDENTIFIER = putting(OVERLAY_IDENTIFIERS)
+_PUT_TERM = putting(OVERLAY_TERMS)
+_ADD_EVENT = adding_if_new(EVENTS)
+_PUT_CONSENT = putting(CONSENTS)
+
+_DROP_CUSTOMER = dropping(OVERLAY_CUSTOMERS, "generation", "customer_id")
+_DROP_IDENTIFIERS = dropping(OVERLAY_IDENTIFIERS, "generation", "customer_id")
+_DROP_TERMS = dropping(OVERLAY_TERMS, "generation", "customer_id")
+_DROP_RECORD = dropping(OVERLAY_RECORDS, "generation", "ref")
+_DROP_KEYS = dropping(OVERLAY_KEYS, "generation", "ref")
+_DROP_PAIRS = dropping(OVERLAY_PAIRS, "generation", "ref")
+_DROP_PAIRS_TO = dropping(OVERLAY_PAIRS, "generation", "other")
+_DROP_GENERATION = [dropping(table, "generation") for table in OVERLAY]
+
+
+class OverlayWriter(Overlay):
+    """An overlay inside a transaction: reads what that has written, and writes."""
+
+    def __init__(self, tx: Transaction, run_id: str, ledger_seq: int) -> None:
+        super().__init__(lambda: tx.session, run_id, ledger_seq)
+
+    def put_customer(self, customer: StandingCustomer, seq: int) -> None:
+        """This is how the customer stands after entry ``seq``; what it was found by before is forgotten."""
+        self._put_state(customer.customer_id, STANDING, None, customer.document, seq)
+        base = {"generation": self.run_id, "customer_id": customer.customer_id}
+        self.session.many(
+            _PUT_IDENTIFIER, [base | {"type": type, "value": value} for type, value in customer.identifiers]
+        )
+        self.session.many(_PUT_TERM, [base | {"kind": kind, "term": term} for kind, term in customer.terms])
+
+    def retire_customer(self, customer_id: str, event: str, stands_as: str | None, seq: int) -> None:
+        """This id no longer stands since entry ``seq``: ``event`` says how, ``stands_as`` who answers for it."""
+        self._put_state(customer_id, event, stands_as, None, seq)
+
+    def erase_customer(self, customer_id: str, seq: int) -> None:
+        """This customer is erased since entry ``seq``; its records here go with their keys and pairs."""
+        for record in self.records_of(customer_id):
+            self.drop_record(record.ref)
+        self._put_state(customer_id, ERASED, None, None, seq)
+
+    def drop_customer(self, customer_id: str) -> None:
+        """The customer is as published again; its records stay where they are."""
+        values = {"generation": self.run_id, "customer_id": customer_id}
+        for statement in (_DROP_CUSTOMER, _DROP_IDENTIFIERS, _DROP_TERMS):
+            self.session.do(statement, values)
+
+    def put_record(self, record: StoredRecord, keys: Sequence[int] = ()) -> None:
+        """A live, changed or moved record with its blocking keys (unsigned 64-bit).
+
+        A record of the generation whose values are as published needs none: the generation finds it.
+        """
+        values = {"generation": self.run_id, "ref": record.ref}
+        self.session.do(_DROP_KEYS, values)
+        self.session.do(
+            _PUT_RECORD,
+            values
+            | {
+                "channel": record.channel,
+                "source_record_id": record.source_record_id,
+                "customer_id": record.customer_id,
+                "body": record.to_json(),
+            },
+        )
+        self.session.many(_PUT_KEY, [values | {"key": signed(key)} for key in keys])
+
+    def drop_record(self, ref: int) -> None:
+        """The record is not in the overlay any more, nor are its keys and pairs."""
+        values = {"generation": self.run_id, "ref": ref}
+        self.session.do(_DROP_RECORD, values)
+        self.session.do(_DROP_KEYS, values)
+        self.drop_pairs(ref)
+
+    def put_pairs(self, pairs: Iterable[tuple[int, int, float]]) -> None:
+        """(record, other record, bits) of pairs scored live; each is found from both sides."""
+        rows = []
+        for ref, other, bits in pairs:
+            rows.append({"generation": self.run_id, "ref": ref, "other": other, "bits": float(bits)})
+            rows.append({"generation": self.run_id, "ref": other, "other": ref, "bits": float(bits)})
+        self.session.many(_PUT_PAIR, rows)
+
+    def drop_pairs(self, ref: int) -> None:
+        """Forget every pair of a record, from both sides."""
+        self.session.do(_DROP_PAIRS, {"generation": self.run_id, "ref": ref})
+        self.session.do(_DROP_PAIRS_TO, {"generation": self.run_id, "other": ref})
+
+    def put_event(self, event: LiveEvent) -> bool:
+        """Keep a live event; answers whether it was new: an event id counts once in its channel, for ever."""
+        return self.session.do(_ADD_EVENT, vars(event)) == 1
+
+    def put_consent(self, consent: LiveConsent) -> None:
+        """Keep a consent stated live."""
+        self.session.do(_PUT_CONSENT, vars(consent))
+
+    def drop_generation(self, run_id: str) -> None:
+        """Forget all that lay over a generation, which nobody reads any more."""
+        for statement in _DROP_GENERATION:
+            self.session.do(statement, {"generation": run_id})
+
+    def _put_state(self, customer_id: str, state: str, stands_as: str | None, document: bytes | None, seq: int) -> None:
+        values = {"generation": self.run_id, "customer_id": customer_id}
+        self.session.do(_DROP_IDENTIFIERS, values)
+        self.session.do(_DROP_TERMS, values)
+        self.session.do(
+            _PUT_CUSTOMER, values | {"state": state, "stands_as": stands_as, "document": document, "seq": seq}
+        )

@@ -1,0 +1,184 @@
+"""The ledger in one SQLite file beside the generations."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from profile_service.errors import LedgerBusy, LedgerUnavailable
+from profile_service.store.ledger.connections import PerThread
+from profile_service.store.ledger.session import Row, Session
+from profile_service.store.ledger.statement import SQLITE, Statement, Values
+from profile_service.store.ledger.tables import METADATA
+
+_SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
+_STATEMENTS = 256  # kept prepared by each connection
+
+
+class SqliteSession:
+    """One connection to the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def one(self, statement: Statement, values: Values) -> Row | None:
+        """The first row, or ``None``."""
+        if not statement.plain:
+            values = statement.sqlite_values(values)
+        row: Row | None = self.connection.execute(statement.sqlite, values).fetchone()
+        return row
+
+    def all(self, statement: Statement, values: Values) -> list[Row]:
+        """Every row."""
+        return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).fetchall()
+
+    def do(self, statement: Statement, values: Values) -> int:
+        """How many rows it touched."""
+        return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).rowcount
+
+    def many(self, statement: Statement, rows: Iterable[Values]) -> None:
+        """Once for each row."""
+        self.connection.executemany(statement.sqlite, (statement.sqlite_values(row) for row in rows))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+class SqliteDriver:
+    """A file in WAL: readers never wait, one writer at a time, each commit on the disk before it is answered."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # it holds personal data: for this user's eyes, from the first byte
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._readers = PerThread(self._connect)
+        self._writer: SqliteSession | None = None
+        self._writer_pid = 0
+
+    def _connect(self) -> SqliteSession:
+        try:
+            connection = sqlite3.connect(
+                self._path,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=_STATEMENTS,
+                timeout=5.0,
+            )
+            _set_up(connection)
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"the ledger {self._path} cannot be opened: {error}") from error
+        return SqliteSession(connection)
+
+    def _writing(self) -> SqliteSession:
+        # one for all threads, who take turns; a forked process may not use its parent's
+        if self._writer is None or self._writer_pid != os.getpid():
+            self._writer, self._writer_pid = self._connect(), os.getpid()
+        return self._writer
+
+    def reader(self) -> Session:
+        """This thread's reading connection."""
+        return self._readers.get()
+
+    def begin_snapshot(self) -> Session:
+        """A read transaction on this thread's reading connection."""
+        session = self._readers.get()
+        session.connection.execute("BEGIN")
+        return session
+
+    def end_snapshot(self) -> None:
+        """Leave it."""
+        self._readers.get().connection.execute("ROLLBACK")
+
+    def begin(self, wait_seconds: float) -> Session:
+        """BEGIN IMMEDIATE, tried again and again: SQLite's own waiting sleeps up to a tenth of a second."""
+        session = self._writing()
+        nap, end = _SHORTEST_NAP, time.monotonic() + wait_seconds
+        session.connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    session.connection.execute("BEGIN IMMEDIATE")
+                    return session
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error):
+                        raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
+                    if time.monotonic() >= end:
+                        raise LedgerBusy("the ledger is being written by others; try again in a moment") from error
+                time.sleep(nap)
+                nap = min(nap * 1.5, _LONGEST_NAP)
+        finally:
+            session.connection.execute("PRAGMA busy_timeout = 5000")
+
+    def commit(self) -> None:
+        """COMMIT: with ``synchronous = FULL`` it is on the disk when this returns."""
+        connection = self._writing().connection
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.rollback()
+            raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
+
+    def rollback(self) -> None:
+        """ROLLBACK, where SQLite has not done so by itself."""
+        connection = self._writing().connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    def create(self, session: Session) -> None:
+        """Make every table and index that is not there."""
+        connection = self._writing().connection
+        for table in METADATA.sorted_tables:
+            connection.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=SQLITE)))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=SQLITE)))
+
+    def scrub(self) -> None:
+        """Deleted content is zeroed by ``secure_delete``; what still stands in the WAL goes with its truncation."""
+        connection = self._writing().connection
+        end = time.monotonic() + 5.0
+        while True:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy:
+                return
+            if time.monotonic() >= end:
+                raise LedgerBusy("a reader keeps the ledger's old pages; try again when it has ended")
+            time.sleep(_LONGEST_NAP)
+
+    def close(self) -> None:
+        """Close every connection of every thread."""
+        self._readers.close()
+        if self._writer is not None and self._writer_pid == os.getpid():
+            self._writer.close()
+            self._writer = None
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    # Two processes that turn a new file to WAL at once are told "locked" without waiting.
+    end = time.monotonic() + 5.0
+    while True:
+        try:
+            mode: tuple[Any, ...] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= end:
+                raise
+            time.sleep(_LONGEST_NAP)
+    if mode[0] != "wal":
+        raise sqlite3.OperationalError("its file system cannot do write-ahead logging")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA cache_size = -16384")
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
