@@ -63,6 +63,8 @@ TABLES = {
     "meta": "key VARCHAR, value VARCHAR",
     # sha256 of salt, channel and source_record_id: rows that must not come back
     "suppressions": "token VARCHAR, suppressed_at TIMESTAMPTZ",
+    # what an erasure under way must leave nowhere; kind: customer | key (channel:source_record_id) | value
+    "erasing": "erasure_id VARCHAR, customer_id VARCHAR, kind VARCHAR, value VARCHAR",
     # must-link and cannot-link, by record key; verdict: same | different; decision_id: the judgement in the ledger
     "constraints": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR,
         verdict VARCHAR, author VARCHAR, reason VARCHAR, decided_at TIMESTAMPTZ, decision_id VARCHAR""",

@@ -1,0 +1,91 @@
+"""What tells an erased person from everyone else: the values that must be found nowhere once the erasure is done."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.work import RECORD_FIELDS
+from profile_service.contracts.fields import quoted
+
+Work = duckdb.DuckDBPyConnection
+
+# Fields whose values point at a person; a name or a city is many people's.
+TELLING = ("email", "phone", "street", "loyalty_id", "cookie_id", "device_id", "full_name")
+# Shorter texts stand inside other people's values by chance.
+LEAST_LETTERS = 6
+
+
+def keep_marks(work: Work) -> None:
+    """Fill ``erasing`` for ``gone_keys`` and ``erased_ids`` before their rows are deleted.
+
+    A value counts only where no other record holds it, not even within a longer one: what a family shares stays.
+    """
+    work.execute(
+        """INSERT INTO erasing
+        SELECT erasure_id, customer_id, 'customer', customer_id FROM erased_ids UNION ALL
+        SELECT erasure_id, customer_id, 'key', channel || ':' || source_record_id
+        FROM gone_keys JOIN erased_ids USING (erasure_id)"""
+    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE telling AS {_telling_sql(work)}")
+    values = [value for (value,) in work.execute("SELECT DISTINCT value FROM telling ORDER BY value").fetchall()]
+    shared = _held_by_others(work, values)
+    work.execute(
+        """INSERT INTO erasing SELECT DISTINCT t.erasure_id, e.customer_id, 'value', t.value
+        FROM telling t JOIN erased_ids e USING (erasure_id)
+        WHERE t.value NOT IN (SELECT unnest($shared::VARCHAR[]))""",
+        {"shared": shared},
+    )
+    work.execute("DROP TABLE telling")
+
+
+def _telling_sql(work: Work) -> str:
+    """A query of (erasure_id, value): the telling values of the gone records, as sent and as standardised."""
+    parts = [
+        f"""SELECT k.erasure_id, trim(r.{field}) AS value FROM {table} r
+        JOIN gone_keys k USING (channel, source_record_id)"""
+        for table in ("records", "record_history")
+        for field in TELLING
+    ]
+    standard = _columns(work, "standardised")
+    parts += [
+        f"""SELECT k.erasure_id, s.{field} AS value FROM standardised s JOIN records r USING (rid)
+        JOIN gone_keys k USING (channel, source_record_id)"""
+        for field in TELLING
+        if field in standard
+    ]
+    return (
+        f"SELECT DISTINCT erasure_id, value FROM ({' UNION ALL '.join(parts)}) WHERE length(value) >= {LEAST_LETTERS}"
+    )
+
+
+def _held_by_others(work: Work, values: list[str]) -> list[str]:
+    """Those of some values that stand somewhere in a row of somebody else."""
+    found: set[str] = set()
+    said = ", ".join(RECORD_FIELDS)
+    gone = "(channel, source_record_id) IN (SELECT (channel, source_record_id) FROM gone_keys)"
+    texts = [
+        f"SELECT concat_ws(chr(1), source_record_id, {said}, extra) AS text FROM {table} WHERE NOT {gone}"
+        for table in ("records", "record_history")
+    ]
+    texts += [
+        f"SELECT concat_ws(chr(1), event_id, source_record_id, extra) AS text FROM {table} WHERE NOT {gone}"
+        for table in ("events", "event_history")
+    ]
+    standard = [name for name in TELLING if name in _columns(work, "standardised")]
+    if standard:
+        texts.append(
+            f"""SELECT concat_ws(chr(1), {", ".join(f"s.{name}" for name in standard)}) AS text
+            FROM standardised s JOIN records USING (rid) WHERE NOT {gone}"""
+        )
+    for text in texts if values else ():
+        checks = ", ".join(f"bool_or(contains(text, {quoted(value)}))" for value in values)
+        row = work.execute(f"SELECT {checks} FROM ({text})").fetchall()[0]
+        found |= {value for value, held in zip(values, row, strict=True) if held}
+    return sorted(found)
+
+
+def _columns(work: Work, table: str) -> frozenset[str]:
+    rows = work.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND database_name <> 'temp'", [table]
+    ).fetchall()
+    return frozenset(str(name) for (name,) in rows)
