@@ -16,11 +16,14 @@ from pipelines.audits import audit_delivery, audit_generation
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
+from pipelines.index import build_index
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
+    ARRAYS,
     GENERATIONS,
+    PROFILES,
     WAREHOUSE,
     Generation,
     Manifest,
@@ -28,6 +31,7 @@ from profile_service.store.generation import (
     standing_generation,
 )
 from profile_service.store.schema import schema_version
+from profile_service.store.stored import moment_text
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
@@ -96,6 +100,8 @@ def publish(
                     written = None if job.whole else CHANGED
                     audit_generation(work, written)
                     audit_delivery(work, written)
+                    refreshed = None if standing is None or job.whole else standing.folder
+                    profiles_bytes = build_index(work, folder, model, refreshed)
                     work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
                         "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"
@@ -111,6 +117,8 @@ def publish(
                     largest_customer=largest,
                     size_bytes=size,
                     full_bytes=size if standing is None or job.whole else standing.manifest.full_bytes,
+                    as_of=moment_text(run.now) or "",
+                    profiles_bytes=profiles_bytes,
                 )
                 generation = _settle(folder, manifest, generations / run.run_id)
     _flip(data_dir, generation)
@@ -125,7 +133,7 @@ def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool
 
 def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: Model) -> int | None:
     """The run that the standing generation holds, when it can be refreshed rather than built anew."""
-    if standing is None or not _same_history(work, standing):
+    if standing is None or not _same_history(work, standing) or not standing.manifest.profiles_bytes:
         return None
     same_rules = (
         standing.manifest.schema_version == schema_version() and standing.manifest.model_version == model.version
@@ -180,7 +188,7 @@ def _one_checkpoint(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
     """Write the finished folder through to the disk, make it read-only and give it its name."""
-    files = [folder / WAREHOUSE, manifest.write(folder)]
+    files = [folder / WAREHOUSE, folder / PROFILES, *(folder / ARRAYS).iterdir(), manifest.write(folder)]
     for path in files:
         path.chmod(0o444)
         _sync(path)

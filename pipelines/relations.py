@@ -56,7 +56,7 @@ def temp_tables_sql(scope: Scope) -> dict[str, str]:
                    pattern, bits, cno
             FROM (FROM placed WHERE inside UNION ALL FROM named)""",
         "publish_events": f"""
-            SELECT m.cno, e.* FROM {events} e LEFT JOIN {RECORDS} m USING (channel, source_record_id)""",
+            SELECT m.cno, m.rid, e.* FROM {events} e LEFT JOIN {RECORDS} m USING (channel, source_record_id)""",
         "publish_statements": f"""
             WITH now AS (
                 SELECT cno, rid, channel, source_record_id, updated_at, lower(trim(marketing_consent)) AS said

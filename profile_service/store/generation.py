@@ -13,11 +13,18 @@ from profile_service.errors import NotFound
 WAREHOUSE = "customers.duckdb"
 MANIFEST = "generation.json"
 GENERATIONS = "generations"
+# Beside the warehouse: what the service reads by key, and arrays for resolving a record now.
+PROFILES = "profiles.sqlite"
+ARRAYS = "arrays"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation says of itself; sizes in bytes, ``full_bytes`` that of the last one built as a whole."""
+    """What a generation says of itself; sizes in bytes, ``full_bytes`` that of the last one built as a whole.
+
+    ``ledger_seq``: the last entry of the ledger that it holds. ``as_of``: the moment of its run, RFC 3339.
+    ``profiles_bytes``: the size of the file that the service reads, 0 where there is none.
+    """
 
     run_id: str
     run_seq: int
@@ -28,6 +35,9 @@ class Manifest:
     largest_customer: int
     size_bytes: int
     full_bytes: int
+    ledger_seq: int = 0
+    as_of: str = ""
+    profiles_bytes: int = 0
 
     def write(self, folder: Path) -> Path:
         """Put the manifest into ``folder``; answers its path."""
@@ -62,7 +72,9 @@ def generation_in(folder: Path) -> Generation | None:
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         manifest = Manifest(**content)
-        whole = (folder / WAREHOUSE).stat().st_size == manifest.size_bytes
+        whole = (folder / WAREHOUSE).stat().st_size == manifest.size_bytes and (
+            not manifest.profiles_bytes or (folder / PROFILES).stat().st_size == manifest.profiles_bytes
+        )
     except (OSError, ValueError, TypeError):
         return None
     return Generation(folder, manifest) if whole else None

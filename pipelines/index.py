@@ -1,0 +1,120 @@
+"""What the service reads by key is written beside the warehouse: documents, identifiers, records, search and arrays."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.index_arrays import write_arrays
+from pipelines.index_delta import mark_shared, remove_changed
+from pipelines.index_rows import Rows, documents_sql, record_bodies_sql, reviews_sql, terms_sql
+from pipelines.relations import CHANGED
+from profile_service.identity.model import Model
+from profile_service.search_terms import SEARCH_COLUMNS
+from profile_service.store.generation import PROFILES
+from profile_service.store.serving import HASH_PROBE_SQL
+
+_TABLES = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+    CREATE TABLE profiles (number INTEGER PRIMARY KEY, customer_id TEXT NOT NULL, refs TEXT, document TEXT);
+    CREATE TABLE ids (customer_id TEXT PRIMARY KEY, stands_as TEXT, event TEXT) WITHOUT ROWID;
+    CREATE TABLE identifiers (type TEXT, value TEXT, number INTEGER, PRIMARY KEY (type, value, number)) WITHOUT ROWID;
+    CREATE TABLE records (ref INTEGER PRIMARY KEY, channel TEXT, source_record_id TEXT, body TEXT);
+    CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
+    CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
+        right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE search USING fts5(names, contacts, place, numbers, content = '',
+        detail = column, tokenize = "ascii tokenchars '_'");
+"""
+_INDEXES = """
+    CREATE UNIQUE INDEX profile_by_customer ON profiles (customer_id);
+    CREATE UNIQUE INDEX record_by_key ON records (source_record_id, channel);
+"""
+_AT_ONCE = 20_000
+
+
+def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, standing: Path | None) -> int:
+    """Write ``profiles.sqlite`` and ``arrays/`` into ``folder``; answers the size of the first in bytes.
+
+    To be called while the database ``generation`` is attached and filled, and the temp tables of the build stand.
+    ``standing``: the folder of the generation that is refreshed, or None when everyone is written.
+    """
+    path = folder / PROFILES
+    if standing is not None:
+        shutil.copyfile(standing / PROFILES, path)
+    index = sqlite3.connect(path, isolation_level=None)
+    try:
+        for setting in ("page_size = 8192", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
+            index.execute(f"PRAGMA {setting}")
+        if standing is None:
+            index.executescript(_TABLES)
+        index.execute("BEGIN")
+        first = 1 + int(index.execute("SELECT coalesce(max(number), 0) FROM profiles").fetchone()[0])
+        work.execute(f"""
+            CREATE OR REPLACE TEMP TABLE index_customers AS
+            SELECT {first} - 1 + row_number() OVER (ORDER BY customer_id)::INTEGER AS number, customer_id, cno
+            FROM {CHANGED} WHERE standing""")
+        if standing is not None:
+            remove_changed(work, index)
+        _fill_customers(work, index)
+        _fill_lists(work, index)
+        if standing is not None:
+            mark_shared(work, index)
+        index.execute("COMMIT")
+        if standing is None:
+            index.executescript(_INDEXES)
+    finally:
+        index.close()
+        for table in ("index_customers", "index_terms"):
+            work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    write_arrays(work, folder, model)
+    return path.stat().st_size
+
+
+def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
+    """What is written of each changed customer."""
+    rows = Rows.of(work)
+    _fill(work, index, "profiles", documents_sql(rows))
+    _fill(work, index, "records", record_bodies_sql(rows))
+    _fill(
+        work,
+        index,
+        "identifiers",
+        """SELECT i.identifier_type, i.value, c.number FROM generation.main.customer_identifiers i
+           JOIN index_customers c USING (customer_id) ORDER BY ALL""",
+    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE index_terms AS {terms_sql(rows)}")
+    columns = f"number, {', '.join(SEARCH_COLUMNS)}"
+    _fill(work, index, f"search (rowid, {', '.join(SEARCH_COLUMNS)})", f"SELECT {columns} FROM index_terms ORDER BY 1")
+
+
+def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
+    """What is short enough to be written anew every time."""
+    for table in ("meta", "generic_values", "ids", "reviews"):
+        index.execute(f"DELETE FROM {table}")
+    _fill(work, index, "meta", f"SELECT 'hash_probe', ({HASH_PROBE_SQL})")
+    _fill(work, index, "generic_values", "SELECT field, value, holders FROM generic_values")
+    _fill(
+        work,
+        index,
+        "ids",
+        """SELECT customer_id, stands_as, event FROM generation.main.customer_id_history
+           WHERE valid_to IS NULL AND event IN ('merged_into', 'erased')""",
+    )
+    _fill(work, index, "reviews", reviews_sql())
+
+
+def _fill(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, table: str, query: str) -> None:
+    cursor = work.execute(query)
+    marks = ", ".join("?" * len(cursor.description or ()))
+    index.executemany(f"INSERT INTO {table} VALUES ({marks})", _rows(cursor))
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from rows

@@ -1,0 +1,60 @@
+"""Blocking keys and scored pairs of everyone as sorted arrays, for finding one record's candidates and component."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.block import keys_sql
+from pipelines.merge import columns_of
+from pipelines.work import whole_number
+from profile_service.identity.model import Model
+from profile_service.store.generation import ARRAYS
+from profile_service.store.serving import KEY_REFS, KEYS, PAIR_BITS, PAIR_OTHERS, PAIR_STARTS
+
+Work = duckdb.DuckDBPyConnection
+
+
+def write_arrays(work: Work, folder: Path, model: Model) -> list[Path]:
+    """Write ``arrays/*.npy`` into ``folder`` from the work store; answers the files."""
+    place = folder / ARRAYS
+    place.mkdir(exist_ok=True)
+    arrays = {**_keys(work, model), **_pairs(work)}
+    paths = []
+    for name, array in arrays.items():
+        paths.append(place / f"{name}.npy")
+        np.save(paths[-1], array)
+    return paths
+
+
+def _keys(work: Work, model: Model) -> dict[str, NDArray[np.generic]]:
+    known = columns_of(work, "standardised")
+    rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.key))
+    query = keys_sql(replace(model, blocking_rules=rules), "standardised")
+    if not query:
+        return {KEYS: np.zeros(0, np.uint64), KEY_REFS: np.zeros(0, np.int32)}
+    columns = work.execute(f"SELECT key, rid FROM ({query}) ORDER BY key").fetchnumpy()
+    return {KEYS: _plain(columns["key"], np.uint64), KEY_REFS: _plain(columns["rid"], np.int32)}
+
+
+def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
+    refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
+    columns = work.execute(
+        "SELECT ref, other, bits FROM (SELECT l AS ref, r AS other, bits FROM scored_pairs UNION ALL "
+        "SELECT r, l, bits FROM scored_pairs) ORDER BY ref"
+    ).fetchnumpy()
+    counts = np.bincount(_plain(columns["ref"], np.int32), minlength=refs)
+    return {
+        PAIR_STARTS: np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        PAIR_OTHERS: _plain(columns["other"], np.int32),
+        PAIR_BITS: _plain(columns["bits"], np.float32),
+    }
+
+
+def _plain(column: NDArray[np.generic], kind: type[np.generic]) -> NDArray[np.generic]:
+    """A column without a mask: none of these has missing values."""
+    return np.ascontiguousarray(np.ma.getdata(column), dtype=kind)

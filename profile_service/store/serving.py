@@ -1,0 +1,257 @@
+"""What a generation answers at once: profiles, identifiers, records, blocking keys and pairs, by key look-ups."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from profile_service.errors import NotFound
+from profile_service.identity.block import key_sql
+from profile_service.identity.model import Model, load_model
+from profile_service.identity.records import StandardisedRecord
+from profile_service.store.generation import ARRAYS, PROFILES, Generation
+from profile_service.store.stored import StoredRecord
+
+# The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
+# the pairs of a record from starts[ref] to starts[ref + 1].
+KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS = ARRAY_NAMES = (
+    "keys",
+    "key_refs",
+    "pair_starts",
+    "pair_others",
+    "pair_bits",
+)
+HASH_PROBE_SQL = "SELECT hash('phone', '+441632960001')::VARCHAR"
+_IN_ONE_QUERY = 500
+Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
+
+
+@dataclass(frozen=True)
+class Review:
+    """A pair of records that a steward may judge; records as channel:id, ``bits`` the match weight.
+
+    ``value``: what a judgement is worth, the most valuable first: doubt times what hangs on it.
+    """
+
+    review_id: str
+    left: str
+    right: str
+    left_customer_id: str
+    right_customer_id: str
+    status: str
+    bits: float
+    value: float
+
+
+class _PerThread(threading.local):
+    """Connections are never shared between threads."""
+
+    reader: sqlite3.Connection | None = None
+    hasher: duckdb.DuckDBPyConnection | None = None
+    cursor: duckdb.DuckDBPyConnection | None = None
+
+
+class ServingGeneration:
+    """A generation opened for reading by any number of threads; nothing in it ever changes."""
+
+    def __init__(self, generation: Generation, model: Model) -> None:
+        self.generation = generation
+        self.model = model
+        self.run_id = generation.manifest.run_id
+        self.as_of = generation.manifest.as_of
+        self.ledger_seq = generation.manifest.ledger_seq
+        self._mine = _PerThread()
+        self._opened: list[sqlite3.Connection | duckdb.DuckDBPyConnection] = []
+        self._opening = threading.Lock()
+        self._warehouse: duckdb.DuckDBPyConnection | None = None
+        self._closed = False
+        self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
+        rules = self.model.live_rules
+        self._key_columns = sorted({column for rule in rules for column in rule.key})
+        columns = ", ".join(f"?::VARCHAR AS {column}" for column in self._key_columns)
+        self._key_sql = f"SELECT [{', '.join(key_sql(rule) for rule in rules)}] FROM (SELECT {columns}) s"
+        self._check_hashes()
+        generic: dict[str, set[str]] = {}
+        for field, value in self._read("SELECT field, value FROM generic_values"):
+            generic.setdefault(field, set()).add(value)
+        self.generic: Mapping[str, frozenset[str]] = MappingProxyType(
+            {field: frozenset(shared) for field, shared in generic.items()}
+        )
+
+    @classmethod
+    def open(cls, generation: Generation, models: Path) -> ServingGeneration:
+        """Open ``generation`` with the model it was made with, from ``models``.
+
+        Raises NotFound when it was published without what the service reads, UnusableInput when its model is gone.
+        """
+        version = generation.manifest.model_version
+        if not (generation.folder / PROFILES).exists() or version is None:
+            raise NotFound(f"{generation.folder} holds nothing to serve: publish it anew with `profiles run --rebuild`")
+        return cls(generation, load_model(models / version))
+
+    def document(self, customer_id: str) -> bytes | None:
+        """The profile document of a customer that stands, as JSON."""
+        return self._one("SELECT CAST(document AS BLOB) FROM profiles WHERE customer_id = ?", customer_id)
+
+    def retired(self, customer_id: str) -> tuple[str, str | None] | None:
+        """What became of an id that stands no more: the event, and the id that answers for it (None when erased)."""
+        rows = self._read("SELECT event, stands_as FROM ids WHERE customer_id = ?", (customer_id,))
+        return rows[0] if rows else None
+
+    def holders(self, identifier_type: str, value: str) -> list[str]:
+        """The customers who carry an identifier, by its standard form."""
+        return [
+            customer_id
+            for (customer_id,) in self._read(
+                "SELECT p.customer_id FROM identifiers i JOIN profiles p USING (number) "
+                "WHERE i.type = ? AND i.value = ? ORDER BY 1",
+                (identifier_type, value),
+            )
+        ]
+
+    def is_generic(self, field: str, value: str) -> bool:
+        """Whether too many families share a value for it to say anything."""
+        return value in self.generic.get(field, ())
+
+    def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
+        """A current record by its key."""
+        body = self._one(
+            "SELECT CAST(body AS BLOB) FROM records WHERE source_record_id = ? AND channel = ?",
+            source_record_id,
+            channel,
+        )
+        return None if body is None else StoredRecord.from_json(body)
+
+    def records(self, refs: Iterable[int]) -> list[StoredRecord]:
+        """The records of those numbers, in ascending order; numbers it does not know are passed over."""
+        wanted = sorted({int(ref) for ref in refs})
+        found = []
+        for start in range(0, len(wanted), _IN_ONE_QUERY):
+            part = wanted[start : start + _IN_ONE_QUERY]
+            marks = ", ".join("?" * len(part))
+            rows = self._read(f"SELECT CAST(body AS BLOB) FROM records WHERE ref IN ({marks}) ORDER BY ref", part)
+            found += [StoredRecord.from_json(body) for (body,) in rows]
+        return found
+
+    def records_of(self, customer_id: str) -> list[StoredRecord]:
+        """The records of a customer, in the order of their numbers."""
+        refs = self._one("SELECT CAST(refs AS BLOB) FROM profiles WHERE customer_id = ?", customer_id)
+        return [] if refs is None else self.records(map(int, refs.split()))
+
+    def key_members(self, keys: Sequence[int]) -> dict[int, list[int]]:
+        """For each blocking key the records that hold it, at most one more than the model's cap."""
+        if not keys:
+            return {}
+        wanted = np.array(keys, dtype=np.uint64)
+        known, refs = self._arrays[KEYS], self._arrays[KEY_REFS]
+        first = np.searchsorted(known, wanted, side="left")
+        last = np.minimum(np.searchsorted(known, wanted, side="right"), first + self.model.blocking_cap + 1)
+        return {key: refs[a:b].tolist() for key, a, b in zip(keys, first.tolist(), last.tolist(), strict=True)}
+
+    def pairs_of(self, ref: int) -> list[tuple[int, float]]:
+        """The scored pairs of a record of this generation: (the other's number, bits)."""
+        starts = self._arrays[PAIR_STARTS]
+        if not 0 <= ref < len(starts) - 1:
+            return []
+        first, last = int(starts[ref]), int(starts[ref + 1])
+        others = self._arrays[PAIR_OTHERS][first:last].tolist()
+        return list(zip(others, self._arrays[PAIR_BITS][first:last].tolist(), strict=True))
+
+    def hash_keys(self, record: StandardisedRecord) -> list[int]:
+        """The blocking keys of a record, hashed as those of this generation are."""
+        hasher = self._mine.hasher
+        if hasher is None:
+            hasher = self._mine.hasher = self._keep(duckdb.connect(":memory:", config={"threads": 1}))
+        row = hasher.execute(self._key_sql, [record[column] for column in self._key_columns]).fetchall()[0]
+        return [key for key in row[0] if key is not None]
+
+    def warehouse(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own cursor on the warehouse: read-only, UTC, no other file in reach."""
+        cursor = self._mine.cursor
+        if cursor is None:
+            with self._opening:
+                if self._warehouse is None:
+                    self._warehouse = duckdb.connect(str(self.generation.warehouse), read_only=True)
+                    for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+                        self._warehouse.execute(f"SET {setting}")
+                cursor = self._warehouse.cursor()
+            self._mine.cursor = self._keep(cursor)
+        return cursor
+
+    def search_rows(self, match: str, limit: int) -> list[tuple[str, float]]:
+        """Customers whose search terms fit an FTS5 query, best first, each with its rank (smaller is better)."""
+        # terms of customers that changed since the last whole build find no profile: their numbers are retired
+        return self._read(
+            "SELECT p.customer_id, s.rank FROM search s JOIN profiles p ON p.number = s.rowid WHERE search MATCH ? "
+            "ORDER BY s.rank LIMIT ?",
+            (match, limit),
+        )
+
+    def reviews(self, limit: int, offset: int = 0) -> list[Review]:
+        """Pairs worth a steward's judgement, the most valuable first."""
+        rows = self._read("SELECT * FROM reviews ORDER BY value DESC, review_id LIMIT ? OFFSET ?", (limit, offset))
+        return [Review(*row) for row in rows]
+
+    def review(self, review_id: str) -> Review | None:
+        """One of the pairs worth a judgement."""
+        rows = self._read("SELECT * FROM reviews WHERE review_id = ?", (review_id,))
+        return Review(*rows[0]) if rows else None
+
+    def close(self) -> None:
+        """Close every thread's connections; to be called when no one reads any more."""
+        with self._opening:
+            self._closed = True
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+            if self._warehouse is not None:
+                self._warehouse.close()
+                self._warehouse = None
+
+    def _one(self, query: str, *parameters: str) -> bytes | None:
+        row = self._reader().execute(query, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def _read(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._reader().execute(query, parameters).fetchall()
+
+    def _reader(self) -> sqlite3.Connection:
+        reader = self._mine.reader
+        if reader is None:
+            path = (self.generation.folder / PROFILES).resolve().as_uri()
+            reader = sqlite3.connect(f"{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            reader.execute("PRAGMA mmap_size = 8589934592")
+            self._mine.reader = self._keep(reader)
+        return reader
+
+    def _keep(self, connection: Connection) -> Connection:
+        if self._closed:
+            connection.close()
+            raise NotFound(f"generation {self.run_id} is closed")
+        self._opened.append(connection)
+        return connection
+
+    def _check_hashes(self) -> None:
+        probe = self._one("SELECT CAST(value AS BLOB) FROM meta WHERE key = 'hash_probe'")
+        with duckdb.connect(":memory:") as connection:
+            now = connection.execute(HASH_PROBE_SQL).fetchall()[0][0]
+        if probe is None or probe.decode() != now:
+            raise NotFound(
+                f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
+                "`profiles run --rebuild`"
+            )
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    # a plain array over the mapped file: slices of numpy's own memmap class take ten times as long
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array.view(np.ndarray)
