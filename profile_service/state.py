@@ -1,0 +1,70 @@
+"""What stands for the length of one request: a generation and, laid over it, what the ledger has made of it since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from profile_service.store.ledger import Overlay
+from profile_service.store.serving import ServingGeneration
+from profile_service.store.stored import StoredRecord
+
+
+class State(NamedTuple):
+    """A generation and the overlay on that very generation; every answer is the overlay's where it has one."""
+
+    generation: ServingGeneration
+    overlay: Overlay
+
+    def document(self, customer_id: str) -> bytes | None:
+        """The profile document of a customer that stands, as JSON."""
+        over = self.overlay.customer(customer_id)
+        return self.generation.document(customer_id) if over is None else over.document
+
+    def holders(self, identifier_type: str, value: str) -> list[str]:
+        """The customers who stand and carry an identifier, by its standard form, in order."""
+        published = self.generation.holders(identifier_type, value)
+        here = self.overlay.holders(identifier_type, value)
+        if not published:
+            return sorted(here)
+        covered = self.overlay.covered(published)
+        return sorted({*here, *(customer for customer in published if customer not in covered)})
+
+    def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
+        """A current record by its key; none of a customer who was erased."""
+        live = self.overlay.record(channel, source_record_id)
+        if live is not None:
+            return live
+        published = self.generation.record(channel, source_record_id)
+        if published is None or self.overlay.retired(published.customer_id) is not None:
+            return None
+        return published
+
+    def records_of(self, customer_id: str) -> list[StoredRecord]:
+        """All records of a customer that stands, in order of channel and id."""
+        over = self.overlay.customer(customer_id)
+        if over is None:
+            found = self.generation.records_of(customer_id)
+        elif over.document is None:
+            found = []
+        else:
+            here = self.overlay.records_of(customer_id)
+            published = self.generation.records_of(customer_id)
+            moved = self.overlay.owners([record.ref for record in published])
+            found = [*here, *(record for record in published if record.ref not in moved)]
+        return sorted(found, key=lambda record: (record.channel, record.source_record_id))
+
+    def records(self, refs: Iterable[int]) -> dict[int, StoredRecord]:
+        """Records by number, as they stand and with the customer they belong to now; erased ones are left out."""
+        wanted = set(refs)
+        found = {record.ref: record for record in self.overlay.records(wanted)}
+        published = [record for record in self.generation.records(wanted - found.keys()) if record.ref not in found]
+        states = self.overlay.covered({record.customer_id for record in published})
+        for record in published:
+            if states.get(record.customer_id, "standing") == "standing":
+                found[record.ref] = record
+        return found
+
+    def pairs_of(self, ref: int) -> dict[int, float]:
+        """The match weight, in bits, of every scored pair of a record: the other's number = bits."""
+        return dict(self.generation.pairs_of(ref)) | dict(self.overlay.pairs_of(ref))
