@@ -71,10 +71,15 @@ _OF_CUSTOMERS = Statement(
     _ENTRY.where(any_of(ENTRIES.c.customer_id, "customer_ids")).order_by(ENTRIES.c.seq), lists=("customer_ids",)
 )
 _LAST_SEQ = Statement(select(func.max(ENTRIES.c.seq)))
-_GIVEN_ID = Statement(
-    select(GIVEN_IDS.c.customer_id).where(
-        GIVEN_IDS.c.channel == bindparam("channel"), GIVEN_IDS.c.source_record_id == bindparam("source_record_id")
-    )
+_GIVEN_IDS_OF = Statement(
+    select(GIVEN_IDS.c.customer_id)
+    .where(GIVEN_IDS.c.channel == bindparam("channel"), GIVEN_IDS.c.source_record_id == bindparam("source_record_id"))
+    .order_by(GIVEN_IDS.c.seq, GIVEN_IDS.c.customer_id)
+)
+_GIVEN_AFTER = Statement(
+    select(GIVEN_IDS.c.channel, GIVEN_IDS.c.source_record_id, GIVEN_IDS.c.customer_id)
+    .where(GIVEN_IDS.c.seq > bindparam("seq"))
+    .order_by(GIVEN_IDS.c.seq, GIVEN_IDS.c.customer_id)
 )
 _META = Statement(select(META.c.value).where(META.c.name == bindparam("name")))
 
@@ -115,10 +120,14 @@ class Log:
         """Every entry that names one of those customers, in order."""
         return [_entry(row) for row in self.session.all(_OF_CUSTOMERS, {"customer_ids": customer_ids})]
 
-    def given_id(self, channel: str, source_record_id: str) -> str | None:
-        """The customer id that a record first seen live was answered with."""
-        row = self.session.one(_GIVEN_ID, {"channel": channel, "source_record_id": source_record_id})
-        return None if row is None else str(row[0])
+    def given_ids(self, channel: str, source_record_id: str) -> list[str]:
+        """The ids that were new when they were given to a customer whose first record this was, oldest first."""
+        rows = self.session.all(_GIVEN_IDS_OF, {"channel": channel, "source_record_id": source_record_id})
+        return [str(row[0]) for row in rows]
+
+    def given_after(self, seq: int) -> list[tuple[str, str, str]]:
+        """(channel, source_record_id, customer id) of every id given by entries above ``seq``, in order."""
+        return [(row[0], row[1], row[2]) for row in self.session.all(_GIVEN_AFTER, {"seq": seq})]
 
     def meta(self, name: str) -> str | None:
         """A value of the ledger itself, such as ``current_generation``."""

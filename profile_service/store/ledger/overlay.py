@@ -107,6 +107,9 @@ _RECORDS_OF = Statement(
 _OWNERS = Statement(
     select(_R.ref, _R.customer_id).where(_R.generation == _GENERATION, any_of(_R.ref, "refs")), lists=("refs",)
 )
+_REVISED = Statement(
+    select(_R.ref).where(_R.generation == _GENERATION, _R.revised == 1, any_of(_R.ref, "refs")), lists=("refs",)
+)
 _KEY_MEMBERS = Statement(
     select(_K.key, _K.ref).where(_K.generation == _GENERATION, any_of(_K.key, "keys")), lists=("keys",)
 )
@@ -215,6 +218,12 @@ class Overlay:
         if not refs:
             return {}
         return {row[0]: row[1] for row in self.session.all(_OWNERS, self._values(refs=list(refs)))}
+
+    def revised(self, refs: Collection[int]) -> set[int]:
+        """Those of the records whose values are not as published: the generation's keys and pairs of them are void."""
+        if not refs:
+            return set()
+        return {row[0] for row in self.session.all(_REVISED, self._values(refs=list(refs)))}
 
     def key_members(self, keys: Sequence[int]) -> dict[int, list[int]]:
         """The overlay's records under each blocking key (unsigned 64-bit); keys that nobody has are left out."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, update
 
 from profile_service.store.ledger.overlay import ERASED, STANDING, LiveConsent, LiveEvent, Overlay, signed
-from profile_service.store.ledger.statement import adding_if_new, dropping, putting
+from profile_service.store.ledger.statement import Statement, adding_if_new, dropping, putting
 from profile_service.store.ledger.tables import (
     CONSENTS,
     EVENTS,
@@ -41,6 +44,12 @@ _PUT_KEY = putting(OVERLAY_KEYS)
 _PUT_PAIR = putting(OVERLAY_PAIRS)
 _PUT_IDENTIFIER = putting(OVERLAY_IDENTIFIERS)
 _PUT_TERM = putting(OVERLAY_TERMS)
+_MOVED_BY = ("generation", "ref", "customer_id")
+_MOVE_RECORD = Statement(
+    update(OVERLAY_RECORDS)
+    .where(OVERLAY_RECORDS.c.generation == bindparam("generation"), OVERLAY_RECORDS.c.ref == bindparam("ref"))
+    .values(customer_id=bindparam("customer_id"), body=bindparam("body"))
+)
 _ADD_EVENT = adding_if_new(EVENTS)
 _PUT_CONSENT = putting(CONSENTS)
 
@@ -86,23 +95,28 @@ class OverlayWriter(Overlay):
             self.session.do(statement, values)
 
     def put_record(self, record: StoredRecord, keys: Sequence[int] = ()) -> None:
-        """A live, changed or moved record with its blocking keys (unsigned 64-bit).
-
-        A record of the generation whose values are as published needs none: the generation finds it.
-        """
+        """A record that is new or has other values than published, with its blocking keys (unsigned 64-bit)."""
         values = {"generation": self.run_id, "ref": record.ref}
         self.session.do(_DROP_KEYS, values)
-        self.session.do(
-            _PUT_RECORD,
-            values
-            | {
-                "channel": record.channel,
-                "source_record_id": record.source_record_id,
-                "customer_id": record.customer_id,
-                "body": record.to_json(),
-            },
-        )
+        self.session.do(_PUT_RECORD, self._record_values(record, revised=1))
         self.session.many(_PUT_KEY, [values | {"key": signed(key)} for key in keys])
+
+    def move_record(self, record: StoredRecord) -> None:
+        """A record whose customer, events or consents are others now, with the values that it had before."""
+        values = self._record_values(record, revised=0)
+        if not self.session.do(_MOVE_RECORD, {"body": values["body"]} | {n: values[n] for n in _MOVED_BY}):
+            self.session.do(_PUT_RECORD, values)
+
+    def _record_values(self, record: StoredRecord, *, revised: int) -> dict[str, Any]:
+        return {
+            "generation": self.run_id,
+            "ref": record.ref,
+            "channel": record.channel,
+            "source_record_id": record.source_record_id,
+            "customer_id": record.customer_id,
+            "revised": revised,
+            "body": record.to_json(),
+        }
 
     def drop_record(self, ref: int) -> None:
         """The record is not in the overlay any more, nor are its keys and pairs."""

@@ -67,14 +67,15 @@ Index("entries_by_record", ENTRIES.c.channel, ENTRIES.c.source_record_id)
 Index("entries_by_customer", ENTRIES.c.customer_id)
 Index("entries_by_kind", ENTRIES.c.kind, ENTRIES.c.seq)
 
-# The customer id that a record first seen live was answered with; a replay gives it no other.
+# Every id that was new when entry seq was answered, with the first record of its customer; a replay gives no other.
 GIVEN_IDS = _table(
     "given_ids",
     _text("channel", key=True),
     _text("source_record_id", key=True),
-    _text("customer_id"),
+    _text("customer_id", key=True),
     _number("seq"),
 )
+Index("given_ids_by_seq", GIVEN_IDS.c.seq)
 
 # Answers already given, by Idempotency-Key; customer_id names whom an answer is about, so that erasure finds it.
 IDEMPOTENCY = _table(
@@ -126,6 +127,7 @@ OVERLAY_CUSTOMERS = Table(
     _number("seq"),
 )
 
+# A record is revised when its values are not as published: keys and pairs that the generation has of it are void.
 OVERLAY_RECORDS = Table(
     "overlay_records",
     METADATA,
@@ -134,6 +136,7 @@ OVERLAY_RECORDS = Table(
     _text("source_record_id", key=True),
     _number("ref"),
     _text("customer_id"),
+    _number("revised"),
     _bytes("body"),
 )
 Index("overlay_records_by_ref", OVERLAY_RECORDS.c.generation, OVERLAY_RECORDS.c.ref, unique=True)
@@ -174,6 +177,17 @@ OVERLAY_TERMS = _table(
 )
 Index("overlay_terms_by_customer", OVERLAY_TERMS.c.generation, OVERLAY_TERMS.c.customer_id)
 
+# Found from both records; a verdict `undone` takes back what the decision said of the two.
+OVERLAY_JUDGEMENTS = _table(
+    "overlay_judgements",
+    _text("generation", key=True),
+    _number("ref", key=True),
+    _number("other", key=True),
+    _text("decision_id", key=True),
+    _text("verdict"),
+)
+Index("overlay_judgements_by_other", OVERLAY_JUDGEMENTS.c.generation, OVERLAY_JUDGEMENTS.c.other)
+
 OVERLAY = (
     OVERLAY_CUSTOMERS,
     OVERLAY_RECORDS,
@@ -181,6 +195,7 @@ OVERLAY = (
     OVERLAY_PAIRS,
     OVERLAY_IDENTIFIERS,
     OVERLAY_TERMS,
+    OVERLAY_JUDGEMENTS,
 )
 
 # An API key is found by its public part and known by its HMAC; scopes and mask are JSON lists.

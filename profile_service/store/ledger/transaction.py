@@ -77,16 +77,11 @@ class Transaction:
         )
         return seq
 
-    def give_id(self, channel: str, source_record_id: str, customer_id: str) -> None:
-        """Remember the id that a record was first answered with; a later call for the record changes nothing."""
+    def give_id(self, channel: str, source_record_id: str, customer_id: str, seq: int) -> None:
+        """Remember that entry ``seq`` gave a new id to a customer whose first record this is; once is enough."""
         self.session.do(
             _GIVE,
-            {
-                "channel": channel,
-                "source_record_id": source_record_id,
-                "customer_id": customer_id,
-                "seq": self.seq,
-            },
+            {"channel": channel, "source_record_id": source_record_id, "customer_id": customer_id, "seq": seq},
         )
 
     def set_meta(self, name: str, value: str) -> None:
