@@ -7,18 +7,11 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from profile_service.identity.cluster import Bounds, Integers, Judged, Pairs, cluster_records
+from profile_service.identity.cluster import Integers, Judged, Pairs, bounds_of, cluster_records
 from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
-
-
-def bounds_of(model: Model) -> Bounds:
-    """Where clustering stops under a trained model."""
-    if model.trained is None:
-        raise ValueError("an untrained model cannot cluster")
-    return Bounds(model.clustering.clip, model.clustering.absent, model.trained.stop, model.clustering.against)
 
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:

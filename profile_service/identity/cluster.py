@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from profile_service.identity.model import Model
+
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # Log-odds are counted in whole ten-thousandths, so that sums do not depend on the order of adding.
@@ -36,6 +38,13 @@ class Bounds:
     absent: float
     stop: float
     against: float = 1.0
+
+
+def bounds_of(model: Model) -> Bounds:
+    """Where clustering stops under a trained model."""
+    if model.trained is None:
+        raise ValueError("an untrained model cannot cluster")
+    return Bounds(model.clustering.clip, model.clustering.absent, model.trained.stop, model.clustering.against)
 
 
 @dataclass(frozen=True)
