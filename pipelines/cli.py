@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipelines.cli_service import audit_group, keys_group
 from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
 
@@ -55,6 +56,10 @@ def cli() -> None:
     Exit status 0: done. 1: it failed, and what stood before still stands. 2: wrong usage or unusable input.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+cli.add_command(keys_group)
+cli.add_command(audit_group)
 
 
 @cli.command(

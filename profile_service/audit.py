@@ -1,0 +1,171 @@
+"""Who did what to whom, and why: a chain of rows in which none can be changed, dropped or put in unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from profile_service.store.ledger import Ledger, Log, Session, Transaction
+from profile_service.store.ledger.audit_rows import (
+    AuditRow,
+    add_audit_rows,
+    audit_rows_after,
+    last_audit_row,
+    newest_audit_rows,
+)
+from profile_service.store.ledger.times import as_text
+
+HEAD = "audit_head"
+FIRST_HASH = "0" * 64  # what the first row follows
+_PAGE = 2000
+_LONGEST_PURPOSE = 200
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something done: ``actor`` is a key's name or ``cli:user``, ``action`` a verb such as ``profile.read``.
+
+    ``details`` names fields, counts and ids, never a person's values.
+    """
+
+    actor: str
+    action: str
+    customer_id: str | None = None
+    purpose: str | None = None
+    request_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check of the chain found: how many rows, its head, and the first row that is not as it was written."""
+
+    rows: int
+    head: str
+    broken_at: int | None = None
+    what: str = ""
+
+
+class Audit:
+    """The chain in one ledger, its head sealed with the server's secret.
+
+    A row's hash covers its content and the row before; the seal covers the last row, so that nobody who can write the
+    database, but does not know the secret, can shorten the chain or write it anew.
+    """
+
+    def __init__(self, ledger: Ledger, secret: bytes) -> None:
+        self._ledger = ledger
+        self._seal_key = hmac.digest(secret, b"audit trail", "sha256")
+
+    def change(self, tx: Transaction, *acts: Act) -> None:
+        """Put acts at the end of the chain, in the transaction of the change itself."""
+        self.append(tx, [(as_text(tx.now), act) for act in acts])
+
+    def append(self, tx: Transaction, acts: Sequence[tuple[str, Act]]) -> None:
+        """Put (time, act) at the end of the chain; a time is RFC 3339 in UTC."""
+        if not acts:
+            return
+        last = last_audit_row(tx.session)
+        seq, link = (0, FIRST_HASH) if last is None else (last.seq, last.hash)
+        rows = []
+        for at, act in acts:
+            seq += 1
+            row = _row(seq, at, act, link)
+            link = row.hash
+            rows.append(row)
+        add_audit_rows(tx.session, rows)
+        tx.set_meta(HEAD, f"{seq}:{link}:{self._seal(seq, link)}")
+
+    def head(self) -> str:
+        """``seq:hash`` of the last row: written down elsewhere, it proves later that the chain still holds it."""
+        last = last_audit_row(self._ledger.read())
+        return f"0:{FIRST_HASH}" if last is None else f"{last.seq}:{last.hash}"
+
+    def rows(self, customer_id: str | None = None, *, after: int = 0, limit: int = 1000) -> list[AuditRow]:
+        """The next rows above number ``after``, in order; of one customer when one is named."""
+        return audit_rows_after(self._ledger.read(), after, limit, customer_id)
+
+    def newest(self, limit: int, customer_id: str | None = None) -> list[AuditRow]:
+        """The last at most ``limit`` rows, oldest of them first; of one customer when one is named."""
+        return newest_audit_rows(self._ledger.read(), limit, customer_id)
+
+    def verify(self, noted: str | None = None, progress: Callable[[int], None] = lambda rows: None) -> Verdict:
+        """Check every row; ``noted`` is a head written down before, which must still be in the chain.
+
+        ``progress`` is told how many rows are checked.
+        """
+        with self._ledger.snapshot() as session:
+            return self._verify(session, noted, progress)
+
+    def _verify(self, session: Session, noted: str | None, progress: Callable[[int], None]) -> Verdict:
+        count, link, found = 0, FIRST_HASH, noted is None or noted == f"0:{FIRST_HASH}"
+        for row in _every_row(session):
+            wrong = _wrong(row, count, link)
+            if wrong:
+                return Verdict(count, f"{count}:{link}", count + 1, wrong)
+            count, link = row.seq, row.hash
+            found = found or noted == f"{count}:{link}"
+            if count % _PAGE == 0:
+                progress(count)
+        head = f"{count}:{link}"
+        sealed = self._sealed_head(session)
+        if sealed is None and count:
+            return Verdict(count, head, count, "the seal over the last row is missing or not this server's")
+        if sealed is not None and sealed != head:
+            return Verdict(
+                count, head, count + 1, f"the chain ends here, but row {sealed.partition(':')[0]} was sealed"
+            )
+        if not found:
+            return Verdict(count, head, count + 1, "the head that was noted is not in the chain")
+        return Verdict(count, head)
+
+    def _sealed_head(self, session: Session) -> str | None:
+        """``seq:hash`` of the row that was sealed last; ``None`` without a seal that holds."""
+        parts = (Log(session).meta(HEAD) or "").split(":")
+        if len(parts) != 3 or not parts[0].isdigit():
+            return None
+        seq, link, seal = int(parts[0]), parts[1], parts[2]
+        return f"{seq}:{link}" if hmac.compare_digest(self._seal(seq, link), seal) else None
+
+    def _seal(self, seq: int, link: str) -> str:
+        return hmac.digest(self._seal_key, f"{seq}:{link}".encode(), "sha256").hex()
+
+
+def verify_chain(ledger: Ledger, secret: bytes) -> Verdict:
+    """Check the whole chain of a ledger."""
+    return Audit(ledger, secret).verify()
+
+
+def _row(seq: int, at: str, act: Act, previous: str) -> AuditRow:
+    details = orjson.dumps(act.details, option=orjson.OPT_SORT_KEYS).decode()
+    purpose = None if act.purpose is None else act.purpose[:_LONGEST_PURPOSE]
+    content = (seq, at, act.actor, act.action, act.customer_id, purpose, act.request_id, details, previous)
+    return AuditRow(*content, hash=_hash(content))
+
+
+def _hash(content: tuple[object, ...]) -> str:
+    """SHA-256 over a row's columns before the hash, as a JSON array in their order."""
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
+
+
+def _wrong(row: AuditRow, before: int, link: str) -> str:
+    """What is wrong with the row that follows number ``before``; empty when nothing is."""
+    if row.seq != before + 1:
+        return f"row {before + 1} is missing"
+    if row.previous_hash != link:
+        return f"row {row.seq} does not follow the row before it"
+    if row.hash != _hash(tuple(vars(row).values())[:-1]):
+        return f"row {row.seq} is not as it was written"
+    return ""
+
+
+def _every_row(session: Session) -> Iterator[AuditRow]:
+    seq = 0
+    while rows := audit_rows_after(session, seq, _PAGE):
+        yield from rows
+        seq = rows[-1].seq

@@ -1,0 +1,210 @@
+"""Reads of personal data on their way into the audit trail: noted in a file at once, soon folded into the chain."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from profile_service.audit import Act, Audit
+from profile_service.errors import LedgerBusy, LedgerUnavailable
+from profile_service.store.ledger import Ledger
+from profile_service.store.ledger.audit_rows import drop_folded_bytes, folded_bytes, put_folded_bytes
+from profile_service.store.ledger.times import as_text, now_utc
+
+_LINES_AT_ONCE = 500  # in one transaction: others wait for it some milliseconds
+_LONGEST_FILE = 4_000_000  # bytes, before a journal is put away and another begun
+_LOOK_FOR_ORPHANS = 50  # rounds between two looks for journals whose process is gone
+
+_log = logging.getLogger(__name__)
+
+
+class JournalFile:
+    """One process's journal: lines appended by it alone, under a lock that ends with the process."""
+
+    def __init__(self, path: Path, *, make: bool) -> None:
+        """Open and lock a journal; raises ``BlockingIOError`` while its process lives, ``OSError`` as usual."""
+        self.path = path
+        flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if make else 0)
+        self._file = os.open(path, flags, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise
+
+    def append(self, line: bytes) -> int:
+        """Add a line; answers how many bytes of it are there."""
+        return os.write(self._file, line)
+
+    def size(self) -> int:
+        """Bytes written."""
+        return os.fstat(self._file).st_size
+
+    def lines_from(self, start: int) -> tuple[list[bytes], int]:
+        """The next whole lines from byte ``start``, and the byte after them."""
+        content = os.pread(self._file, 1 << 20, start)
+        lines = content.splitlines(keepends=True)[:_LINES_AT_ONCE]
+        if lines and not lines[-1].endswith(b"\n"):
+            # cut short: its writer is at it, or was killed before it answered anybody
+            lines.pop()
+        return lines, start + sum(len(line) for line in lines)
+
+    def close(self) -> None:
+        """Unlock and close."""
+        os.close(self._file)
+
+
+class ReadJournal:
+    """Notes reads so that none is answered unnoted and none is noted twice, whatever is killed when.
+
+    ``note`` appends to this process's file; a thread folds the files into the chain, and how far each is folded is
+    written in the same transaction. A file whose process is gone is folded by whoever looks first.
+    """
+
+    def __init__(self, ledger: Ledger, audit: Audit, folder: Path, seconds: float = 0.1) -> None:
+        self._ledger = ledger
+        self._audit = audit
+        self._folder = folder
+        self._seconds = seconds
+        self._clock: Callable[[], datetime] = now_utc
+        self._lock = threading.Lock()
+        self._own: JournalFile | None = None
+        self._full: list[JournalFile] = []
+        self._folded: dict[Path, int] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def note(self, act: Act) -> None:
+        """Note a read before it is answered. Raises ``LedgerUnavailable`` when it cannot be: then do not answer."""
+        line = orjson.dumps(
+            [
+                as_text(self._clock()),
+                act.actor,
+                act.action,
+                act.customer_id,
+                act.purpose,
+                act.request_id,
+                act.details,
+            ],
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+        try:
+            with self._lock:
+                if self._own is None:
+                    self._own = self._begin()
+                written = self._own.append(line)
+                if written != len(line):
+                    # what stands of it ends in no line of its own: the next one must not be drawn into it
+                    self._full.append(self._own)
+                    self._own = None
+                    raise OSError("the disk is full")
+        except OSError as error:
+            raise LedgerUnavailable(f"a read cannot be noted in the audit trail: {error.strerror or error}") from error
+
+    def start(self) -> None:
+        """Fold what former processes left, then go on folding in a thread of its own."""
+        self.fold_orphans()
+        self._thread = threading.Thread(target=self._fold_for_ever, name="audit-journal", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Fold all that is noted and end the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            if self._own is not None:
+                self._full.append(self._own)
+                self._own = None
+        self.fold()
+
+    def fold(self) -> int:
+        """Fold this process's journals; answers how many reads."""
+        count = 0
+        with self._lock:
+            own = self._own
+            if own is not None and self._folded.get(own.path, 0) >= _LONGEST_FILE:
+                self._full.append(own)
+                self._own = own = None
+            full = list(self._full)
+        for journal in full:
+            count += self._fold_all(journal)
+            self._put_away(journal)
+            with self._lock:
+                self._full.remove(journal)
+        if own is not None:
+            count += self._fold_all(own)
+        return count
+
+    def fold_orphans(self) -> int:
+        """Fold the journals of processes that are gone; answers how many reads."""
+        count = 0
+        for path in sorted(self._folder.glob("reads-*.jsonl")):
+            # one that lives holds its lock; one that another process just folded is gone
+            with suppress(OSError):
+                journal = JournalFile(path, make=False)
+                if not path.exists():
+                    journal.close()
+                    continue
+                count += self._fold_all(journal)
+                self._put_away(journal)
+        return count
+
+    def _begin(self) -> JournalFile:
+        return JournalFile(self._folder / f"reads-{os.getpid()}-{secrets.token_hex(8)}.jsonl", make=True)
+
+    def _fold_all(self, journal: JournalFile) -> int:
+        """Fold the rest of a journal."""
+        count = 0
+        lines: list[bytes]
+        while self._folded.get(journal.path, -1) < journal.size():
+            with self._ledger.write() as tx:
+                start = folded_bytes(tx.session, journal.path.name)
+                lines, end = journal.lines_from(start)
+                if lines:
+                    self._audit.append(tx, [_act(line) for line in lines])
+                    put_folded_bytes(tx.session, journal.path.name, end)
+            self._folded[journal.path] = end
+            count += len(lines)
+            if not lines:
+                break
+        return count
+
+    def _put_away(self, journal: JournalFile) -> None:
+        """Remove a journal that is folded whole: first the file, so that no one folds it from its beginning."""
+        journal.path.unlink(missing_ok=True)
+        with self._ledger.write() as tx:
+            drop_folded_bytes(tx.session, journal.path.name)
+        self._folded.pop(journal.path, None)
+        journal.close()
+
+    def _fold_for_ever(self) -> None:
+        rounds = 0
+        while not self._stopping.wait(self._seconds):
+            rounds += 1
+            try:
+                self.fold()
+                if rounds % _LOOK_FOR_ORPHANS == 0:
+                    self.fold_orphans()
+            except (LedgerBusy, LedgerUnavailable) as error:
+                # the reads are noted on the disk and go into the chain in a later round
+                _log.warning("the audit trail waits: %s", error)
+
+
+def _act(line: bytes) -> tuple[str, Act]:
+    try:
+        at, actor, action, customer_id, purpose, request_id, details = orjson.loads(line)
+        return at, Act(actor, action, customer_id, purpose, request_id, details)
+    except (ValueError, TypeError):
+        # somebody wrote into the file: the chain says so rather than stop
+        return as_text(now_utc()), Act("audit", "journal.unreadable", details={"bytes": len(line)})

@@ -1,0 +1,91 @@
+"""The audit trail as rows of the ledger, and how far the journals of reads are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, select
+
+from profile_service.store.ledger.session import Session
+from profile_service.store.ledger.statement import Statement, adding, dropping, putting
+from profile_service.store.ledger.tables import AUDIT, AUDIT_JOURNALS
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One row of the chain; ``details`` is a JSON object, hashes are hexadecimal SHA-256."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    customer_id: str | None
+    purpose: str | None
+    request_id: str | None
+    details: str
+    previous_hash: str
+    hash: str
+
+
+_ALL = select(*AUDIT.columns)
+_LIMIT = bindparam("limit", type_=BigInteger)
+_LAST = Statement(_ALL.order_by(AUDIT.c.seq.desc()).limit(1))
+_AFTER = Statement(_ALL.where(AUDIT.c.seq > bindparam("seq")).order_by(AUDIT.c.seq).limit(_LIMIT))
+_OF_CUSTOMER = Statement(
+    _ALL.where(AUDIT.c.customer_id == bindparam("customer_id"), AUDIT.c.seq > bindparam("seq"))
+    .order_by(AUDIT.c.seq)
+    .limit(_LIMIT)
+)
+_NEWEST = Statement(_ALL.order_by(AUDIT.c.seq.desc()).limit(_LIMIT))
+_NEWEST_OF_CUSTOMER = Statement(
+    _ALL.where(AUDIT.c.customer_id == bindparam("customer_id")).order_by(AUDIT.c.seq.desc()).limit(_LIMIT)
+)
+_ADD = adding(AUDIT)
+_FOLDED = Statement(select(AUDIT_JOURNALS.c.folded_bytes).where(AUDIT_JOURNALS.c.name == bindparam("name")))
+_PUT_FOLDED = putting(AUDIT_JOURNALS)
+_DROP_FOLDED = dropping(AUDIT_JOURNALS, "name")
+
+
+def last_audit_row(session: Session) -> AuditRow | None:
+    """The newest row of the chain."""
+    row = session.one(_LAST, {})
+    return None if row is None else AuditRow(*row)
+
+
+def audit_rows_after(session: Session, seq: int, limit: int, customer_id: str | None = None) -> list[AuditRow]:
+    """The next rows above ``seq``, in order; of one customer when one is named."""
+    values = {"seq": seq, "limit": limit}
+    if customer_id is None:
+        return [AuditRow(*row) for row in session.all(_AFTER, values)]
+    return [AuditRow(*row) for row in session.all(_OF_CUSTOMER, values | {"customer_id": customer_id})]
+
+
+def newest_audit_rows(session: Session, limit: int, customer_id: str | None = None) -> list[AuditRow]:
+    """The last rows, oldest of them first; of one customer when one is named."""
+    if customer_id is None:
+        rows = session.all(_NEWEST, {"limit": limit})
+    else:
+        rows = session.all(_NEWEST_OF_CUSTOMER, {"limit": limit, "customer_id": customer_id})
+    return [AuditRow(*row) for row in reversed(rows)]
+
+
+def add_audit_rows(session: Session, rows: Iterable[AuditRow]) -> None:
+    """Put rows at the end of the chain."""
+    session.many(_ADD, [vars(row) for row in rows])
+
+
+def folded_bytes(session: Session, journal: str) -> int:
+    """How much of a journal is in the chain."""
+    row = session.one(_FOLDED, {"name": journal})
+    return 0 if row is None else int(row[0])
+
+
+def put_folded_bytes(session: Session, journal: str, count: int) -> None:
+    """So much of a journal is in the chain now."""
+    session.do(_PUT_FOLDED, {"name": journal, "folded_bytes": count})
+
+
+def drop_folded_bytes(session: Session, journal: str) -> None:
+    """Forget a journal whose file is gone."""
+    session.do(_DROP_FOLDED, {"name": journal})
