@@ -46,7 +46,8 @@ def _table(name: str, *content: Column[int] | Column[str] | Column[bytes] | Colu
     return Table(name, METADATA, *content, sqlite_with_rowid=False)
 
 
-# Names and values: schema_version, current_generation, keys_version, audit_head, seq_floor.
+# Names and values: schema_version, current_generation, keys_version, audit_head, seq_floor,
+# suppression_salt.
 META = _table("meta", _text("name", key=True), _text("value"))
 
 # The log. Times are RFC 3339 in UTC with microseconds, so that they sort as text; payload is a JSON object.
@@ -197,6 +198,9 @@ OVERLAY = (
     OVERLAY_TERMS,
     OVERLAY_JUDGEMENTS,
 )
+
+# Tokens of erased records, made with the salt in meta: a record that has one here is refused.
+SUPPRESSIONS = _table("suppressions", _text("token", key=True), _number("seq"))
 
 # An API key is found by its public part and known by its HMAC; scopes and mask are JSON lists.
 KEYS = _table(

@@ -1,0 +1,156 @@
+"""Erasures in the log: who is to be forgotten, who is kept away, and what is proven of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from profile_service.privacy import Erasure, RecordKey, suppression_token
+from profile_service.store.ledger.log import Entry, Log
+from profile_service.store.ledger.session import Session
+from profile_service.store.ledger.statement import Statement, adding_if_new
+from profile_service.store.ledger.tables import ENTRIES, METADATA, SUPPRESSIONS
+from profile_service.store.ledger.transaction import Transaction
+
+ERASURE = "erasure"
+_SALT = "suppression_salt"
+_PAGE = 1000
+
+_TOKEN = Statement(select(SUPPRESSIONS.c.token).where(SUPPRESSIONS.c.token == bindparam("token")))
+_SUPPRESS = adding_if_new(SUPPRESSIONS)
+_SET_PAYLOAD = Statement(update(ENTRIES).where(ENTRIES.c.seq == bindparam("number")).values(payload=bindparam("said")))
+
+
+@dataclass(frozen=True)
+class LoggedErasure:
+    """An erasure as the log has it; ``receipt`` is there once nothing of the person is left in any store."""
+
+    seq: int
+    actor: str
+    reason: str | None
+    erasure: Erasure
+    receipt: Mapping[str, Any] | None
+
+
+def erasure_of(entry: Entry) -> LoggedErasure:
+    """What an entry of kind ``erasure`` says."""
+    assert entry.payload is not None
+    assert entry.about.customer_id is not None
+    erasure = Erasure.of(entry.about.customer_id, entry.at, entry.payload)
+    return LoggedErasure(entry.seq, entry.actor, entry.reason, erasure, entry.payload.get("receipt"))
+
+
+def erasures_after(log: Log, seq: int = 0) -> list[LoggedErasure]:
+    """Every erasure with a number above ``seq``, in order."""
+    found: list[LoggedErasure] = []
+    while page := log.entries_after(seq, _PAGE, kind=ERASURE):
+        found += map(erasure_of, page)
+        seq = page[-1].seq
+    return found
+
+
+def unfinished_erasures(log: Log) -> list[LoggedErasure]:
+    """Those that no run has carried out in every store yet."""
+    return [logged for logged in erasures_after(log) if logged.receipt is None]
+
+
+def suppression_salt(tx: Transaction) -> str:
+    """The ledger's salt, made when first asked for."""
+    salt = tx.log.meta(_SALT)
+    if salt is None:
+        salt = secrets.token_hex(32)
+        tx.set_meta(_SALT, salt)
+    return salt
+
+
+def suppress(tx: Transaction, tokens: Iterable[str], seq: int) -> None:
+    """Refuse the records of these tokens from now on."""
+    tx.session.many(_SUPPRESS, [{"token": token, "seq": seq} for token in sorted(tokens)])
+
+
+def is_suppressed(session: Session, channel: str, source_record_id: str) -> bool:
+    """Whether this record was erased and may not come back."""
+    salt = Log(session).meta(_SALT)
+    if salt is None:
+        return False
+    token = suppression_token(salt, channel, source_record_id)
+    return session.one(_TOKEN, {"token": token}) is not None
+
+
+def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any]) -> None:
+    """Keep the receipt of an erasure that is carried out, and no longer the names of its records."""
+    said = Erasure(**(vars(logged.erasure) | {"keys": ()})).payload() | {"receipt": dict(receipt)}
+    tx.session.do(_SET_PAYLOAD, {"number": logged.seq, "said": orjson.dumps(said).decode()})
+
+
+def rows_holding(session: Session, texts: Iterable[str], keys: Iterable[RecordKey]) -> dict[str, int]:
+    """For each table of the ledger how many rows hold one of ``texts`` anywhere, or are about one of the records.
+
+    Letters match in either case.
+    """
+    wanted, named = sorted(set(texts)), sorted(set(keys))
+    values: dict[str, Any] = {f"text{number}": f"%{_escaped(text)}%" for number, text in enumerate(wanted)}
+    for number, (channel, source_record_id) in enumerate(named):
+        values |= {f"channel{number}": channel, f"name{number}": source_record_id}
+    found = {}
+    for table in METADATA.sorted_tables:
+        if not any(isinstance(column.type, Text | LargeBinary) for column in table.columns):
+            continue
+        about = {"channel", "source_record_id"} <= set(table.columns.keys())
+        used = {name: value for name, value in values.items() if about or name.startswith("text")}
+        if used:
+            counts = [_count_sql(table, len(wanted), len(named), decoded) for decoded in (_as_text, _unpacked)]
+            row = session.one(Statement(*counts), used)
+            found[table.name] = int(row[0]) if row else 0
+    return found
+
+
+def _count_sql(
+    table: Table, texts: int, keys: int, decoded: Callable[[Column[Any]], ColumnElement[str]]
+) -> Select[Any]:
+    readable = [decoded(column) for column in table.columns if isinstance(column.type, Text | LargeBinary)]
+    tests: list[ColumnElement[bool]] = [
+        text.like(bindparam(f"text{number}", type_=Text()), escape="!") for text in readable for number in range(texts)
+    ]
+    if {"channel", "source_record_id"} <= set(table.columns.keys()):
+        tests += [
+            (table.c.channel == bindparam(f"channel{number}"))
+            & (table.c.source_record_id == bindparam(f"name{number}"))
+            for number in range(keys)
+        ]
+    return select(func.count()).select_from(table).where(or_(*tests))
+
+
+def _as_text(column: Column[Any]) -> ColumnElement[str]:
+    """For SQLite, which reads bytes as text."""
+    return cast(column, Text)
+
+
+def _unpacked(column: Column[Any]) -> ColumnElement[str]:
+    """For PostgreSQL, which spells bytes out."""
+    return (
+        func.encode(column, literal_column("'escape'")) if isinstance(column.type, LargeBinary) else cast(column, Text)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
