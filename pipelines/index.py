@@ -12,11 +12,11 @@ import duckdb
 
 from pipelines.index_arrays import write_arrays
 from pipelines.index_delta import mark_shared, remove_changed
-from pipelines.index_rows import Rows, documents_sql, record_bodies_sql, reviews_sql, terms_sql
+from pipelines.index_rows import Rows, documents_sql, record_bodies_sql, reviews_sql, searched_sql
+from pipelines.index_search import write_search
 from pipelines.relations import CHANGED
 from profile_service.identity.model import Model
-from profile_service.search_terms import SEARCH_COLUMNS
-from profile_service.store.generation import PROFILES
+from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.serving import HASH_PROBE_SQL
 
 _TABLES = """
@@ -28,8 +28,6 @@ _TABLES = """
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
-    CREATE VIRTUAL TABLE search USING fts5(names, contacts, place, numbers, content = '',
-        detail = column, tokenize = "ascii tokenchars '_'");
 """
 _INDEXES = """
     CREATE UNIQUE INDEX profile_by_customer ON profiles (customer_id);
@@ -61,24 +59,25 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
             FROM {CHANGED} WHERE standing""")
         if standing is not None:
             remove_changed(work, index)
-        _fill_customers(work, index)
+        rows = Rows.of(work)
+        _fill_customers(work, index, rows)
         _fill_lists(work, index)
         if standing is not None:
             mark_shared(work, index)
         index.execute("COMMIT")
         if standing is None:
             index.executescript(_INDEXES)
+        (folder / ARRAYS).mkdir(exist_ok=True)
+        write_search(work, searched_sql(rows), folder / ARRAYS, None if standing is None else standing / ARRAYS)
     finally:
         index.close()
-        for table in ("index_customers", "index_terms"):
-            work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        work.execute("DROP TABLE IF EXISTS temp.index_customers")
     write_arrays(work, folder, model)
     return path.stat().st_size
 
 
-def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
+def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, rows: Rows) -> None:
     """What is written of each changed customer."""
-    rows = Rows.of(work)
     _fill(work, index, "profiles", documents_sql(rows))
     _fill(work, index, "records", record_bodies_sql(rows))
     _fill(
@@ -88,9 +87,6 @@ def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) 
         """SELECT i.identifier_type, i.value, c.number FROM generation.main.customer_identifiers i
            JOIN index_customers c USING (customer_id) ORDER BY ALL""",
     )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE index_terms AS {terms_sql(rows)}")
-    columns = f"number, {', '.join(SEARCH_COLUMNS)}"
-    _fill(work, index, f"search (rowid, {', '.join(SEARCH_COLUMNS)})", f"SELECT {columns} FROM index_terms ORDER BY 1")
 
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from pipelines.merge import RECORDS, columns_of
 from profile_service import profile
 from profile_service.identity.records import STANDARD_COLUMNS
 from profile_service.identity.survivorship import quoted
-from profile_service.search_terms import SEARCH_COLUMNS, search_terms_sql
+from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store.stored import SENT_COLUMNS, moment_sql
 
 MOST_REVIEWS = 20_000
@@ -107,15 +107,12 @@ def record_bodies_sql(rows: Rows) -> str:
         ORDER BY m.rid"""
 
 
-def terms_sql(rows: Rows) -> str:
-    """Rows (number and the search columns) of the customers in ``index_customers``."""
-    standard = ", ".join(f"{rows.standard_value(name)} AS {name}" for name in STANDARD_COLUMNS)
-    words = search_terms_sql("index_searched")
+def searched_sql(rows: Rows) -> str:
+    """The records of the customers in ``index_customers`` as ``search_words_sql`` reads them."""
+    standard = ", ".join(f"{rows.standard_value(name)} AS {name}" for name in SEARCHED_COLUMNS)
     return f"""
-        WITH index_searched AS (
-            SELECT i.number AS customer_id, m.source_record_id, {standard}
-            FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno LEFT JOIN standardised s ON s.rid = m.rid)
-        SELECT customer_id AS number, {", ".join(SEARCH_COLUMNS)} FROM ({words})"""
+        SELECT i.number, m.source_record_id, {standard}
+        FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno LEFT JOIN standardised s ON s.rid = m.rid"""
 
 
 def reviews_sql() -> str:

@@ -1,9 +1,8 @@
 """One customer's records become the words an agent's search finds it by; the same rule as SQL gives everyone theirs.
 
-A name stands as itself, its corrected spelling and the names it may be short for. Everything else carries a mark, so
-that no two kinds meet by accident: ``s_`` how a name sounds, ``p_`` a phone number's digits from the last to the
-first, ``l_`` a loyalty number likewise, ``d_`` an e-mail's domain, ``b_`` a birth date. An e-mail's mailbox stands
-with each of its endings, so that any fragment of it is the beginning of a word.
+Each word begins with a mark of its kind, so that no two kinds meet by accident, and so that words of one kind stand
+together in order: a name stands as itself, in its corrected spelling, as the names it may be short for, and as it
+sounds; what people remember by its end, a phone or a card number, is written backwards.
 """
 
 from __future__ import annotations
@@ -12,17 +11,29 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-# The columns of the search index: what a word was found in.
-NAMES, CONTACTS, PLACE, NUMBERS = SEARCH_COLUMNS = ("names", "contacts", "place", "numbers")
+NAME, SOUND, MAILBOX, DOMAIN, PHONE = "n_", "s_", "m_", "d_", "p_"
+POSTCODE, CITY, LOYALTY, LOYALTY_END, SOURCE, BIRTH = "z_", "c_", "l_", "k_", "i_", "b_"
 
-SOUND, PHONE, LOYALTY, DOMAIN, BIRTH = "s_", "p_", "l_", "d_", "b_"
-SHORTEST_FRAGMENT = 3  # letters of a mailbox that are worth a search
-MOST_ENDINGS = 20  # of a mailbox: no one types more of its beginning away
-
-_NAME_COLUMNS = ("given_name", "given_fixed", "given_roots", "middle_name", "family_name", "family_fixed")
-_SOUND_COLUMNS = ("given_sound", "family_sound")
-_PLAIN = re.compile(r"[^A-Za-z0-9]+")
+# Everything in ASCII that ``plain`` leaves out.
+_MARKS = "".join(chr(code) for code in range(1, 128) if not chr(code).isalnum())
+# A name that is the same in an earlier column says nothing new.
+_NAMES_APART = {
+    "given_name": (),
+    "given_fixed": ("given_name",),
+    "given_roots": ("given_name", "given_fixed"),
+    "middle_name": (),
+    "family_name": (),
+    "family_fixed": ("family_name",),
+}
+_SOUNDS = ("given_sound", "family_sound")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
+
+SEARCHED_COLUMNS = (
+    *_NAMES_APART,
+    *_SOUNDS,
+    *("email", "email_local", "phone", "postcode", "city", "loyalty_id", "birth_date"),
+)
 
 
 class Searchable(Protocol):
@@ -39,7 +50,7 @@ class Searchable(Protocol):
 
 def plain(text: str) -> str:
     """ASCII letters and digits of ``text`` in lower case, everything else left out."""
-    return _PLAIN.sub("", text).lower()
+    return _NOT_PLAIN.sub("", text).lower()
 
 
 def digits(text: str) -> str:
@@ -47,117 +58,72 @@ def digits(text: str) -> str:
     return _NOT_DIGIT.sub("", text)
 
 
-def search_terms(records: Iterable[Searchable]) -> dict[str, list[str]]:
-    """The words of one customer for each of ``SEARCH_COLUMNS``, in alphabetical order, each once."""
-    found: dict[str, set[str]] = {column: set() for column in SEARCH_COLUMNS}
-    for record in records:
-        found[NAMES].update(_names(record))
-        found[CONTACTS].update(_contacts(record))
-        found[PLACE].update(_places(record))
-        found[NUMBERS].update(_numbers(record))
-    return {column: sorted(words) for column, words in found.items()}
+def search_terms(records: Iterable[Searchable]) -> list[str]:
+    """The words of one customer, in order, each once."""
+    return sorted({word for record in records for word in _words(record) if len(word) > len(NAME)})
 
 
-def _names(record: Searchable) -> Iterator[str]:
-    for column in _NAME_COLUMNS:
-        yield from (record.standard.get(column) or "").split()
-    for column in _SOUND_COLUMNS:
-        sound = plain(record.standard.get(column) or "")
-        if sound:
-            yield SOUND + sound
+def _words(record: Searchable) -> Iterator[str]:
+    known = {column: value for column, value in record.standard.items() if value is not None}
+    for column in _NAMES_APART:
+        yield from (NAME + word for word in known.get(column, "").split())
+    for column in _SOUNDS:
+        yield SOUND + plain(known.get(column, ""))
+    mailbox, _, domain = known.get("email", "").rpartition("@")
+    yield MAILBOX + plain(mailbox)
+    yield DOMAIN + domain
+    yield PHONE + digits(known.get("phone", ""))[::-1]
+    yield POSTCODE + known.get("postcode", "")
+    yield from (CITY + word for word in known.get("city", "").split())
+    yield LOYALTY + known.get("loyalty_id", "")
+    yield LOYALTY_END + known.get("loyalty_id", "")[::-1]
+    yield SOURCE + plain(record.source_record_id)
+    yield BIRTH + digits(known.get("birth_date", ""))
 
 
-def _contacts(record: Searchable) -> Iterator[str]:
-    mailbox, _, domain = (record.standard.get("email") or "").rpartition("@")
-    yield from mailbox_words(mailbox)
-    if plain(domain):
-        yield DOMAIN + plain(domain)
-    phone = digits(record.standard.get("phone") or "")
-    if phone:
-        yield PHONE + phone[::-1]
+def search_words_sql(records: str) -> str:
+    """A DuckDB query ``(number, word)`` of the words of every customer; the same word may come more than once.
 
-
-def mailbox_words(mailbox: str) -> list[str]:
-    """A mailbox without separators and each of its endings of three letters or more, the longest first."""
-    whole = plain(mailbox)
-    if not whole:
-        return []
-    return [whole[start:] for start in range(max(1, min(len(whole) - SHORTEST_FRAGMENT + 1, MOST_ENDINGS)))]
-
-
-def _places(record: Searchable) -> Iterator[str]:
-    postcode = plain(record.standard.get("postcode") or "")
-    if postcode:
-        yield postcode
-    yield from (record.standard.get("city") or "").split()
-
-
-def _numbers(record: Searchable) -> Iterator[str]:
-    loyalty = plain(record.standard.get("loyalty_id") or "")
-    if loyalty:
-        yield loyalty
-        yield LOYALTY + loyalty[::-1]
-    source = plain(record.source_record_id)
-    if source:
-        yield source
-    birth = digits(record.standard.get("birth_date") or "")
-    if birth:
-        yield BIRTH + birth
-
-
-def search_terms_sql(records: str) -> str:
-    """A DuckDB query ``(customer_id, names, contacts, place, numbers)``: the words of each customer, space-joined.
-
-    ``records``: a relation with a row a record: ``customer_id``, ``source_record_id`` and the standard columns under
-    their own names (NULL when missing), as ``standardised`` has them.
+    ``records``: a relation with a row a record: the customer's ``number``, ``source_record_id`` and the standard
+    columns under their own names (NULL when missing), as ``standardised`` has them.
     """
-    lists = {
-        NAMES: _merged_sql(
-            *(f"string_split({column}, ' ')" for column in _NAME_COLUMNS),
-            *(_marked_sql(SOUND, _plain_sql(column)) for column in _SOUND_COLUMNS),
-        ),
-        CONTACTS: _merged_sql(
-            _mailbox_words_sql(_plain_sql("left(email, length(email) - instr(reverse(email), '@'))")),
-            _marked_sql(DOMAIN, _plain_sql("string_split(email, '@')[-1]")),
-            _marked_sql(PHONE, f"reverse({_digits_sql('phone')})"),
-        ),
-        PLACE: _merged_sql(f"[{_plain_sql('postcode')}]", "string_split(city, ' ')"),
-        NUMBERS: _merged_sql(
-            f"[{_plain_sql('loyalty_id')}, {_plain_sql('source_record_id')}]",
-            _marked_sql(LOYALTY, f"reverse({_plain_sql('loyalty_id')})"),
-            _marked_sql(BIRTH, _digits_sql("birth_date")),
-        ),
-    }
-    of_record = ", ".join(f"{words} AS {column}" for column, words in lists.items())
-    alone = ", ".join(f"array_to_string({column}, ' ') AS {column}" for column in SEARCH_COLUMNS)
-    merged = ", ".join(
-        f"array_to_string(list_distinct(flatten(list({column}))), ' ') AS {column}" for column in SEARCH_COLUMNS
-    )
-    # most customers have one record: only the others need their lists merged
-    return f"""WITH words AS MATERIALIZED (
-            SELECT customer_id, count(*) OVER (PARTITION BY customer_id) AS records, {of_record} FROM {records})
-        SELECT customer_id, {alone} FROM words WHERE records = 1 UNION ALL
-        SELECT customer_id, {merged} FROM words WHERE records > 1 GROUP BY customer_id"""
+    parts = [_one_sql(SOUND, f"lower(replace({column}, ' ', ''))", column) for column in _SOUNDS]
+    for column, earlier in _NAMES_APART.items():
+        parts += _several_sql(NAME, column, earlier)
+    parts += [
+        *_several_sql(CITY, "city"),
+        _one_sql(MAILBOX, _plain_sql("email_local"), "email_local"),
+        _one_sql(DOMAIN, "substr(email, length(email_local) + 2)", "email"),
+        _one_sql(PHONE, "reverse(ltrim(phone, '+'))", "phone"),
+        _one_sql(POSTCODE, "postcode", "postcode"),
+        _one_sql(LOYALTY, "loyalty_id", "loyalty_id"),
+        _one_sql(LOYALTY_END, "reverse(loyalty_id)", "loyalty_id"),
+        _one_sql(SOURCE, _source_sql("source_record_id"), "source_record_id"),
+        _one_sql(BIRTH, "replace(birth_date, '-', '')", "birth_date"),
+    ]
+    words = " UNION ALL ".join(f"SELECT number, {word} AS word FROM {records} WHERE {held}" for word, held in parts)
+    return f"SELECT number, word FROM ({words}) WHERE length(word) > {len(NAME)}"
 
 
-def _plain_sql(text: str) -> str:
-    return f"lower(regexp_replace({text}, '[^A-Za-z0-9]+', '', 'g'))"
+def _one_sql(mark: str, word: str, column: str) -> tuple[str, str]:
+    return f"'{mark}' || {word}", f"{column} IS NOT NULL"
 
 
-def _digits_sql(text: str) -> str:
-    return f"regexp_replace({text}, '[^0-9]+', '', 'g')"
+def _several_sql(mark: str, column: str, earlier: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Most values are one word: only the others are taken apart."""
+    new = "".join(f" AND {column} IS DISTINCT FROM {other}" for other in earlier)
+    return [
+        (f"'{mark}' || {column}", f"{column} IS NOT NULL AND NOT contains({column}, ' '){new}"),
+        (f"'{mark}' || unnest(string_split({column}, ' '))", f"contains({column}, ' '){new}"),
+    ]
 
 
-def _marked_sql(mark: str, word: str) -> str:
-    return f"[CASE WHEN {word} <> '' THEN '{mark}' || {word} END]"
+def _plain_sql(folded: str) -> str:
+    """``plain`` of ASCII text."""
+    return f"lower(translate({folded}, '{_MARKS.replace(chr(39), chr(39) * 2)}', ''))"
 
 
-def _mailbox_words_sql(whole: str) -> str:
-    last = f"greatest(1, least(length({whole}) - {SHORTEST_FRAGMENT - 1}, {MOST_ENDINGS}))"
-    return f"list_transform(range(1, {last} + 1), lambda start: substr({whole}, start))"
-
-
-def _merged_sql(*lists: str) -> str:
-    """Several lists, any of them NULL, as one without empty words and repetitions."""
-    parts = ", ".join(f"coalesce({words}, [])" for words in lists)
-    return f"list_distinct(list_filter(flatten([{parts}]), lambda word: word <> ''))"
+def _source_sql(text: str) -> str:
+    """``plain`` of any text, the dear way only beyond ASCII."""
+    beyond = f"lower(regexp_replace({text}, '[^A-Za-z0-9]+', '', 'g'))"
+    return f"CASE WHEN strlen({text}) = length({text}) THEN {_plain_sql(text)} ELSE {beyond} END"

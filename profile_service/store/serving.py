@@ -20,6 +20,7 @@ from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.stored import StoredRecord
+from profile_service.store.terms import Terms
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
 # the pairs of a record from starts[ref] to starts[ref + 1].
@@ -75,6 +76,7 @@ class ServingGeneration:
         self._warehouse: duckdb.DuckDBPyConnection | None = None
         self._closed = False
         self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
+        self.terms = Terms(generation.folder / ARRAYS)
         rules = self.model.live_rules
         self._key_columns = sorted({column for rule in rules for column in rule.key})
         columns = ", ".join(f"?::VARCHAR AS {column}" for column in self._key_columns)
@@ -187,14 +189,15 @@ class ServingGeneration:
             self._mine.cursor = self._keep(cursor)
         return cursor
 
-    def search_rows(self, match: str, limit: int) -> list[tuple[str, float]]:
-        """Customers whose search terms fit an FTS5 query, best first, each with its rank (smaller is better)."""
-        # terms of customers that changed since the last whole build find no profile: their numbers are retired
-        return self._read(
-            "SELECT p.customer_id, s.rank FROM search s JOIN profiles p ON p.number = s.rowid WHERE search MATCH ? "
-            "ORDER BY s.rank LIMIT ?",
-            (match, limit),
-        )
+    def customers_numbered(self, numbers: Iterable[int]) -> dict[int, str]:
+        """The customers of some numbers, as ``terms`` gives them; those that nobody has any more are left out."""
+        found: dict[int, str] = {}
+        wanted = [int(number) for number in numbers]
+        for start in range(0, len(wanted), _IN_ONE_QUERY):
+            part = wanted[start : start + _IN_ONE_QUERY]
+            marks = ", ".join("?" * len(part))
+            found |= dict(self._read(f"SELECT number, customer_id FROM profiles WHERE number IN ({marks})", part))
+        return found
 
     def reviews(self, limit: int, offset: int = 0) -> list[Review]:
         """Pairs worth a steward's judgement, the most valuable first."""
