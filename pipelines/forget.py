@@ -63,6 +63,11 @@ def forget(work: Work, run: RunContext, erasures: Sequence[Erasure]) -> Forgotte
         SEMI JOIN gone_keys USING (channel, source_record_id)"""
     )
     for table in _VERSIONED:
+        work.execute(
+            f"""INSERT INTO erasing SELECT erasure_id, customer_id, 'count', '{table}:' || count(*)
+            FROM {table} JOIN gone_keys USING (channel, source_record_id) JOIN erased_ids USING (erasure_id)
+            GROUP BY erasure_id, customer_id"""
+        )
         rows[table] = _delete(
             work, table, "(channel, source_record_id) IN (SELECT (channel, source_record_id) FROM gone_keys)"
         )

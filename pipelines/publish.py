@@ -125,6 +125,16 @@ def publish(
     return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, policy.keep))
 
 
+def keep_only_standing(data_dir: Path) -> tuple[str, ...]:
+    """Remove every generation but the one that stands; answers their names. The caller holds the lock."""
+    standing = standing_generation(data_dir)
+    if standing is None:
+        return ()
+    generations = data_dir / GENERATIONS
+    _sweep(generations)
+    return _prune(generations, standing, 1)
+
+
 def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool:
     """Whether ``work`` is the store that the standing generation was built from."""
     known = work.execute("SELECT run_id FROM runs WHERE run_seq = ?", [standing.manifest.run_seq]).fetchall()
@@ -134,6 +144,9 @@ def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool
 def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: Model) -> int | None:
     """The run that the standing generation holds, when it can be refreshed rather than built anew."""
     if standing is None or not _same_history(work, standing) or not standing.manifest.profiles_bytes:
+        return None
+    if work.execute("SELECT 1 FROM erasing LIMIT 1").fetchall():
+        # a refreshed copy would still hold, in its free pages, what is to be found nowhere
         return None
     same_rules = (
         standing.manifest.schema_version == schema_version() and standing.manifest.model_version == model.version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -96,9 +96,11 @@ def is_suppressed(session: Session, channel: str, source_record_id: str) -> bool
     return session.one(_TOKEN, {"token": token}) is not None
 
 
-def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any]) -> None:
-    """Keep the receipt of an erasure that is carried out, and no longer the names of its records."""
-    said = Erasure(**(vars(logged.erasure) | {"keys": ()})).payload() | {"receipt": dict(receipt)}
+def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any] | None) -> None:
+    """Keep no longer the names of an erasure's records; and its receipt, once it is carried out."""
+    said = replace(logged.erasure, keys=()).payload()
+    if receipt is not None:
+        said["receipt"] = dict(receipt)
     tx.session.do(_SET_PAYLOAD, {"number": logged.seq, "said": orjson.dumps(said).decode()})
 
 
