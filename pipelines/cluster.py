@@ -70,7 +70,7 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     work.register("labels", table)
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
     work.unregister("labels")
-    return len(np.unique(label))
+    return int(np.count_nonzero(label == np.arange(len(label))))
 
 
 def _judged(work: Work, verdict: str, position: Integers) -> Integers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import duckdb
@@ -38,7 +39,7 @@ def taking_part(work: Work, model: Model) -> list[str]:
     """Comparisons whose columns are filled often enough and are not one value all over."""
     bounds = model.settings["participation"]
     names = []
-    draw_records(work, 20_000)
+    draw_records(work, 20_000, {comparison.columns[0] for comparison in model.comparisons})
     for comparison in model.comparisons:
         column = comparison.columns[0]
         row = work.execute(
@@ -53,11 +54,15 @@ def taking_part(work: Work, model: Model) -> list[str]:
     return names
 
 
-def draw_records(work: Work, wanted: int) -> None:
-    """Make ``drawn_records``: about ``wanted`` rows of ``standardised``, the same ones whenever it holds the same."""
+def draw_records(work: Work, wanted: int, columns: Collection[str]) -> None:
+    """Make ``drawn_records``: some columns of about ``wanted`` rows of ``standardised``.
+
+    The same rows whenever it holds the same.
+    """
     step = max(1, whole_number(work, "SELECT count(*) FROM standardised") // wanted)
     work.execute(
-        f"CREATE OR REPLACE TEMP TABLE drawn_records AS SELECT * FROM standardised WHERE hash(rid) % {step} = 0"
+        f"CREATE OR REPLACE TEMP TABLE drawn_records AS SELECT {', '.join(sorted(columns))} FROM standardised "
+        f"WHERE hash(rid) % {step} = 0"
     )
 
 
@@ -90,7 +95,9 @@ def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Ev
     patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
     random = _random_pairs(work, model, records)
     parts = parts_of(model)
-    draw_records(work, _SAMPLE)
+    exact = [level for comparison in model.comparisons for level in comparison.levels if level.kind == "exact"]
+    binned = {f"{level.bins}_bin" for level in exact if level.bins}
+    draw_records(work, _SAMPLE, {level.column for level in exact} | binned)
     own, strangers = [], []
     for place, comparison in enumerate(model.comparisons):
         itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))

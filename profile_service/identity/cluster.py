@@ -92,7 +92,10 @@ def _within_components(pairs: Pairs, bounds: Bounds, judged: Judged) -> Pairs:
     no such pair and no decision connects never merge.
     """
     # a grain below the stop, since the averages are of rounded log-odds
-    above = _counted(pairs.log_odds, bounds) >= bounds.stop - 1.0 / GRAIN
+    least = bounds.stop - 1.0 / GRAIN
+    if least < 0:
+        least = least / bounds.against if least > -bounds.clip * bounds.against else -np.inf
+    above = pairs.log_odds >= least
     left = np.concatenate([pairs.left[above], judged.same[:, 0]])
     right = np.concatenate([pairs.right[above], judged.same[:, 1]])
     component = _components(pairs.records, left, right)
@@ -148,10 +151,9 @@ class _Linkage:
 
     def labels(self, order: Integers) -> Integers:
         """For each record the position of the first member, in order, of its cluster."""
-        by_order = np.argsort(order, kind="stable")
+        leads = np.nonzero(order == self._order[self._cluster])[0]
         first = np.full(len(self._size), -1, dtype=np.int64)
-        # written last to first, so that the first member in order is what remains
-        first[self._cluster[by_order[::-1]]] = by_order[::-1]
+        first[self._cluster[leads]] = leads
         labels: Integers = first[self._cluster]
         return labels
 
@@ -180,7 +182,7 @@ class _Linkage:
         left = np.minimum(self._left[at], self._right[at])
         right = np.maximum(self._left[at], self._right[at])
         key = left * len(self._size) + right
-        by_key = np.argsort(key, kind="stable")
+        by_key = np.argsort(key)
         starts = np.nonzero(np.diff(key[by_key], prepend=-1))[0]
         weight = np.add.reduceat(self._weight[at][by_key], starts) if len(starts) else self._weight[:0]
         forbidden = np.logical_or.reduceat(self._forbidden[at][by_key], starts) if len(starts) else self._forbidden[:0]
