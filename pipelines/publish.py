@@ -96,7 +96,8 @@ def publish(
                 with _attached(work, folder / WAREHOUSE), _one_checkpoint(work):
                     if job.whole:
                         create_relations(work)
-                    fill_relations(work, job, model, stage.advance)
+                    with _one_transaction(work):
+                        fill_relations(work, job, model, stage.advance)
                     written = None if job.whole else CHANGED
                     audit_generation(work, written)
                     audit_delivery(work, written)
@@ -187,6 +188,20 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
             work.execute("DETACH generation")
         raise
     work.execute("DETACH generation")
+
+
+@contextmanager
+def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Written through to the disk once: every COMMIT waits for it, with the processor idle."""
+    work.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        # the error on its way out matters, not that a transaction it has ended itself cannot be rolled back
+        with suppress(duckdb.Error):
+            work.execute("ROLLBACK")
+        raise
+    work.execute("COMMIT")
 
 
 @contextmanager

@@ -231,7 +231,9 @@ def _publish(
         raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
     context = replace(context, run_seq=last[0], run_id=last[1])
     model = standing_model(places.models) or packaged_model()
-    report = publish(work, places.data_dir, context, model, Policy(options.keep, options.accept))
+    # what this run resolved, the firewall was asked about before the COMMIT
+    policy = Policy(options.keep, accept=options.accept or done.resolution is not None)
+    report = publish(work, places.data_dir, context, model, policy)
     outcome: Outcome = "published" if done.resolution else "caught up"
     if report.kind == "nothing":
         outcome = "nothing new"

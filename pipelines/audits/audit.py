@@ -21,12 +21,13 @@ class Audit:
 
     A relation of the generation stands in the query as ``{name}``, as do ``scored_pairs``, ``holders_of_identifiers``
     and what ``SURVEYS`` sums up, so that each can be narrowed to what was written. ``once``: asked only of a generation
-    built as a whole.
+    built as a whole. ``about``: a query without whose rows there is nothing that could break the promise.
     """
 
     promise: str
     query: str
     once: bool = False
+    about: str = ""
 
     @property
     def sources(self) -> set[str]:
@@ -39,6 +40,8 @@ class Audit:
 
     def offending_among(self, connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> list[str]:
         """The same with the relation, table or query in parentheses, that is read for each name in braces."""
+        if self.about and not connection.execute(f"SELECT * FROM ({self.about}) LIMIT 1").fetchall():
+            return []
         rows = connection.execute(f"SELECT * FROM ({self.query.format_map(sources)}) LIMIT {SHOWN}").fetchall()
         return [" ".join(str(value) for value in row) for row in rows]
 

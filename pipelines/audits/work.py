@@ -53,7 +53,9 @@ WORK = (
     Audit(
         "blocking promises each pair once, smaller record on the left",
         """SELECT l, r FROM {scored_pairs} WHERE l >= r
-           UNION ALL SELECT l, r FROM {scored_pairs} GROUP BY l, r HAVING count(*) > 1""",
+           UNION ALL SELECT pair >> 32, pair & 4294967295 FROM (
+               SELECT (l::BIGINT << 32) | r AS pair FROM {scored_pairs} WHERE l < r)
+           GROUP BY pair HAVING count(*) > 1""",
     ),
     Audit(
         "both records of a scored pair are current",
@@ -67,6 +69,7 @@ WORK = (
            JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
            JOIN membership x ON x.rid = a.rid JOIN membership y ON y.rid = b.rid
            WHERE c.verdict = 'different' AND x.customer_id = y.customer_id""",
+        about="SELECT * FROM constraints WHERE verdict = 'different'",  # seldom any, and the joins are of all records
     ),
     Audit(
         "an event is kept once: one row for a channel and an id",
