@@ -133,6 +133,10 @@ class ServingGeneration:
         )
         return None if body is None else StoredRecord.from_json(body)
 
+    def record_keys(self) -> list[tuple[str, str]]:
+        """(channel, source_record_id) of every record: a second for a million of them."""
+        return self._read("SELECT channel, source_record_id FROM records")
+
     def records(self, refs: Iterable[int]) -> list[StoredRecord]:
         """The records of those numbers, in ascending order; numbers it does not know are passed over."""
         wanted = sorted({int(ref) for ref in refs})
