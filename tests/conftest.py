@@ -1,11 +1,14 @@
-"""One model, trained on the sample once a test session."""
+"""What is made once a test session: a model trained on the sample, a PostgreSQL server."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from profile_service.identity.model import standing_model
 from tests.linkage_world import SAMPLE, Learned, LinkageWorld, sent_records
+from tests.postgres_world import PostgresWorld, binaries, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,12 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
     model = standing_model(models)
     assert model is not None
     return Learned(model, models, records)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresWorld]:
+    """A real server, started when the first test asks for it."""
+    if binaries() is None:
+        pytest.skip("no PostgreSQL server is installed here: initdb is in no folder of the path")
+    with postgres_server() as world:
+        yield world

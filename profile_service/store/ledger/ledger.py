@@ -30,7 +30,11 @@ class Ledger:
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._turn = threading.Lock()
-        self._create()
+        try:
+            self._create()
+        except BaseException:
+            driver.close()
+            raise
 
     @classmethod
     def open(cls, where: str | Path, *, clock: Callable[[], datetime] = now_utc, wait_seconds: float = 10.0) -> Ledger:

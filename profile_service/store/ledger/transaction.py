@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import null, update
 
 from profile_service.store.ledger import answers
 from profile_service.store.ledger.answers import Answer, Request
@@ -23,7 +23,7 @@ _SET_META = putting(META)
 _PURGE = Statement(
     update(ENTRIES)
     .where(any_of(ENTRIES.c.seq, "seqs"))
-    .values(payload=None, reason=None, channel=None, source_record_id=None),
+    .values(payload=null(), reason=null(), channel=null(), source_record_id=null()),
     lists=("seqs",),
 )
 _DROP_GIVEN = dropping(GIVEN_IDS, "channel", "source_record_id")
