@@ -12,7 +12,15 @@ import duckdb
 
 from pipelines.index_arrays import write_arrays
 from pipelines.index_delta import mark_shared, remove_changed
-from pipelines.index_rows import Rows, documents_sql, record_bodies_sql, reviews_sql, searched_sql
+from pipelines.index_rows import (
+    Rows,
+    documents_sql,
+    judgements_sql,
+    orphan_events_sql,
+    record_bodies_sql,
+    reviews_sql,
+    searched_sql,
+)
 from pipelines.index_search import write_search
 from pipelines.relations import CHANGED
 from profile_service.identity.model import Model
@@ -28,6 +36,10 @@ _TABLES = """
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
+    CREATE TABLE duplicate_free (channel TEXT PRIMARY KEY, number INTEGER);
+    CREATE TABLE judgements (left_ref INTEGER, right_ref INTEGER, verdict TEXT, decision_id TEXT);
+    CREATE TABLE orphan_events (source_record_id TEXT, channel TEXT, body TEXT,
+        PRIMARY KEY (source_record_id, channel)) WITHOUT ROWID;
 """
 _INDEXES = """
     CREATE UNIQUE INDEX profile_by_customer ON profiles (customer_id);
@@ -91,7 +103,7 @@ def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, 
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
     """What is short enough to be written anew every time."""
-    for table in ("meta", "generic_values", "ids", "reviews"):
+    for table in ("meta", "generic_values", "ids", "reviews", "duplicate_free", "judgements", "orphan_events"):
         index.execute(f"DELETE FROM {table}")
     _fill(work, index, "meta", f"SELECT 'hash_probe', ({HASH_PROBE_SQL})")
     _fill(work, index, "generic_values", "SELECT field, value, holders FROM generic_values")
@@ -103,6 +115,9 @@ def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> N
            WHERE valid_to IS NULL AND event IN ('merged_into', 'erased')""",
     )
     _fill(work, index, "reviews", reviews_sql())
+    _fill(work, index, "duplicate_free", "SELECT channel, number FROM duplicate_free")
+    _fill(work, index, "judgements", judgements_sql())
+    _fill(work, index, "orphan_events", orphan_events_sql())
 
 
 def _fill(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, table: str, query: str) -> None:

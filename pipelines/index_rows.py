@@ -88,10 +88,7 @@ def record_bodies_sql(rows: Rows) -> str:
                    sum(amount) AS amount
             FROM publish_events WHERE rid IS NOT NULL GROUP BY rid, currency),
         e AS (
-            SELECT rid, {{'count': sum(events)::BIGINT, 'first_at': {moment_sql("min(first_at)")},
-                   'last_at': {moment_sql("max(last_at)")}, 'amounts': ('{{' || coalesce(string_agg(
-                       to_json(currency)::VARCHAR || ':"' || amount::VARCHAR || '"', ',' ORDER BY currency) FILTER (
-                       amount IS NOT NULL AND currency IS NOT NULL), '') || '}}')::JSON}} AS events
+            SELECT rid, {_events_sql()} AS events
             FROM spent GROUP BY rid),
         h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid)
         SELECT m.rid, m.channel, m.source_record_id, to_json({{'ref': m.rid, 'channel': m.channel,
@@ -100,7 +97,7 @@ def record_bodies_sql(rows: Rows) -> str:
                'first_seen': {moment_sql("least(m.updated_at, h.first_seen)")},
                'consent': CASE WHEN p.said IS NOT NULL THEN json_array(p.said, {moment_sql("p.stated_at")},
                    p.statements) END,
-               'events': e.events, 'authenticated': {authenticated}}})::VARCHAR
+               'events': e.events, 'authenticated': {authenticated}, 'statements': []}})::VARCHAR
         FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno JOIN records r ON r.rid = m.rid
         LEFT JOIN standardised s ON s.rid = m.rid LEFT JOIN h ON h.rid = m.rid LEFT JOIN e ON e.rid = m.rid
         LEFT JOIN publish_statements p ON p.rid = m.rid
@@ -113,6 +110,33 @@ def searched_sql(rows: Rows) -> str:
     return f"""
         SELECT i.number, m.source_record_id, {standard}
         FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno LEFT JOIN standardised s ON s.rid = m.rid"""
+
+
+def judgements_sql() -> str:
+    """Rows (left_ref, right_ref, verdict, decision_id) of what binds records that are there."""
+    return """
+        SELECT DISTINCT a.rid, b.rid, c.verdict, coalesce(c.decision_id, '') FROM constraints c
+        JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
+        JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
+        WHERE a.rid <> b.rid"""
+
+
+def orphan_events_sql() -> str:
+    """Rows (source_record_id, channel, body) of records that are not there but have events; body as in a record's."""
+    return f"""
+        WITH spent AS (
+            SELECT source_record_id, channel, currency, count(*) AS events, min(occurred_at) AS first_at,
+                   max(occurred_at) AS last_at, sum(amount) AS amount
+            FROM generation.main.customer_events WHERE customer_id IS NULL GROUP BY ALL)
+        SELECT source_record_id, channel, to_json({_events_sql()})::VARCHAR FROM spent GROUP BY ALL"""
+
+
+def _events_sql() -> str:
+    """The summary of events as a record's JSON has it, over rows summed by currency."""
+    return f"""{{'count': sum(events)::BIGINT, 'first_at': {moment_sql("min(first_at)")},
+                   'last_at': {moment_sql("max(last_at)")}, 'amounts': ('{{' || coalesce(string_agg(
+                       to_json(currency)::VARCHAR || ':"' || amount::VARCHAR || '"', ',' ORDER BY currency) FILTER (
+                       amount IS NOT NULL AND currency IS NOT NULL), '') || '}}')::JSON}}"""
 
 
 def reviews_sql() -> str:

@@ -219,6 +219,12 @@ def _statements_of(records: Iterable[StoredRecord]) -> list[ConsentStatement]:
             said, stated_at, times = record.consent
             made_by = record.source_record_id
             found.append(ConsentStatement(MARKETING, record.channel, said, stated_at, made_by, times))
+        for carried in record.statements:
+            found.append(
+                ConsentStatement(
+                    carried.purpose, carried.channel, carried.said, carried.stated_at, None, carried.statements
+                )
+            )
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from profile_service.errors import NotFound
@@ -19,7 +20,7 @@ from profile_service.identity.block import key_sql
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import EventSummary, StoredRecord
 from profile_service.store.terms import Terms
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
@@ -88,6 +89,12 @@ class ServingGeneration:
         self.generic: Mapping[str, frozenset[str]] = MappingProxyType(
             {field: frozenset(shared) for field, shared in generic.items()}
         )
+        # channels that hold nobody twice, with the number by which the batch tells them apart
+        self.duplicate_free: Mapping[str, int] = dict(self._read("SELECT channel, number FROM duplicate_free"))
+        self._judgements: dict[int, list[tuple[int, int, str, str]]] = {}
+        for left, right, verdict, decision_id in self._read("SELECT * FROM judgements"):
+            for ref, other in ((left, right), (right, left)):
+                self._judgements.setdefault(ref, []).append((ref, other, verdict, decision_id))
 
     @classmethod
     def open(cls, generation: Generation, models: Path) -> ServingGeneration:
@@ -202,6 +209,29 @@ class ServingGeneration:
             marks = ", ".join("?" * len(part))
             found |= dict(self._read(f"SELECT number, customer_id FROM profiles WHERE number IN ({marks})", part))
         return found
+
+    def judgements_of(self, refs: Iterable[int]) -> list[tuple[int, int, str, str]]:
+        """(record, other record, same or different, id of the decision) of judgements on those records' pairs."""
+        return [judgement for ref in refs for judgement in self._judgements.get(ref, ())]
+
+    def orphan_events(self, channel: str, source_record_id: str) -> EventSummary | None:
+        """The events of a record that is not there yet."""
+        body = self._one(
+            "SELECT CAST(body AS BLOB) FROM orphan_events WHERE source_record_id = ? AND channel = ?",
+            source_record_id,
+            channel,
+        )
+        return None if body is None else EventSummary.from_table(orjson.loads(body))
+
+    def known_events(self, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the events (channel, event_id) that the generation holds."""
+        if not keys:
+            return set()
+        rows = self.warehouse().execute(
+            "SELECT channel, event_id FROM customer_events WHERE event_id IN (SELECT unnest($ids))",
+            {"ids": sorted({event_id for _, event_id in keys})},
+        )
+        return {(channel, event_id) for channel, event_id in rows.fetchall()} & set(keys)
 
     def reviews(self, limit: int, offset: int = 0) -> list[Review]:
         """Pairs worth a steward's judgement, the most valuable first."""

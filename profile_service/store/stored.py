@@ -46,6 +46,30 @@ class EventSummary:
     last_at: datetime | None
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> EventSummary:
+        """The summary as it stands in a record's JSON."""
+        return cls(
+            count=table["count"],
+            first_at=moment_of(table["first_at"]),
+            last_at=moment_of(table["last_at"]),
+            amounts={currency: Decimal(amount) for currency, amount in table["amounts"].items()},
+        )
+
+
+@dataclass(frozen=True)
+class CarriedConsent:
+    """A consent stated for the customer, kept with a record so that it stays with it through merge and split.
+
+    ``said`` yes or no; ``statements``: how often it was stated for this purpose and channel.
+    """
+
+    purpose: str
+    channel: str
+    said: str
+    stated_at: datetime | None
+    statements: int = 1
+
 
 @dataclass(frozen=True)
 class StoredRecord:
@@ -54,6 +78,7 @@ class StoredRecord:
     ``fields``: values as sent, absent ones not there, ``extra`` as JSON text. ``standard``: every one of
     STANDARD_COLUMNS, None when missing, generic, or when the record is not ``authenticated``. ``first_seen``: the
     earliest ``updated_at`` of any of its versions. ``consent``: yes or no, since when, and how often it changed.
+    ``statements``: consents that it carries for its customer, in the order of purpose and channel.
     """
 
     ref: int
@@ -67,6 +92,7 @@ class StoredRecord:
     consent: Consent | None = None
     events: EventSummary | None = None
     authenticated: bool = True
+    statements: tuple[CarriedConsent, ...] = ()
 
     @property
     def key(self) -> str:
@@ -100,6 +126,10 @@ class StoredRecord:
                 "consent": None if said is None else [said[0], moment_text(said[1]), said[2]],
                 "events": None if spent is None else _events_table(spent),
                 "authenticated": self.authenticated,
+                "statements": [
+                    [said.purpose, said.channel, said.said, moment_text(said.stated_at), said.statements]
+                    for said in self.statements
+                ],
             }
         )
 
@@ -119,8 +149,12 @@ class StoredRecord:
             updated_at=moment_of(table["updated_at"]),
             first_seen=moment_of(table["first_seen"]),
             consent=None if said is None else (said[0], moment_of(said[1]), said[2]),
-            events=None if spent is None else _events_of(spent),
+            events=None if spent is None else EventSummary.from_table(spent),
             authenticated=table["authenticated"],
+            statements=tuple(
+                CarriedConsent(purpose, channel, said, moment_of(stated_at), times)
+                for purpose, channel, said, stated_at, times in table["statements"]
+            ),
         )
 
 
@@ -131,12 +165,3 @@ def _events_table(spent: EventSummary) -> dict[str, Any]:
         "last_at": moment_text(spent.last_at),
         "amounts": {currency: f"{amount:.4f}" for currency, amount in sorted(spent.amounts.items())},
     }
-
-
-def _events_of(table: Mapping[str, Any]) -> EventSummary:
-    return EventSummary(
-        count=table["count"],
-        first_at=moment_of(table["first_at"]),
-        last_at=moment_of(table["last_at"]),
-        amounts={currency: Decimal(amount) for currency, amount in table["amounts"].items()},
-    )

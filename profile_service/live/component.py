@@ -1,0 +1,120 @@
+"""The records that hang together with some records, and the clusters that they fall into."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from profile_service.identity.cluster import Integers, Judged, Pairs, bounds_of, cluster_records
+from profile_service.identity.mixture import LOG2
+from profile_service.live.standing import Standing
+from profile_service.store.ledger.overlay_judgements import SAME
+from profile_service.store.stored import StoredRecord
+
+# Bits within which an edge is followed although it stands below where clustering stops: averages are rounded.
+_MARGIN = 0.01
+
+
+@dataclass(frozen=True)
+class Component:
+    """Records in order of number, the scored pairs among them (place, place, bits), and what was decided of them."""
+
+    records: tuple[StoredRecord, ...]
+    pairs: tuple[tuple[int, int, float], ...]
+    same: tuple[tuple[int, int], ...]
+    different: tuple[tuple[int, int], ...]
+
+
+def connected(standing: Standing, seeds: Collection[int]) -> Component:
+    """Everything that hangs together with ``seeds`` (numbers of records) by pairs that may merge and by must-links."""
+    least = bounds_of(standing.model).stop / LOG2 - _MARGIN
+    records: dict[int, StoredRecord] = {}
+    weights: dict[tuple[int, int], float] = {}
+    verdicts: dict[tuple[int, int, str], None] = {}
+    frontier, asked = set(seeds), set(seeds)
+    while frontier:
+        met = standing.records(frontier)
+        records |= met
+        following: set[int] = set()
+        for ref, pairs in standing.pairs(met).items():
+            for other, bits in pairs.items():
+                weights[min(ref, other), max(ref, other)] = bits
+                if bits >= least:
+                    following.add(other)
+        for judgement in standing.judgements(met):
+            left, right = sorted((judgement.ref, judgement.other))
+            verdicts[left, right, judgement.verdict] = None
+            if judgement.verdict == SAME:
+                following |= {left, right}
+        frontier = following - asked
+        asked |= frontier
+    place = {ref: number for number, ref in enumerate(sorted(records))}
+    inside = [(left, right, verdict) for left, right, verdict in verdicts if left in place and right in place]
+    return Component(
+        records=tuple(records[ref] for ref in place),
+        pairs=tuple(
+            (place[left], place[right], bits)
+            for (left, right), bits in sorted(weights.items())
+            if left in place and right in place
+        ),
+        same=tuple((place[left], place[right]) for left, right, verdict in inside if verdict == SAME),
+        different=tuple((place[left], place[right]) for left, right, verdict in inside if verdict != SAME),
+    )
+
+
+def clusters(component: Component, standing: Standing) -> list[int]:
+    """The cluster of each record of a component, named by the place of one of its records."""
+    size = len(component.records)
+    if size == 1:
+        return [0]
+    pairs = Pairs(
+        size,
+        np.array([left for left, _, _ in component.pairs], dtype=np.int64),
+        np.array([right for _, right, _ in component.pairs], dtype=np.int64),
+        np.array([bits for _, _, bits in component.pairs], dtype=np.float32).astype(np.float64) * LOG2,
+    )
+    numbers = standing.generation.duplicate_free
+    masks = [1 << (numbers[record.channel] - 1) if record.channel in numbers else 0 for record in component.records]
+    judged = Judged(_ends(component.same), _ends(component.different), np.array(masks, dtype=np.int64))
+    order = np.argsort(np.argsort(_places(component.records), kind="stable"), kind="stable").astype(np.int64)
+    labels: list[int] = cluster_records(pairs, bounds_of(standing.model), judged, order).tolist()
+    return labels
+
+
+def _ends(pairs: Sequence[tuple[int, int]]) -> Integers:
+    return np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
+
+
+class _Hasher(threading.local):
+    """A thread's own connection for what only DuckDB's hash can say."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+
+
+_hasher = _Hasher()
+
+
+def hashing() -> duckdb.DuckDBPyConnection:
+    """This thread's connection to a DuckDB without data."""
+    if _hasher.connection is None:
+        _hasher.connection = duckdb.connect(":memory:", config={"threads": 1})
+        _hasher.connection.execute("SET TimeZone = 'UTC'")
+    return _hasher.connection
+
+
+def _places(records: Sequence[StoredRecord]) -> Integers:
+    """What decides ties between records, as in the batch; of two records no tie can matter."""
+    if len(records) == 2:
+        return np.arange(2)
+    rows = hashing().execute(
+        "SELECT hash(channel, id) FROM (SELECT unnest($channels) AS channel, unnest($ids) AS id)",
+        {
+            "channels": [record.channel for record in records],
+            "ids": [record.source_record_id for record in records],
+        },
+    )
+    return np.array([place for (place,) in rows.fetchall()], dtype=np.uint64).astype(np.uint64)

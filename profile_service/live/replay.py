@@ -1,0 +1,67 @@
+"""The log is brought onto a generation that has not folded all of it, and then that generation is the one to serve."""
+
+from __future__ import annotations
+
+import orjson
+
+from profile_service.identity.ids import IdSource
+from profile_service.live.apply import apply
+from profile_service.live.step import APPLIED, Hand
+from profile_service.store.ledger import Ledger, Transaction
+from profile_service.store.serving import ServingGeneration
+
+# The generation whose overlay every write goes to.
+CURRENT = "current_generation"
+_OVERLAYS = "overlays"
+_KEPT = 2  # overlays: the current one and, for requests under way, the one before
+_IN_ONE_WRITE = 20  # entries: writers wait no longer than it takes to apply these
+
+
+def bring(ledger: Ledger, generation: ServingGeneration, ids: IdSource) -> int:
+    """Apply every entry that the generation does not hold and make it the current one; answers how many there were.
+
+    Any number of processes may do so at once, and it may be broken off anywhere: how far the log is applied is kept
+    with what was applied.
+    """
+    applied = 0
+    while True:
+        with ledger.write() as tx:
+            hand = Hand(tx, generation, ids)
+            tx.skip_to(generation.ledger_seq)
+            done = max(int(tx.log.meta(APPLIED + generation.run_id) or 0), generation.ledger_seq)
+            entries = tx.log.entries_after(done, _IN_ONE_WRITE)
+            events = [entry for entry in entries if entry.kind == "event" and entry.payload is not None]
+            keys = [(entry.about.channel or "", (entry.payload or {})["event_id"]) for entry in events]
+            hand.standing.published_events = generation.known_events(keys)
+            for entry in entries:
+                if entry.payload is not None or entry.kind == "erasure":
+                    apply(hand.step(entry))
+            applied += len(entries)
+            if len(entries) < _IN_ONE_WRITE:
+                _answer_for_given_ids(hand)
+                hand.note_applied()
+                _make_current(tx, hand)
+                return applied
+            tx.set_meta(APPLIED + generation.run_id, str(entries[-1].seq))
+
+
+def _answer_for_given_ids(hand: Hand) -> None:
+    """An id that was given on the former generation and is needed no more answers through its record's customer."""
+    given = hand.tx.log.given_after(hand.generation.ledger_seq)
+    covered = hand.overlay.covered([customer_id for _, _, customer_id in given])
+    for channel, source_record_id, customer_id in given:
+        if customer_id in covered or hand.generation.document(customer_id) or hand.generation.retired(customer_id):
+            continue
+        record = hand.standing.record(channel, source_record_id)
+        if record is not None:
+            hand.overlay.retire_customer(customer_id, "merged_into", record.customer_id, hand.tx.seq)
+
+
+def _make_current(tx: Transaction, hand: Hand) -> None:
+    run_id = hand.generation.run_id
+    known = [name for name in orjson.loads(tx.log.meta(_OVERLAYS) or "[]") if name != run_id]
+    for stale in known[: max(len(known) + 1 - _KEPT, 0)]:
+        hand.overlay.drop_generation(stale)
+        tx.set_meta(APPLIED + stale, "0")
+    tx.set_meta(_OVERLAYS, orjson.dumps([*known[-(_KEPT - 1) :], run_id]).decode())
+    tx.set_meta(CURRENT, run_id)

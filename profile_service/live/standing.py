@@ -1,0 +1,108 @@
+"""A generation and what lies over it, read as one: records, blocking keys, pairs and judgements as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+
+from profile_service.identity.model import Model
+from profile_service.store.ledger import Overlay
+from profile_service.store.ledger.overlay import ERASED
+from profile_service.store.ledger.overlay_judgements import UNDONE, Judgement, judgements_of
+from profile_service.store.serving import ServingGeneration
+from profile_service.store.stored import StoredRecord
+
+
+class Standing:
+    """Reads for one entry; inside a write transaction ``overlay`` is its writer, so that it sees what is written."""
+
+    def __init__(self, generation: ServingGeneration, overlay: Overlay) -> None:
+        self.generation = generation
+        self.overlay = overlay
+        # of the events about to be applied, those (channel, event_id) that the generation holds already
+        self.published_events: set[tuple[str, str]] = set()
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that the generation was resolved with."""
+        return self.generation.model
+
+    def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
+        """The record of that key, unless its customer is erased."""
+        found = self.overlay.record(channel, source_record_id) or self.generation.record(channel, source_record_id)
+        return None if found is None or found.customer_id in self._erased([found]) else found
+
+    def records(self, refs: Collection[int]) -> dict[int, StoredRecord]:
+        """Those records by number, without the ones of erased customers."""
+        found = {record.ref: record for record in self.overlay.records(refs)}
+        published = [ref for ref in refs if ref >= 0 and ref not in found]
+        if published:
+            found |= {record.ref: record for record in self.generation.records(published)}
+        erased = self._erased(found.values())
+        return {ref: record for ref, record in found.items() if record.customer_id not in erased}
+
+    def records_of(self, customer_id: str) -> list[StoredRecord]:
+        """Every record that is the customer's now."""
+        published = {record.ref: record for record in self.generation.records_of(customer_id)}
+        moved = self.overlay.owners(list(published))
+        here = [record for ref, record in published.items() if ref not in moved]
+        return [*here, *self.overlay.records_of(customer_id)]
+
+    def members(self, keys: Sequence[int]) -> dict[int, set[int]]:
+        """For each blocking key the records that hold it now; of a key far beyond the model's cap not all."""
+        published = self.generation.key_members(keys)
+        revised = self.overlay.revised({ref for refs in published.values() for ref in refs})
+        members = {key: set(refs) - revised for key, refs in published.items()}
+        for key, refs in self.overlay.key_members(keys).items():
+            members.setdefault(key, set()).update(refs)
+        return members
+
+    def pairs(self, refs: Collection[int]) -> dict[int, dict[int, float]]:
+        """For each of those records its scored pairs: the other record's number and the match weight in bits.
+
+        A pair is void once either record has other values than when it was scored.
+        """
+        published = {ref: self.generation.pairs_of(ref) for ref in refs if ref >= 0}
+        ends = {other for pairs in published.values() for other, _ in pairs} | set(published)
+        revised = self.overlay.revised(ends)
+        found: dict[int, dict[int, float]] = {}
+        for ref in refs:
+            own = published.get(ref, ()) if ref not in revised else ()
+            found[ref] = {other: bits for other, bits in own if other not in revised}
+            found[ref].update(self.overlay.pairs_of(ref))
+        return found
+
+    def judgements(self, refs: Collection[int]) -> list[Judgement]:
+        """What stewards decided of pairs with one of those records in them, as it binds now."""
+        live = judgements_of(self.overlay, refs)
+        undone = {judgement.decision_id for judgement in live if judgement.verdict == UNDONE}
+        published = self.generation.judgements_of(refs)
+        return [
+            judgement
+            for judgement in (*(Judgement(*row) for row in published), *live)
+            if judgement.verdict != UNDONE and judgement.decision_id not in undone
+        ]
+
+    def holders(self, identifier_type: str, value: str) -> list[str]:
+        """The customers that carry an identifier now."""
+        published = self.generation.holders(identifier_type, value)
+        covered = self.overlay.covered(published)
+        here = [customer_id for customer_id in published if customer_id not in covered]
+        return sorted({*here, *self.overlay.holders(identifier_type, value)})
+
+    def document(self, customer_id: str) -> bytes | None:
+        """The profile document of a customer that stands."""
+        return self.overlay.document(customer_id) or (
+            None if self.overlay.retired(customer_id) else self.generation.document(customer_id)
+        )
+
+    def retired(self, customer_id: str) -> tuple[str, str | None] | None:
+        """(event, the id that stands instead) of an id that was given and stands no more."""
+        found = self.overlay.customer(customer_id)
+        if found is not None:
+            return self.overlay.retired(customer_id)
+        return self.generation.retired(customer_id)
+
+    def _erased(self, records: Collection[StoredRecord]) -> set[str]:
+        states = self.overlay.covered({record.customer_id for record in records})
+        return {customer_id for customer_id, state in states.items() if state == ERASED}
