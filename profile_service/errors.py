@@ -79,3 +79,16 @@ class KeyRefused(ProfileError):
 
 class ChainBroken(ProfileError):
     """A row of the audit trail that is not as it was written, is missing, or was put in."""
+
+
+class Moved(ProfileError):
+    """A customer who answers by another id: the old one was merged away."""
+
+    exit_status = 2
+
+    def __init__(self, customer_id: str, stands_as: str, event: str) -> None:
+        """``event`` says what became of ``customer_id``; ``stands_as`` is the id that stands."""
+        super().__init__(f"{customer_id} answers by {stands_as}")
+        self.customer_id = customer_id
+        self.stands_as = stands_as
+        self.event = event

@@ -1,0 +1,121 @@
+"""What every request shares: the application's frame, and one admitted call with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+import orjson
+
+from profile_service.api.answers import Answer, tagged
+from profile_service.api.logs import Log
+from profile_service.api.metrics import Metrics
+from profile_service.api.rates import Rates
+from profile_service.audit import Act, Audit
+from profile_service.errors import Refused
+from profile_service.journal import ReadJournal
+from profile_service.keys import Key, Keys
+from profile_service.settings import Settings
+from profile_service.state import State
+from profile_service.store.ledger import Ledger
+
+# What a request carries in its WSGI environment.
+FRAME = "profile_service.frame"
+REQUEST_ID = "profile_service.request_id"
+KEY = "profile_service.key"
+RATE = "profile_service.rate"
+
+_BEARER = "bearer "
+_SAFE = ("GET", "HEAD")
+_LONGEST_PURPOSE = 200
+
+
+class World(Protocol):
+    """Where the state that answers a request comes from."""
+
+    def state(self) -> State:
+        """The generation that stands and the overlay on it; raises a ProfileError before there is one."""
+
+    def follow(self) -> bool:
+        """Go over to the generation that stands by now; whether it is another one than before."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all requests of one worker share."""
+
+    settings: Settings
+    ledger: Ledger
+    keys: Keys
+    world: World
+    journal: ReadJournal
+    audit: Audit
+    rates: Rates
+    metrics: Metrics
+    log: Log
+    clock: Callable[[], datetime]
+
+    def admit(self, environ: dict[str, Any], scope: str) -> Key:
+        """The key that came with a request; Refused unless it is valid, has ``scope`` and has not used up its rate."""
+        said = environ.get("HTTP_AUTHORIZATION", "")
+        if said[: len(_BEARER)].lower() != _BEARER:
+            raise Refused("unauthorised", "no key came with the request: send Authorization: Bearer KEY")
+        key = self.keys.verify(said[len(_BEARER) :].strip(), self.clock())
+        environ[KEY] = key
+        limit = self.settings.rate_limit_per_minute if key.rate_limit is None else key.rate_limit
+        if limit:
+            environ[RATE] = rate = self.rates.take(key.name, limit)
+            if rate.retry_after:
+                said = f"this key may send {limit} requests a minute"
+                raise Refused("too-many-requests", said, retry_after=rate.retry_after)
+        if scope not in key.scopes:
+            raise Refused("forbidden", f"this key lacks the scope {scope}", scope=scope)
+        return key
+
+
+class Call:
+    """One admitted request: whose key it carries, the state that answers all of it, and how it is answered."""
+
+    def __init__(self, frame: Frame, key: Key, environ: dict[str, Any]) -> None:
+        self.frame = frame
+        self.key = key
+        self.environ = environ
+
+    @cached_property
+    def state(self) -> State:
+        """The generation and the overlay on it, one consistent pair for the whole request."""
+        return self.frame.world.state()
+
+    @property
+    def request_id(self) -> str:
+        """The request's id, for the audit trail."""
+        known: str = self.environ[REQUEST_ID]
+        return known
+
+    @property
+    def purpose(self) -> str:
+        """Why the caller asks, from the header ``Purpose``; the audience of its key when it says nothing."""
+        said: str = self.environ.get("HTTP_PURPOSE", "")[:_LONGEST_PURPOSE]
+        return said if said and said.isprintable() else self.key.audience
+
+    def act(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> Act:
+        """What this call does, for the audit trail; ``details`` names fields, counts and ids, never values."""
+        return Act(self.key.name, action, customer_id, self.purpose, self.request_id, details or {})
+
+    def note_read(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> None:
+        """Note that this call reads a customer's data, before it is answered."""
+        self.frame.journal.note(self.act(action, customer_id, details))
+
+    def answer(self, document: Any, status: int = 200, **headers: str) -> Answer:
+        """``document`` as JSON with a strong ETag; 304 without a body when the caller has it already.
+
+        ``headers``: further ones, an underscore for each hyphen.
+        """
+        known = self.environ.get("HTTP_IF_NONE_MATCH") if self.environ["REQUEST_METHOD"] in _SAFE else None
+        answer = tagged(orjson.dumps(document), status, known)
+        for name, value in headers.items():
+            answer.headers[name.replace("_", "-")] = value
+        return answer

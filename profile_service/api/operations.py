@@ -1,0 +1,67 @@
+"""What operators ask: does it live, may it be sent requests, what has it measured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import orjson
+from flask import Blueprint, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from profile_service.api.answers import Answer
+from profile_service.api.calls import FRAME, Frame
+from profile_service.api.problems import problem
+from profile_service.api.routes import public
+from profile_service.errors import ProfileError
+
+operations = Blueprint("operations", __name__)
+
+
+@operations.get("/healthz")
+@public
+def is_alive() -> Response:
+    """The process answers."""
+    return Answer(b'{"status":"ok"}')
+
+
+@operations.get("/readyz")
+@public
+def is_ready() -> Response:
+    """A generation stands and the ledger answers; else 503."""
+    frame: Frame = request.environ[FRAME]
+    try:
+        standing = frame.world.state().generation
+        frame.ledger.log().last_seq()
+    except ProfileError as error:
+        return problem("not-ready", str(error))
+    return Answer(orjson.dumps({"status": "ready", "run_id": standing.run_id, "as_of": standing.as_of}))
+
+
+@operations.get("/metrics")
+@public
+def measure() -> Response:
+    """What all workers measured, for Prometheus; nothing of any customer."""
+    frame: Frame = request.environ[FRAME]
+    return Response(frame.metrics.page(_standing(frame)), content_type=CONTENT_TYPE_LATEST)
+
+
+def _standing(frame: Frame) -> dict[str, tuple[str, float]]:
+    """Gauges of what stands, read at the moment of asking."""
+    facts = {"profiles_ready": ("1 when requests can be answered, else 0.", 0.0)}
+    try:
+        generation = frame.world.state().generation
+        last = frame.ledger.log().last_seq()
+    except ProfileError:
+        return facts
+    manifest = generation.generation.manifest
+    age = (frame.clock() - datetime.fromisoformat(generation.as_of)).total_seconds() if generation.as_of else 0.0
+    return {
+        "profiles_ready": (facts["profiles_ready"][0], 1.0),
+        "profiles_generation_customers": ("Customers in the standing generation.", manifest.customers),
+        "profiles_generation_bytes": ("Size of its warehouse.", manifest.size_bytes),
+        "profiles_generation_age_seconds": ("Seconds since the run that made it.", age),
+        "profiles_ledger_live_entries": (
+            "Entries of the ledger that no run has folded in.",
+            last - generation.ledger_seq,
+        ),
+    }

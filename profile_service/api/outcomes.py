@@ -1,0 +1,68 @@
+"""What a look-up found, as the caller's key may see it; whatever else it came to, as the problem that this is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from profile_service.api.calls import Call
+from profile_service.contracts.views import profile_view
+from profile_service.errors import Moved, Refused
+from profile_service.lookup import Ambiguous, Erased, Found, Generic, Outcome, Retired, by_id
+
+# By what an agent tells candidates apart.
+_TELLING = ("customer_id", "full_name", "birth_date", "address", "channels", "last_seen")
+
+
+def found(outcome: Outcome) -> Found:
+    """The customer found. Raises Moved for an id that was merged away, Refused for all else."""
+    if isinstance(outcome, Found):
+        return outcome
+    if isinstance(outcome, Retired):
+        raise Moved(outcome.customer_id, outcome.stands_as, outcome.event)
+    if isinstance(outcome, Erased):
+        raise Refused("erased", "this customer was erased", customer_id=outcome.customer_id)
+    if isinstance(outcome, Generic):
+        said = f"so many share this {outcome.identifier_type} that it names nobody"
+        raise Refused("generic-value", said)
+    raise Refused("unknown-identifier", "no customer carries it")
+
+
+def customer(call: Call, customer_id: str) -> Found:
+    """The customer of an id. Raises Moved, or Refused when there is none."""
+    outcome = by_id(call.state, customer_id)
+    if isinstance(outcome, Found):
+        return outcome
+    if isinstance(outcome, Retired | Erased):
+        return found(outcome)
+    raise Refused("unknown-customer", "no customer has or had this id")
+
+
+def identified(call: Call, outcome: Outcome) -> Found:
+    """The customer whom identifiers name. Raises Refused; where several fit, with the candidates."""
+    if not isinstance(outcome, Ambiguous):
+        return found(outcome)
+    candidates = []
+    for customer_id in outcome.candidates:
+        document = call.state.document(customer_id)
+        if document is not None:
+            call.note_read("profile.candidate", customer_id)
+            whole = seen(call, document)
+            candidates.append({name: whole[name] for name in _TELLING if name in whole})
+    raise Refused(
+        "ambiguous-identifier", f"{outcome.total} customers fit", candidates=candidates, candidates_total=outcome.total
+    )
+
+
+def seen(call: Call, document: bytes) -> Mapping[str, Any]:
+    """A profile document as the call's key may see it."""
+    whole = orjson.loads(document)
+    generation = call.state.generation
+    # what was written since the generation says so itself
+    whole.setdefault("as_of", generation.as_of)
+    whole.setdefault("snapshot_id", generation.run_id)
+    key = call.key
+    shown: Mapping[str, Any] = profile_view(key.audience, frozenset(key.mask))(whole)
+    return shown

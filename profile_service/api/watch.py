@@ -1,0 +1,47 @@
+"""Each worker goes over to a new generation by itself, between two requests."""
+
+from __future__ import annotations
+
+import threading
+
+from profile_service.api.calls import Frame
+from profile_service.errors import ProfileError
+
+_WARNED_EVERY = 60.0  # seconds between two warnings of the same trouble
+
+
+class Watcher:
+    """A thread that looks every ``settings.follow_seconds`` whether another generation stands."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; waits for a look that is under way."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        seconds = self._frame.settings.follow_seconds
+        quiet_for = 0.0
+        while not self._stopping.wait(seconds):
+            quiet_for = max(0.0, quiet_for - seconds)
+            try:
+                if self._frame.world.follow():
+                    self._frame.log.info("following", run_id=self._frame.world.state().generation.run_id)
+            except ProfileError as error:
+                # what stood goes on answering; the next look tries again
+                if not quiet_for:
+                    self._frame.log.warning("not following", reason=str(error))
+                    quiet_for = _WARNED_EVERY
+            except Exception as error:
+                if not quiet_for:
+                    self._frame.log.failed("not following", error)
+                    quiet_for = _WARNED_EVERY
