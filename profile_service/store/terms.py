@@ -108,6 +108,8 @@ class Terms:
         self._segments = [Segment.open(arrays, 0)]
         if segment_files(arrays, 1)[0].exists():
             self._segments.append(Segment.open(arrays, 1))
+        # numbers only grow: one more than the greatest is room for everyone's
+        self.size = 1 + max(int(segment.holders.max(initial=0)) for segment in self._segments)
 
     def exactly(self, word: str) -> Numbers:
         """Who carries ``word``."""
