@@ -30,25 +30,26 @@ def score_patterns(work: Work, model: Model, compared: str) -> None:
 
 def enter_patterns(work: Work, model: Model, patterns: Integers, bits: Floats) -> None:
     """Add packed patterns with their bits, shape (patterns,) each, to ``patterns``, that holds none of them."""
-    levels = level_numbers(model, patterns)
-    # A hundred thousand patterns share a few dozen members, so each is written once.
-    members = [
-        [f"{json.dumps(comparison.name)}: {json.dumps(outcome.name)}" for outcome in outcomes]
-        for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True)
-    ]
-    texts = [
-        "{" + ", ".join(members[place][number] for place, number in enumerate(row) if number) + "}"
-        for row in levels.tolist()
-    ]
     table = {
         "pattern": patterns,
         "bits": bits.astype(np.float32),
         "probability": 1.0 / (1.0 + np.exp2(-np.clip(bits, -500, 500))),
-        "levels": np.array(texts, dtype=object),
     }
     work.register("new_patterns", table)
-    work.execute("INSERT INTO patterns SELECT pattern, bits, probability, levels FROM new_patterns")
+    work.execute(f"INSERT INTO patterns SELECT pattern, bits, probability, {_levels_sql(model)} FROM new_patterns")
     work.unregister("new_patterns")
+
+
+def _levels_sql(model: Model) -> str:
+    """The levels of a packed ``pattern`` as JSON, missing ones left out."""
+    members = ["NULL"]
+    weight = 1
+    for comparison, outcomes, radix in zip(model.comparisons, model.outcomes, model.radices, strict=True):
+        texts = [f"{json.dumps(comparison.name)}: {json.dumps(outcome.name)}" for outcome in outcomes[1:]]
+        quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+        members.append(f"[NULL, {quoted}][pattern // {weight} % {radix} + 1]")
+        weight *= radix
+    return f"'{{' || concat_ws(', ', {', '.join(members)}) || '}}'"
 
 
 def score_pairs(work: Work, compared: str) -> None:
