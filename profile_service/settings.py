@@ -6,7 +6,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,12 +27,12 @@ class Settings:
     """Every setting of the service; each is named ``PROFILES_<NAME>`` in the environment and ``name`` in the file."""
 
     data_dir: Path = Path("data")
-    ledger_url: str = ""  # empty: DIR/ledger.sqlite
+    ledger_url: str = field(default="", repr=False)  # empty: DIR/ledger.sqlite; may hold a password
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 2
     threads: int = 4  # a worker
-    secret: str = ""  # empty: DIR/secret, made at the first need
+    secret: str = field(default="", repr=False)  # empty: DIR/secret, made at the first need
     max_body_bytes: int = 1_048_576
     max_batch: int = 1000  # events in one request
     default_page: int = 50
