@@ -85,14 +85,18 @@ def _judged(work: Work, verdict: str, position: Integers) -> Integers:
 def read_judgements(work: Work) -> None:
     """Make ``judged(l, r, verdict)`` from the constraints between records that are there.
 
-    Makes ``judged_before`` too, from what the last run obeyed: a judgement taken back binds no longer.
+    Of several decisions on two records the latest binds; their ids are in the order of time. Makes ``judged_before``
+    too, from what the last run obeyed: a judgement taken back binds no longer.
     """
     work.execute(
         """CREATE OR REPLACE TEMP TABLE judged AS
         SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict FROM constraints c
         JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
         JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
-        WHERE a.rid <> b.rid"""
+        WHERE a.rid <> b.rid
+        QUALIFY row_number() OVER (
+            PARTITION BY least(a.rid, b.rid), greatest(a.rid, b.rid)
+            ORDER BY c.decision_id DESC NULLS LAST, c.decided_at DESC NULLS LAST, c.verdict DESC) = 1"""
     )
     work.execute("CREATE TABLE IF NOT EXISTS obeyed (l INTEGER, r INTEGER, verdict VARCHAR)")
     work.execute("CREATE OR REPLACE TEMP TABLE judged_before AS SELECT * FROM obeyed")

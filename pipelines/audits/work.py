@@ -64,7 +64,10 @@ WORK = (
     ),
     Audit(
         "cannot-link: two records judged different are never in one customer",
-        """SELECT c.left_channel, c.left_id, c.right_channel, c.right_id FROM constraints c
+        """SELECT c.left_channel, c.left_id, c.right_channel, c.right_id FROM (
+               SELECT *, (left_channel, left_id) AS one, (right_channel, right_id) AS other FROM constraints
+               QUALIFY row_number() OVER (PARTITION BY least(one, other), greatest(one, other)
+                   ORDER BY decision_id DESC NULLS LAST, decided_at DESC NULLS LAST, verdict DESC) = 1) c
            JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
            JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
            JOIN membership x ON x.rid = a.rid JOIN membership y ON y.rid = b.rid

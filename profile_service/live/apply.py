@@ -8,6 +8,8 @@ from typing import Any
 from profile_service.errors import PromiseBroken
 from profile_service.live.consents import apply_consent
 from profile_service.live.events import apply_event
+from profile_service.live.forget import apply_erasure
+from profile_service.live.judge import apply_judgement, apply_undo
 from profile_service.live.records import apply_record
 from profile_service.live.step import Step
 
@@ -16,6 +18,9 @@ KINDS: Mapping[str, Callable[[Step], Any]] = {
     "record": apply_record,
     "event": apply_event,
     "consent": apply_consent,
+    "judgement": apply_judgement,
+    "undo": apply_undo,
+    "erasure": apply_erasure,
 }
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from profile_service.identity.model import Model
 from profile_service.store.ledger import Overlay
 from profile_service.store.ledger.overlay import ERASED
-from profile_service.store.ledger.overlay_judgements import UNDONE, Judgement, judgements_of
+from profile_service.store.ledger.overlay_judgements import Judgement, binding, judgements_of
 from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import StoredRecord
 
@@ -74,14 +74,8 @@ class Standing:
 
     def judgements(self, refs: Collection[int]) -> list[Judgement]:
         """What stewards decided of pairs with one of those records in them, as it binds now."""
-        live = judgements_of(self.overlay, refs)
-        undone = {judgement.decision_id for judgement in live if judgement.verdict == UNDONE}
         published = self.generation.judgements_of(refs)
-        return [
-            judgement
-            for judgement in (*(Judgement(*row) for row in published), *live)
-            if judgement.verdict != UNDONE and judgement.decision_id not in undone
-        ]
+        return binding([*(Judgement(*row) for row in published), *judgements_of(self.overlay, refs)])
 
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers that carry an identifier now."""

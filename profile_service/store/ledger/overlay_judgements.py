@@ -46,6 +46,26 @@ def judgements_of(overlay: Overlay, refs: Collection[int]) -> list[Judgement]:
     return [Judgement(*row) for row in rows]
 
 
+def binding(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Of what was decided of each two records, what binds: the latest decision that is not undone.
+
+    Ids of decisions are in the order of time.
+    """
+    said: dict[tuple[int, int], dict[str, Judgement]] = {}
+    for judgement in judgements:
+        left, right = sorted((judgement.ref, judgement.other))
+        decisions = said.setdefault((left, right), {})
+        known = decisions.get(judgement.decision_id)
+        if known is None or known.verdict != UNDONE:
+            decisions[judgement.decision_id] = Judgement(left, right, judgement.verdict, judgement.decision_id)
+    bound = []
+    for decisions in said.values():
+        standing = [decision for decision in decisions.values() if decision.verdict != UNDONE]
+        if standing:
+            bound.append(max(standing, key=lambda decision: decision.decision_id))
+    return bound
+
+
 def put_judgements(overlay: Overlay, judgements: Iterable[Judgement]) -> None:
     """Keep judgements, each found from both of its records; one of the same decision on the same two is replaced."""
     rows = []

@@ -94,6 +94,19 @@ def test_what_a_steward_takes_back_no_longer_binds(world: LinkageWorld, verdict:
     assert world.customers() == before
 
 
+@pytest.mark.parametrize("last", ["same", "different"])
+def test_of_two_decisions_on_the_same_records_the_later_binds(world: LinkageWorld, last: str) -> None:
+    verdicts = ["same", "different"] if last == "different" else ["different", "same"]
+    for number, verdict in enumerate(verdicts):
+        world.judge("store:1", "web:1", verdict)
+        world.work.execute("UPDATE constraints SET decision_id = ? WHERE decision_id IS NULL", [f"jdg_{number}"])
+    world.resolve()
+    assert world.together("store:1", "web:1") == (last == "same")
+    world.work.execute("DELETE FROM constraints WHERE decision_id = 'jdg_1'")
+    world.resolve()
+    assert world.together("store:1", "web:1") == (last != "same")
+
+
 def test_a_decision_waits_for_its_records(world: LinkageWorld) -> None:
     world.judge("store:1", "mobile:7", "same")
     world.resolve()
