@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from pipelines.cli_service import audit_group, keys_group
+from pipelines.cli_service import audit_group, keys_group, serve_command
 from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
 
@@ -59,6 +59,7 @@ def cli() -> None:
 
 
 cli.add_command(keys_group)
+cli.add_command(serve_command)
 cli.add_command(audit_group)
 
 

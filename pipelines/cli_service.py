@@ -173,3 +173,28 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
         click.echo(f"{row.seq:>8} {row.at} {row.actor} {row.action}{about}{why} {row.details}")
     if not rows:
         click.echo("nothing is in the audit trail yet" if customer_id is None else "nothing about it", file=sys.stderr)
+
+
+@click.command("serve")
+@_data_dir
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 for a free one.  [default: 8000]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer.  [default: 2]")
+def serve_command(data_dir: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
+    """The API and its documentation on one port, until Ctrl-C; new generations are followed by themselves.
+
+    \b
+    Examples:
+      profiles serve --port 8080 --workers 4
+      PROFILES_LEDGER_URL=postgresql://profiles@db/profiles profiles serve --host 0.0.0.0
+    """
+    from pipelines.serve import serve
+    from profile_service.settings import load_settings
+
+    settings = load_settings(os.environ, {"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+
+    def say(address: str) -> None:
+        click.echo(f"serving {address}, its documentation at {address}/docs; Ctrl-C ends it")
+        sys.stdout.flush()
+
+    serve(settings, say)

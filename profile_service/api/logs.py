@@ -106,3 +106,19 @@ def _where(error: BaseException) -> dict[str, Any]:
         trace = trace.tb_next
     cause = error.__cause__
     return {"error": type(error).__name__, "by": frames[-12:], "cause": type(cause).__name__ if cause else None}
+
+
+class JsonFormatter(logging.Formatter):
+    """What libraries log, as lines of the same form; of an exception its kind and place, never its message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line without its end."""
+        facts: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            facts |= _where(record.exc_info[1])
+        return orjson.dumps(facts, option=orjson.OPT_UTC_Z).decode()

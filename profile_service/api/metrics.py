@@ -44,9 +44,13 @@ class Metrics:
             note = self._known[labels] = self._requests.labels(method, route, str(status)).observe
         note(seconds)
 
+    def note_memory(self) -> None:
+        """Measure how much memory this worker holds."""
+        self._memory.set(resident_bytes())
+
     def page(self, standing: Mapping[str, tuple[str, float]]) -> bytes:
         """The exposition text; ``standing``: gauges that any worker knows, name → (meaning, value)."""
-        self._memory.set(resident_bytes())
+        self.note_memory()
         shown: CollectorRegistry = self._own
         shared = os.environ.get(SHARED)
         if shared:

@@ -7,6 +7,7 @@ import threading
 from profile_service.api.calls import Frame
 from profile_service.errors import ProfileError
 
+_MEASURED_EVERY = 5.0  # seconds
 _WARNED_EVERY = 60.0  # seconds between two warnings of the same trouble
 
 
@@ -30,9 +31,13 @@ class Watcher:
 
     def _watch(self) -> None:
         seconds = self._frame.settings.follow_seconds
-        quiet_for = 0.0
+        quiet_for = unmeasured = 0.0
         while not self._stopping.wait(seconds):
             quiet_for = max(0.0, quiet_for - seconds)
+            unmeasured -= seconds
+            if unmeasured <= 0:
+                self._frame.metrics.note_memory()
+                unmeasured = _MEASURED_EVERY
             try:
                 if self._frame.world.follow():
                     self._frame.log.info("following", run_id=self._frame.world.state().generation.run_id)

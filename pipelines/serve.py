@@ -1,0 +1,148 @@
+"""The service as processes: Granian's workers on one address, from the first request to the last."""
+
+from __future__ import annotations
+
+import gc
+import http.client
+import math
+import multiprocessing.util
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from profile_service.errors import RunFailed, WrongUsage
+from profile_service.settings import Settings
+
+_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
+_BACKLOG = 1024
+_LONGEST_START = 60.0  # seconds
+_LET_GO = 5.0  # seconds that a worker has for its last requests beyond the longest one
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered first.
+
+    ``say`` is told the address, once it answers.
+
+    Raises WrongUsage when the address cannot be had or the settings' secret not be read, LedgerUnavailable, and
+    RunFailed when a worker cannot start.
+    """
+    settings = replace(settings, port=free_port(settings))
+    counts = Path(tempfile.mkdtemp(prefix="profiles-counts-"))
+    os.environ[_SHARED_COUNTS] = str(counts)
+    try:
+        _look_at(settings)
+        server = Server(
+            "profile_service",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.workers,
+            blocking_threads=settings.threads,
+            backlog=_BACKLOG,
+            respawn_failed_workers=True,
+            workers_kill_timeout=math.ceil(settings.request_timeout_seconds + _LET_GO),
+            log_level=LogLevels.warning,
+            log_dictconfig=_logging(settings.log_level),
+        )
+        server.on_startup(partial(_announce, settings, say))
+        # what is alike in all workers is shared between them
+        gc.collect()
+        gc.freeze()
+        try:
+            server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
+        except SystemExit as ended:
+            if ended.code:
+                raise RunFailed("a worker could not go on; the log on standard error says why") from None
+    finally:
+        gc.unfreeze()
+        shutil.rmtree(counts, ignore_errors=True)
+
+
+def load_worker(settings: Settings) -> Callable[..., Any]:
+    """The application of one worker, closed when its process ends."""
+    from profile_service.app import CLOSE, create_app
+
+    app = create_app(settings)
+    # a worker is a multiprocessing child: atexit does not reach it
+    multiprocessing.util.Finalize(None, app.extensions[CLOSE], exitpriority=10)
+    return app
+
+
+def free_port(settings: Settings) -> int:
+    """The port to serve on: the one set, or for 0 one that is free. Raises WrongUsage when it is taken.
+
+    Asked beforehand, for the workers share their port, and would share it with a stranger's too.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as asked:
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind((settings.host, settings.port))
+        except OSError as error:
+            said = error.strerror or str(error)
+            raise WrongUsage(
+                f"{settings.host}:{settings.port} cannot be served on: {said}; use another --port"
+            ) from error
+        port: int = asked.getsockname()[1]
+    return port
+
+
+def _look_at(settings: Settings) -> None:
+    """Fail here, in one line, where every worker would fail; and load what they all need."""
+    import profile_service.app  # noqa: F401
+    from profile_service.store.ledger import Ledger
+
+    settings.server_secret()
+    Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds).close()
+
+
+def _announce(settings: Settings, say: Callable[[str], None]) -> None:
+    """Say the address as soon as a request is answered."""
+
+    def wait() -> None:
+        until = time.monotonic() + _LONGEST_START
+        while time.monotonic() < until:
+            if _answers(settings):
+                say(f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}")
+                return
+            time.sleep(0.05)
+
+    threading.Thread(target=wait, name="announce", daemon=True).start()
+
+
+def _answers(settings: Settings) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    asked = http.client.HTTPConnection(host, settings.port, timeout=2)
+    try:
+        asked.request("GET", "/healthz")
+        return asked.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        asked.close()
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """What libraries log goes where the service's own log goes, in its form; the server itself speaks of troubles."""
+    shown = {"handlers": ["lines"], "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "profile_service.api.logs.JsonFormatter"}},
+        "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": level, "handlers": ["lines"]},
+        "loggers": {name: {**shown, "level": "WARNING"} for name in ("_granian", "granian.access")},
+    }

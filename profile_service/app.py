@@ -1,0 +1,58 @@
+"""The service as one Flask application over a data directory and its ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from profile_service.api.application import build
+from profile_service.api.calls import Frame
+from profile_service.api.logs import Log
+from profile_service.api.metrics import Metrics
+from profile_service.api.rates import RATES, Rates
+from profile_service.api.watch import Watcher
+from profile_service.audit import Audit
+from profile_service.journal import ReadJournal
+from profile_service.keys import Keys
+from profile_service.settings import Settings
+from profile_service.world import World
+
+CLOSE = "profile_service.close"
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application over a data directory and its ledger, with its own threads running; ``close`` ends them.
+
+    Raises WrongUsage for a secret that cannot be read, LedgerUnavailable, and NotFound for a generation that was
+    published without what the service reads. Without any generation it runs, and answers 503 until one stands.
+    """
+    world = World.open(settings)
+    secret = settings.server_secret()
+    audit = Audit(world.ledger, secret)
+    journal = ReadJournal(world.ledger, audit, settings.journals, settings.journal_seconds)
+    frame = Frame(
+        settings=settings,
+        ledger=world.ledger,
+        keys=Keys(world.ledger, secret),
+        world=world,
+        journal=journal,
+        audit=audit,
+        rates=Rates(settings.data_dir / RATES),
+        metrics=Metrics(),
+        log=Log(settings.log_level),
+        clock=lambda: datetime.now(UTC),
+    )
+    journal.start()
+    watcher = Watcher(frame)
+    watcher.start()
+    app = build(frame)
+
+    def close() -> None:
+        watcher.stop()
+        journal.stop()
+        world.close()
+        frame.log.flush()
+
+    app.extensions[CLOSE] = close
+    return app
