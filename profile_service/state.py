@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from profile_service.store.ledger import Overlay
@@ -53,18 +52,3 @@ class State(NamedTuple):
             moved = self.overlay.owners([record.ref for record in published])
             found = [*here, *(record for record in published if record.ref not in moved)]
         return sorted(found, key=lambda record: (record.channel, record.source_record_id))
-
-    def records(self, refs: Iterable[int]) -> dict[int, StoredRecord]:
-        """Records by number, as they stand and with the customer they belong to now; erased ones are left out."""
-        wanted = set(refs)
-        found = {record.ref: record for record in self.overlay.records(wanted)}
-        published = [record for record in self.generation.records(wanted - found.keys()) if record.ref not in found]
-        states = self.overlay.covered({record.customer_id for record in published})
-        for record in published:
-            if states.get(record.customer_id, "standing") == "standing":
-                found[record.ref] = record
-        return found
-
-    def pairs_of(self, ref: int) -> dict[int, float]:
-        """The match weight, in bits, of every scored pair of a record: the other's number = bits."""
-        return dict(self.generation.pairs_of(ref)) | dict(self.overlay.pairs_of(ref))
