@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from profile_service.identity.cluster import Integers, Judged, Pairs, bounds_of, cluster_records
+from profile_service.identity.hashing import hash_texts
 from profile_service.identity.mixture import LOG2
 from profile_service.live.standing import Standing
 from profile_service.store.ledger.overlay_judgements import SAME
@@ -89,32 +89,8 @@ def _ends(pairs: Sequence[tuple[int, int]]) -> Integers:
     return np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
 
 
-class _Hasher(threading.local):
-    """A thread's own connection for what only DuckDB's hash can say."""
-
-    connection: duckdb.DuckDBPyConnection | None = None
-
-
-_hasher = _Hasher()
-
-
-def hashing() -> duckdb.DuckDBPyConnection:
-    """This thread's connection to a DuckDB without data."""
-    if _hasher.connection is None:
-        _hasher.connection = duckdb.connect(":memory:", config={"threads": 1})
-        _hasher.connection.execute("SET TimeZone = 'UTC'")
-    return _hasher.connection
-
-
-def _places(records: Sequence[StoredRecord]) -> Integers:
+def _places(records: Sequence[StoredRecord]) -> NDArray[np.uint64]:
     """What decides ties between records, as in the batch; of two records no tie can matter."""
     if len(records) == 2:
-        return np.arange(2)
-    rows = hashing().execute(
-        "SELECT hash(channel, id) FROM (SELECT unnest($channels) AS channel, unnest($ids) AS id)",
-        {
-            "channels": [record.channel for record in records],
-            "ids": [record.source_record_id for record in records],
-        },
-    )
-    return np.array([place for (place,) in rows.fetchall()], dtype=np.uint64).astype(np.uint64)
+        return np.arange(2, dtype=np.uint64)
+    return np.array([hash_texts((record.channel, record.source_record_id)) for record in records], dtype=np.uint64)

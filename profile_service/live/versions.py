@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+import duckdb
+
 from profile_service.contracts.feeds import FeedContract
-from profile_service.live.component import hashing
 from profile_service.store.stored import Consent, StoredRecord, moment_text
 
 Verdict = Literal["accepted", "unchanged", "superseded"]
@@ -15,6 +17,23 @@ Verdict = Literal["accepted", "unchanged", "superseded"]
 _CONTRACT = FeedContract("customers")
 _VALUES = {name: field.sql_type for name, field in _CONTRACT.fields.items() if name != _CONTRACT.key}
 _CONTENT_SQL = f"SELECT hash({', '.join(f'${name}::{kind}' for name, kind in _VALUES.items())})"
+
+
+class _Hasher(threading.local):
+    """A thread's own connection for what only DuckDB's hash can say."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+
+
+_hasher = _Hasher()
+
+
+def _hashing() -> duckdb.DuckDBPyConnection:
+    """This thread's connection to a DuckDB without data."""
+    if _hasher.connection is None:
+        _hasher.connection = duckdb.connect(":memory:", config={"threads": 1})
+        _hasher.connection.execute("SET TimeZone = 'UTC'")
+    return _hasher.connection
 
 
 def judge_version(known: StoredRecord, new: StoredRecord) -> Verdict:
@@ -38,7 +57,7 @@ def content_hash(record: StoredRecord) -> int:
     """The hash of everything sent but the key, as the work store keeps it beside each version."""
     values = {name: record.fields.get(name) for name in _VALUES}
     values["updated_at"] = moment_text(record.updated_at)
-    return int(hashing().execute(_CONTENT_SQL, values).fetchall()[0][0])
+    return int(_hashing().execute(_CONTENT_SQL, values).fetchall()[0][0])
 
 
 def consent_after(known: Consent | None, sent: Mapping[str, str], at: datetime | None) -> Consent | None:

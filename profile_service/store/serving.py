@@ -16,7 +16,8 @@ import orjson
 from numpy.typing import NDArray
 
 from profile_service.errors import NotFound
-from profile_service.identity.block import key_sql
+from profile_service.identity.block import blocking_keys
+from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
@@ -32,7 +33,7 @@ KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS = ARRAY_NAMES = (
     "pair_others",
     "pair_bits",
 )
-HASH_PROBE_SQL = "SELECT hash('phone', '+441632960001')::VARCHAR"
+HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
 _IN_ONE_QUERY = 500
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
 
@@ -58,7 +59,6 @@ class _PerThread(threading.local):
     """Connections are never shared between threads."""
 
     reader: sqlite3.Connection | None = None
-    hasher: duckdb.DuckDBPyConnection | None = None
     cursor: duckdb.DuckDBPyConnection | None = None
 
 
@@ -78,10 +78,6 @@ class ServingGeneration:
         self._closed = False
         self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
         self.terms = Terms(generation.folder / ARRAYS)
-        rules = self.model.live_rules
-        self._key_columns = sorted({column for rule in rules for column in rule.key})
-        columns = ", ".join(f"?::VARCHAR AS {column}" for column in self._key_columns)
-        self._key_sql = f"SELECT [{', '.join(key_sql(rule) for rule in rules)}] FROM (SELECT {columns}) s"
         self._check_hashes()
         generic: dict[str, set[str]] = {}
         for field, value in self._read("SELECT field, value FROM generic_values"):
@@ -181,11 +177,7 @@ class ServingGeneration:
 
     def hash_keys(self, record: StandardisedRecord) -> list[int]:
         """The blocking keys of a record, hashed as those of this generation are."""
-        hasher = self._mine.hasher
-        if hasher is None:
-            hasher = self._mine.hasher = self._keep(duckdb.connect(":memory:", config={"threads": 1}))
-        row = hasher.execute(self._key_sql, [record[column] for column in self._key_columns]).fetchall()[0]
-        return [key for key in row[0] if key is not None]
+        return [hash_texts((name, *parts)) for name, parts in blocking_keys(record, self.model).items()]
 
     def warehouse(self) -> duckdb.DuckDBPyConnection:
         """This thread's own cursor on the warehouse: read-only, UTC, no other file in reach."""
@@ -279,9 +271,7 @@ class ServingGeneration:
 
     def _check_hashes(self) -> None:
         probe = self._one("SELECT CAST(value AS BLOB) FROM meta WHERE key = 'hash_probe'")
-        with duckdb.connect(":memory:") as connection:
-            now = connection.execute(HASH_PROBE_SQL).fetchall()[0][0]
-        if probe is None or probe.decode() != now:
+        if probe is None or probe.decode() != str([hash_texts(texts) for texts in PROBES]):
             raise NotFound(
                 f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
                 "`profiles run --rebuild`"
