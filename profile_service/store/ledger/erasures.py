@@ -37,6 +37,11 @@ _PAGE = 1000
 
 _TOKEN = Statement(select(SUPPRESSIONS.c.token).where(SUPPRESSIONS.c.token == bindparam("token")))
 _SUPPRESS = adding_if_new(SUPPRESSIONS)
+_REWRITE = Statement(
+    update(ENTRIES)
+    .where(ENTRIES.c.seq == bindparam("number"))
+    .values(payload=bindparam("said"), reason=bindparam("why"))
+)
 _SET_PAYLOAD = Statement(update(ENTRIES).where(ENTRIES.c.seq == bindparam("number")).values(payload=bindparam("said")))
 
 
@@ -102,6 +107,12 @@ def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any] | 
     if receipt is not None:
         said["receipt"] = dict(receipt)
     tx.session.do(_SET_PAYLOAD, {"number": logged.seq, "said": orjson.dumps(said).decode()})
+
+
+def rewrite_entry(tx: Transaction, seq: int, payload: Mapping[str, Any] | None, *, reason: str | None) -> None:
+    """Let an entry say less than it did: of an erased person nothing may stay, of others all."""
+    said = None if payload is None else orjson.dumps(payload).decode()
+    tx.session.do(_REWRITE, {"number": seq, "said": said, "why": reason})
 
 
 def rows_holding(session: Session, texts: Iterable[str], keys: Iterable[RecordKey]) -> dict[str, int]:

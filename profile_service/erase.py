@@ -1,0 +1,90 @@
+"""A person is forgotten: at once invisible everywhere, kept away by salted hashes, and soon gone from every file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from profile_service.correct import Wish, records_standing
+from profile_service.errors import NotFound
+from profile_service.live.apply import apply
+from profile_service.live.judge import constraints_of
+from profile_service.live.step import Hand
+from profile_service.privacy import Erasure, RecordKey, tokens_of
+from profile_service.store.ledger import About, Entry, Log
+from profile_service.store.ledger.erasures import (
+    ERASURE,
+    LoggedErasure,
+    erasures_after,
+    rewrite_entry,
+    suppress,
+    suppression_salt,
+)
+from profile_service.store.stored import moment_text
+
+
+def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
+    """Forget a customer that stands: its records, events, consents, and what was decided or answered about it.
+
+    Raises Refused when the id is unknown, merged away or erased. What is left in the files of the batch goes with the
+    next run; ``pipelines.erase`` proves it.
+    """
+    records = records_standing(hand.standing, customer_id)
+    keys = tuple(sorted((record.channel, record.source_record_id) for record in records))
+    salt = suppression_salt(hand.tx)
+    erasure = Erasure(
+        erasure_id=f"era_{hand.tx.seq + 1:012d}",
+        customer_id=customer_id,
+        salt=salt,
+        tokens=tokens_of(salt, keys),
+        at=hand.tx.now,
+        keys=keys,
+    )
+    about = About(customer_id=customer_id)
+    step = hand.append(ERASURE, erasure.payload(), about, actor=wish.actor, reason=wish.reason)
+    suppress(hand.tx, erasure.tokens, step.entry.seq)
+    apply(step)
+    hand.tx.purge(customer_id, keys)
+    _forget_decisions(hand, keys)
+    return erasure
+
+
+def _forget_decisions(hand: Hand, keys: Sequence[RecordKey]) -> None:
+    """Decisions name no erased record any more; what they say of other records stays."""
+    gone = set(keys)
+    for kind in ("judgement", "undo"):
+        seq = 0
+        while page := hand.tx.log.entries_after(seq, kind=kind):
+            for entry in page:
+                _forget_decision(hand, entry, gone)
+            seq = page[-1].seq
+
+
+def _forget_decision(hand: Hand, entry: Entry, gone: set[RecordKey]) -> None:
+    if entry.payload is None:
+        return
+    constraints = list(constraints_of(entry.payload))
+    kept = [each.row() for each in constraints if each.left not in gone and each.right not in gone]
+    if len(kept) < len(constraints):
+        # a reason may name the person
+        rewrite_entry(hand.tx, entry.seq, {**entry.payload, "constraints": kept} if kept else None, reason=None)
+
+
+def erasure_of_customer(log: Log, customer_id: str) -> dict[str, Any]:
+    """How far a customer's erasure is: its receipt, or that it waits for the next run. Raises NotFound."""
+    logged = next((one for one in reversed(erasures_after(log)) if one.erasure.customer_id == customer_id), None)
+    if logged is None:
+        raise NotFound(f"{customer_id} was never erased")
+    return describe(logged)
+
+
+def describe(logged: LoggedErasure) -> dict[str, Any]:
+    """An erasure for an answer: ``state`` is invisible (gone from every answer) or complete (gone from every file)."""
+    return {
+        "erasure_id": logged.erasure.erasure_id,
+        "customer_id": logged.erasure.customer_id,
+        "requested_at": moment_text(logged.erasure.at),
+        "records_suppressed": len(logged.erasure.tokens),
+        "state": "invisible" if logged.receipt is None else "complete",
+        "receipt": None if logged.receipt is None else dict(logged.receipt),
+    }
