@@ -1,5 +1,7 @@
 """Texts hash in Python as they do in DuckDB, whatever they hold."""
 
+from collections.abc import Iterator
+
 import duckdb
 import pytest
 from hypothesis import given
@@ -11,8 +13,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 @pytest.fixture(scope="module")
-def store() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
+def store() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
 
 
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))
