@@ -26,7 +26,9 @@ DELIVERY = (
     Audit(
         "every record arrives with its customer",
         """SELECT r.channel, r.source_record_id FROM records r JOIN membership m USING (rid)
-           ANTI JOIN {customer_records} g USING (channel, source_record_id, customer_id)""",
+           LEFT JOIN {customer_records} g ON g.record_number = r.rid
+           WHERE g.channel IS DISTINCT FROM r.channel OR g.source_record_id IS DISTINCT FROM r.source_record_id
+              OR g.customer_id IS DISTINCT FROM m.customer_id""",
         once=True,
     ),
     Audit(
