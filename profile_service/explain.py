@@ -44,8 +44,8 @@ def explain_customer(state: State, customer_id: str) -> dict[str, Any] | None:
     return {
         "customer_id": customer_id,
         "model_version": model.version,
-        "records": [_record(record) for record in records],
-        "links": [_link(pair, model) for pair in inside[:MOST_LINKS]],
+        "records": [record_table(record) for record in records],
+        "links": [link_table(pair, model) for pair in inside[:MOST_LINKS]],
         "strongest_links": [[left.key, right.key] for left, right, _ in _tree(inside)],
         "links_total": len(inside),
         "judgements": [
@@ -60,7 +60,7 @@ def explain_customer(state: State, customer_id: str) -> dict[str, Any] | None:
         ],
         "fields": document["fields"],
         "sureness": document["sureness"],
-        "outside": [{**_link(pair, model), "customer_id": pair[1].customer_id} for pair in outside[:MOST_OUTSIDE]],
+        "outside": [{**link_table(pair, model), "customer_id": pair[1].customer_id} for pair in outside[:MOST_OUTSIDE]],
     }
 
 
@@ -92,7 +92,8 @@ def _tree(inside: Iterable[Pair]) -> Iterator[Pair]:
             yield left, right, bits
 
 
-def _record(record: StoredRecord) -> dict[str, Any]:
+def record_table(record: StoredRecord) -> dict[str, Any]:
+    """A record with each of its values as sent and as compared."""
     return {
         "channel": record.channel,
         "source_record_id": record.source_record_id,
@@ -106,7 +107,7 @@ def _record(record: StoredRecord) -> dict[str, Any]:
     }
 
 
-def _link(pair: Pair, model: Model) -> dict[str, Any]:
+def link_table(pair: Pair, model: Model) -> dict[str, Any]:
     """A pair with what each comparison says of it, in the model's order."""
     left, right, bits = pair
     score = score_pair(compare_pair(left.as_standardised(model), right.as_standardised(model), model), model)
