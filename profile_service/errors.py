@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ProfileError(Exception):
     """The root of the tree: a message says what happened and what to do about it, in one line."""
@@ -92,3 +95,18 @@ class Moved(ProfileError):
         self.customer_id = customer_id
         self.stands_as = stands_as
         self.event = event
+
+
+class ServiceProblem(ProfileError):
+    """What a client was answered instead of what it asked for: HTTP ``status`` and the RFC 9457 ``problem``."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        """``problem``: the members of the answer, empty where it was none."""
+        super().__init__(f"{status} {problem.get('title', 'no problem was told')}: {problem.get('detail', '')}")
+        self.status = status
+        self.problem = problem
+
+    @property
+    def kind(self) -> str:
+        """The last part of the problem's type: ``unknown-customer``, ``ambiguous-identifier``…"""
+        return str(self.problem.get("type", "")).rpartition("/")[2]

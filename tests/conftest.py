@@ -1,14 +1,17 @@
-"""What is made once a test session: a model trained on the sample, a PostgreSQL server."""
+"""What is made once a test session: a model trained on the sample, the sample published, a PostgreSQL server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from profile_service.identity.model import standing_model
+from profile_service.state import State
 from tests.linkage_world import SAMPLE, Learned, LinkageWorld, sent_records
 from tests.postgres_world import PostgresWorld, binaries, postgres_server
+from tests.served_world import opened_world, publish_sample
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,19 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
     model = standing_model(models)
     assert model is not None
     return Learned(model, models, records)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the sample is published; for reading only."""
+    return publish_sample(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="session")
+def sample_state(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
+    """The published sample with nothing written since."""
+    with opened_world(published, tmp_path_factory.mktemp("ledger") / "ledger.sqlite") as world:
+        yield world.state()
 
 
 @pytest.fixture(scope="session")
