@@ -142,7 +142,7 @@ def _count_sql(
 ) -> Select[Any]:
     readable = [decoded(column) for column in table.columns if isinstance(column.type, Text | LargeBinary)]
     tests: list[ColumnElement[bool]] = [
-        text.like(bindparam(f"text{number}", type_=Text()), escape="!") for text in readable for number in range(texts)
+        text.ilike(bindparam(f"text{number}", type_=Text()), escape="!") for text in readable for number in range(texts)
     ]
     if {"channel", "source_record_id"} <= set(table.columns.keys()):
         tests += [
@@ -159,10 +159,10 @@ def _as_text(column: Column[Any]) -> ColumnElement[str]:
 
 
 def _unpacked(column: Column[Any]) -> ColumnElement[str]:
-    """For PostgreSQL, which spells bytes out."""
-    return (
-        func.encode(column, literal_column("'escape'")) if isinstance(column.type, LargeBinary) else cast(column, Text)
-    )
+    """For PostgreSQL, which casts no bytes: all that the ledger keeps as bytes is JSON in UTF-8."""
+    if isinstance(column.type, LargeBinary):
+        return func.convert_from(column, literal_column("'UTF8'"))
+    return cast(column, Text)
 
 
 def _escaped(text: str) -> str:
