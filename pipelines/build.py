@@ -66,7 +66,8 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
     try:
         yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
     finally:
-        for table in _SHARED_TABLES:
+        golden = work.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'golden_%'")
+        for table in (*_SHARED_TABLES, *(name for (name,) in golden.fetchall())):
             work.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
 
@@ -110,8 +111,6 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     work.execute(f"INSERT INTO generation.main.rejected_rows {rejected_rows_sql(since)}")
     work.execute("DELETE FROM generation.main.runs")
     work.execute(f"INSERT INTO generation.main.runs {runs_sql(job.until)}")
-    for table in dict.fromkeys(golden.values()):
-        work.execute(f"DROP TABLE temp.{table}")
 
 
 def _scope(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: dict[str, str]) -> Scope:

@@ -11,10 +11,12 @@ from typing import Any
 import duckdb
 
 from pipelines.index_arrays import write_arrays
-from pipelines.index_delta import mark_shared, remove_changed
+from pipelines.index_delta import remove_changed, with_marks
+from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
     Rows,
     documents_sql,
+    golden_rules,
     judgements_sql,
     orphan_events_sql,
     record_bodies_sql,
@@ -25,14 +27,14 @@ from pipelines.index_search import write_search
 from pipelines.relations import CHANGED
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS, PROFILES
-from profile_service.store.serving import HASH_PROBE_SQL
+from profile_service.store.lines import Lines
+from profile_service.store.serving import DOCUMENTS, HASH_PROBE_SQL, RECORD_BODIES
 
 _TABLES = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
-    CREATE TABLE profiles (number INTEGER PRIMARY KEY, customer_id TEXT NOT NULL, refs TEXT, document TEXT);
+    CREATE TABLE profiles (customer_id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
     CREATE TABLE ids (customer_id TEXT PRIMARY KEY, stands_as TEXT, event TEXT) WITHOUT ROWID;
     CREATE TABLE identifiers (type TEXT, value TEXT, number INTEGER, PRIMARY KEY (type, value, number)) WITHOUT ROWID;
-    CREATE TABLE records (ref INTEGER PRIMARY KEY, channel TEXT, source_record_id TEXT, body TEXT);
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
@@ -42,8 +44,7 @@ _TABLES = """
         PRIMARY KEY (source_record_id, channel)) WITHOUT ROWID;
 """
 _INDEXES = """
-    CREATE UNIQUE INDEX profile_by_customer ON profiles (customer_id);
-    CREATE UNIQUE INDEX record_by_key ON records (source_record_id, channel);
+    CREATE UNIQUE INDEX profile_by_number ON profiles (number);
 """
 _AT_ONCE = 20_000
 
@@ -54,9 +55,14 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
     To be called while the database ``generation`` is attached and filled, and the temp tables of the build stand.
     ``standing``: the folder of the generation that is refreshed, or None when everyone is written.
     """
-    path = folder / PROFILES
+    path, arrays = folder / PROFILES, folder / ARRAYS
+    arrays.mkdir(exist_ok=True)
     if standing is not None:
         shutil.copyfile(standing / PROFILES, path)
+    refreshed = None if standing is None else standing / ARRAYS
+    documents = LineWriter(arrays, DOCUMENTS, refreshed)
+    records = LineWriter(arrays, RECORD_BODIES, refreshed)
+    rows = Rows.of(work)
     index = sqlite3.connect(path, isolation_level=None)
     try:
         for setting in ("page_size = 8192", "journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
@@ -69,18 +75,20 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
             CREATE OR REPLACE TEMP TABLE index_customers AS
             SELECT {first} - 1 + row_number() OVER (ORDER BY customer_id)::INTEGER AS number, customer_id, cno
             FROM {CHANGED} WHERE standing""")
-        if standing is not None:
-            remove_changed(work, index)
-        rows = Rows.of(work)
-        _fill_customers(work, index, rows)
+        if refreshed is not None:
+            remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
+        documents.copy(work, documents_sql(golden_rules(work, model)))
+        records.copy(work, record_bodies_sql(rows))
+        _fill_customers(work, index)
         _fill_lists(work, index)
-        if standing is not None:
-            mark_shared(work, index)
+        if refreshed is not None:
+            documents.append(with_marks(work, index, Lines(refreshed, DOCUMENTS)))
         index.execute("COMMIT")
         if standing is None:
             index.executescript(_INDEXES)
-        (folder / ARRAYS).mkdir(exist_ok=True)
-        write_search(work, searched_sql(rows), folder / ARRAYS, None if standing is None else standing / ARRAYS)
+        documents.finish()
+        records.finish()
+        write_search(work, searched_sql(rows), arrays, refreshed)
     finally:
         index.close()
         work.execute("DROP TABLE IF EXISTS temp.index_customers")
@@ -88,10 +96,9 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
     return path.stat().st_size
 
 
-def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, rows: Rows) -> None:
-    """What is written of each changed customer."""
-    _fill(work, index, "profiles", documents_sql(rows))
-    _fill(work, index, "records", record_bodies_sql(rows))
+def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
+    """The numbers of changed customers, and their identifiers."""
+    _fill(work, index, "profiles", "SELECT customer_id, number FROM index_customers ORDER BY customer_id")
     _fill(
         work,
         index,

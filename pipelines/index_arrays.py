@@ -14,7 +14,16 @@ from pipelines.merge import columns_of
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS
-from profile_service.store.serving import KEY_REFS, KEYS, PAIR_BITS, PAIR_OTHERS, PAIR_STARTS
+from profile_service.store.serving import (
+    KEY_REFS,
+    KEYS,
+    PAIR_BITS,
+    PAIR_OTHERS,
+    PAIR_STARTS,
+    RECORD_NAMES,
+    RECORD_REFS,
+    record_name_sql,
+)
 
 Work = duckdb.DuckDBPyConnection
 
@@ -23,7 +32,7 @@ def write_arrays(work: Work, folder: Path, model: Model) -> list[Path]:
     """Write ``arrays/*.npy`` into ``folder`` from the work store; answers the files."""
     place = folder / ARRAYS
     place.mkdir(exist_ok=True)
-    arrays = {**_keys(work, model), **_pairs(work)}
+    arrays = {**_keys(work, model), **_pairs(work), **_record_names(work)}
     paths = []
     for name, array in arrays.items():
         paths.append(place / f"{name}.npy")
@@ -53,6 +62,14 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
         PAIR_OTHERS: _plain(columns["other"], np.int32),
         PAIR_BITS: _plain(columns["bits"], np.float32),
     }
+
+
+def _record_names(work: Work) -> dict[str, NDArray[np.generic]]:
+    columns = work.execute(
+        f"SELECT {record_name_sql('channel', 'source_record_id')} AS name, record_number AS rid "
+        "FROM generation.main.customer_records ORDER BY name"
+    ).fetchnumpy()
+    return {RECORD_NAMES: _plain(columns["name"], np.uint64), RECORD_REFS: _plain(columns["rid"], np.int32)}
 
 
 def _plain(column: NDArray[np.generic], kind: type[np.generic]) -> NDArray[np.generic]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from pipelines.index_lines import line_sql
 from pipelines.merge import RECORDS, columns_of
 from profile_service import profile
+from profile_service.identity.model import Model
 from profile_service.identity.records import STANDARD_COLUMNS
-from profile_service.identity.survivorship import quoted
+from profile_service.identity.survivorship import SurvivorshipRule, quoted
 from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store.stored import SENT_COLUMNS, moment_sql
 
@@ -35,73 +38,98 @@ class Rows:
         return f"s.{column}" if column in self.standard else "NULL::VARCHAR"
 
 
-def documents_sql(rows: Rows) -> str:
-    """Rows (number, customer_id, refs, document) of the customers in ``index_customers``."""
-    golden = ", ".join(f"'{name}': c.{name}" for name in profile.GOLDEN_FIELDS)
+def golden_rules(work: duckdb.DuckDBPyConnection, model: Model) -> list[SurvivorshipRule]:
+    """The rules whose golden values this build has made, in the order of the model."""
+    made = work.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
+    return [rule for name, rule in model.survivorship.items() if (f"golden_{name}",) in made]
+
+
+def documents_sql(golden: Sequence[SurvivorshipRule]) -> str:
+    """Lines of the customers in ``index_customers``, headed by the numbers of their records.
+
+    ``golden``: the rules whose temp table ``golden_<name>`` stands. Lists are put in order as texts: an ordered
+    aggregate takes four times as long.
+    """
+    values = ", ".join(f"'{name}': c.{name}" for name in profile.GOLDEN_FIELDS)
     address = ", ".join(f"'{name}': c.{name}" for name in profile.ADDRESS_FIELDS)
-    head = f"""to_json({{'customer_id': i.customer_id, 'full_name': c.full_name, {golden},
+    head = f"""to_json({{'customer_id': i.customer_id, 'full_name': c.full_name, {values},
         'birth_date': c.birth_date::VARCHAR, 'address': {{{address}}}, 'marketing_consent': c.marketing_consent,
         'channels': c.channels, 'channel_count': c.channel_count, 'record_count': c.record_count,
         'event_count': c.event_count, 'first_seen': {moment_sql("c.first_seen")},
         'last_seen': {moment_sql("c.last_seen")}, 'last_event_at': {moment_sql("c.last_event_at")},
         'weakest_link_bits': c.weakest_link_bits::DOUBLE, 'customer_since': {moment_sql("c.customer_since")},
-        'run_id': c.run_id, 'records': r.records, 'identifiers': coalesce(d.identifiers, []),
-        'consents': coalesce(o.consents, []), 'sureness': {_sureness_sql()}}})::VARCHAR"""
+        'run_id': c.run_id, 'sureness': {_sureness_sql()}}})::VARCHAR"""
+    fields = ", ".join(f"g_{rule.name}.text" for rule in golden)
+    joins = " ".join(f"LEFT JOIN ({_fields_sql(rule)}) g_{rule.name} ON g_{rule.name}.cno = i.cno" for rule in golden)
+    text = f"""concat('{{"fields":{{', ltrim(concat({fields or "''"}), ','), '}},"identifiers":[', d.identifiers,
+        '],"consents":[', o.consents, '],"records":[', r.records, '],"amount_by_currency":{{',
+        {_amounts_sql("c.amount_by_currency")}, '}},', substr({head}, 2))"""
+    record = f"""concat('{{"channel":', to_json(channel), ',"source_record_id":', to_json(source_record_id),
+        ',"updated_at":', {_moment("updated_at")}, '}}')"""
+    identifier = f"""concat('{{"type":"', identifier_type, '","value":', to_json(value), ',"channels":',
+        to_json(channels), ',"records":', records, ',"first_seen":', {_moment("first_seen")}, ',"last_seen":',
+        {_moment("last_seen")}, ',"shared":', shared, '}}')"""
+    consent = f"""to_json({{'purpose': purpose, 'channel': channel, 'consent': consent,
+        'customer_consent': customer_consent, 'stated_at': {moment_sql("stated_at")},
+        'source_record_id': source_record_id, 'statements': statements}})::VARCHAR"""
     return f"""
-        WITH f AS (SELECT m.cno, string_agg(to_json(v.field)::VARCHAR || ':' || to_json({{'value': v.value,
-                   'channel': m.channel, 'source_record_id': m.source_record_id,
-                   'updated_at': {moment_sql("m.updated_at")}, 'decided_by': v.decided_by, 'records': v.records,
-                   'distinct_values': v.distinct_values, 'runners_up': coalesce(v.runners_up, [])}})::VARCHAR, ',')
-                   AS fields
-              FROM generation.main.customer_field_values v JOIN {RECORDS} m ON m.rid = v.record_number GROUP BY m.cno),
-        r AS (SELECT cno, string_agg(rid::VARCHAR, ' ' ORDER BY rid) AS refs,
-                     list({{'channel': channel, 'source_record_id': source_record_id,
-                            'updated_at': {moment_sql("updated_at")}}} ORDER BY position) AS records
+        WITH r AS (SELECT cno, array_to_string(list_sort(list(rid)), ' ') AS refs, {_in_order(record)} AS records
               FROM {RECORDS} GROUP BY cno),
-        d AS (SELECT i.cno, list({{'type': identifier_type, 'value': value, 'channels': channels, 'records': records,
-                     'first_seen': {moment_sql("first_seen")}, 'last_seen': {moment_sql("last_seen")},
-                     'shared': shared}} ORDER BY identifier_type, value) AS identifiers
+        d AS (SELECT i.cno, {_in_order(identifier)} AS identifiers
               FROM generation.main.customer_identifiers JOIN index_customers i USING (customer_id) GROUP BY i.cno),
-        o AS (SELECT i.cno, list({{'purpose': purpose, 'channel': channel, 'consent': consent,
-                     'customer_consent': customer_consent, 'stated_at': {moment_sql("stated_at")},
-                     'source_record_id': source_record_id, 'statements': statements}} ORDER BY purpose, channel)
-                     AS consents
+        o AS (SELECT i.cno, {_in_order(consent)} AS consents
               FROM generation.main.customer_consents JOIN index_customers i USING (customer_id) GROUP BY i.cno)
-        SELECT i.number, i.customer_id, i.refs, left(head, -1) || ',"fields":{{' || coalesce(fields, '')
-               || '}},"amount_by_currency":{{' || amounts || '}}}}'
-        FROM (SELECT i.number, i.customer_id, r.refs, f.fields, {head} AS head, {_amounts_sql("c.amount_by_currency")}
-                     AS amounts
-              FROM index_customers i JOIN generation.main.customers c USING (customer_id)
-              JOIN r ON r.cno = i.cno LEFT JOIN f ON f.cno = i.cno LEFT JOIN d ON d.cno = i.cno
-              LEFT JOIN o ON o.cno = i.cno) i
-        ORDER BY number"""
+        SELECT {line_sql("i.number", "r.refs", text)}
+        FROM index_customers i JOIN generation.main.customers c USING (customer_id) JOIN r ON r.cno = i.cno {joins}
+        LEFT JOIN d ON d.cno = i.cno LEFT JOIN o ON o.cno = i.cno"""
+
+
+def _fields_sql(rule: SurvivorshipRule) -> str:
+    """Rows (cno, text): the golden values of a rule as members of a JSON object, a comma before each."""
+    source = f"""',"channel":', to_json(r.channel), ',"source_record_id":', to_json(r.source_record_id),
+        ',"updated_at":', {_moment("r.updated_at")}, ',"decided_by":"', g.decided_by, '","records":', g.records,
+        ',"distinct_values":', g.distinct_values"""
+    members = ", ".join(
+        f"""CASE WHEN g.{name} IS NOT NULL THEN concat(',"{name}":{{"value":', to_json(g.{name}), source,
+            ',"runners_up":', coalesce(to_json(g.losing_{name})::VARCHAR, '[]'), '}}') END"""
+        for name in rule.fields
+    )
+    return f"""SELECT cno, concat({members}) AS text FROM (
+        SELECT g.*, concat({source}) AS source FROM golden_{rule.name} g JOIN {RECORDS} r USING (rid)) g"""
+
+
+def _in_order(text: str) -> str:
+    """An aggregate: texts, in order, with commas between."""
+    return f"array_to_string(list_sort(list({text})), ',')"
+
+
+def _moment(column: str) -> str:
+    return f"""coalesce('"' || {moment_sql(column)} || '"', 'null')"""
 
 
 def record_bodies_sql(rows: Rows) -> str:
-    """Rows (ref, channel, source_record_id, body) of the records in ``merge_records``."""
+    """Lines of the records in ``merge_records``."""
     sent = ", ".join(f"r.{name}" for name in SENT_COLUMNS)
     standard = ", ".join(rows.standard_value(name) for name in STANDARD_COLUMNS)
     authenticated = "coalesce(r.authenticated, true)" if "authenticated" in rows.sent else "true"
-    return f"""
-        WITH spent AS (
-            SELECT rid, currency, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
-                   sum(amount) AS amount
-            FROM publish_events WHERE rid IS NOT NULL GROUP BY rid, currency),
-        e AS (
-            SELECT rid, {_events_sql()} AS events
-            FROM spent GROUP BY rid),
-        h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid)
-        SELECT m.rid, m.channel, m.source_record_id, to_json({{'ref': m.rid, 'channel': m.channel,
+    text = f"""to_json({{'ref': m.rid, 'channel': m.channel,
                'id': m.source_record_id, 'customer': i.customer_id, 'sent': [{sent}], 'standard': [{standard}],
                'updated_at': {moment_sql("m.updated_at")},
                'first_seen': {moment_sql("least(m.updated_at, h.first_seen)")},
                'consent': CASE WHEN p.said IS NOT NULL THEN json_array(p.said, {moment_sql("p.stated_at")},
                    p.statements) END,
-               'events': e.events, 'authenticated': {authenticated}, 'statements': []}})::VARCHAR
+               'events': e.events, 'authenticated': {authenticated}, 'statements': []}})"""
+    return f"""
+        WITH spent AS (
+            SELECT rid, currency, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+                   sum(amount) AS amount
+            FROM publish_events WHERE rid IS NOT NULL GROUP BY rid, currency),
+        e AS (SELECT rid, {_events_sql()} AS events FROM spent GROUP BY rid),
+        h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid)
+        SELECT {line_sql("m.rid", "''", text)}
         FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno JOIN records r ON r.rid = m.rid
         LEFT JOIN standardised s ON s.rid = m.rid LEFT JOIN h ON h.rid = m.rid LEFT JOIN e ON e.rid = m.rid
-        LEFT JOIN publish_statements p ON p.rid = m.rid
-        ORDER BY m.rid"""
+        LEFT JOIN publish_statements p ON p.rid = m.rid"""
 
 
 def searched_sql(rows: Rows) -> str:
@@ -134,9 +162,9 @@ def orphan_events_sql() -> str:
 def _events_sql() -> str:
     """The summary of events as a record's JSON has it, over rows summed by currency."""
     return f"""{{'count': sum(events)::BIGINT, 'first_at': {moment_sql("min(first_at)")},
-                   'last_at': {moment_sql("max(last_at)")}, 'amounts': ('{{' || coalesce(string_agg(
-                       to_json(currency)::VARCHAR || ':"' || amount::VARCHAR || '"', ',' ORDER BY currency) FILTER (
-                       amount IS NOT NULL AND currency IS NOT NULL), '') || '}}')::JSON}}"""
+                   'last_at': {moment_sql("max(last_at)")}, 'amounts': ('{{' || coalesce(array_to_string(list_sort(
+                       list(to_json(currency)::VARCHAR || ':"' || amount::VARCHAR || '"') FILTER (
+                       amount IS NOT NULL AND currency IS NOT NULL)), ','), '') || '}}')::JSON}}"""
 
 
 def reviews_sql() -> str:

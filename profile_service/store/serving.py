@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,18 +22,23 @@ from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
+from profile_service.store.lines import Lines
 from profile_service.store.stored import EventSummary, StoredRecord
 from profile_service.store.terms import Terms
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
-# the pairs of a record from starts[ref] to starts[ref + 1].
-KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS = ARRAY_NAMES = (
+# the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs.
+KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS, RECORD_NAMES, RECORD_REFS = ARRAY_NAMES = (
     "keys",
     "key_refs",
     "pair_starts",
     "pair_others",
     "pair_bits",
+    "record_names",
+    "record_refs",
 )
+# Its texts by number: profile documents by the customer's number, headed by the numbers of its records, and records.
+DOCUMENTS, RECORD_BODIES = "documents", "records"
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
 _IN_ONE_QUERY = 500
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
@@ -77,6 +83,8 @@ class ServingGeneration:
         self._warehouse: duckdb.DuckDBPyConnection | None = None
         self._closed = False
         self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
+        self._documents = Lines(generation.folder / ARRAYS, DOCUMENTS)
+        self._records = Lines(generation.folder / ARRAYS, RECORD_BODIES)
         self.terms = Terms(generation.folder / ARRAYS)
         self._check_hashes()
         generic: dict[str, set[str]] = {}
@@ -105,7 +113,8 @@ class ServingGeneration:
 
     def document(self, customer_id: str) -> bytes | None:
         """The profile document of a customer that stands, as JSON."""
-        return self._one("SELECT CAST(document AS BLOB) FROM profiles WHERE customer_id = ?", customer_id)
+        number = self._number(customer_id)
+        return None if number is None else self._documents.text(number)
 
     def retired(self, customer_id: str) -> tuple[str, str | None] | None:
         """What became of an id that stands no more: the event, and the id that answers for it (None when erased)."""
@@ -129,32 +138,31 @@ class ServingGeneration:
 
     def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
         """A current record by its key."""
-        body = self._one(
-            "SELECT CAST(body AS BLOB) FROM records WHERE source_record_id = ? AND channel = ?",
-            source_record_id,
-            channel,
-        )
-        return None if body is None else StoredRecord.from_json(body)
+        name = np.uint64(_record_name(channel, source_record_id))
+        names = self._arrays[RECORD_NAMES]
+        place = int(np.searchsorted(names, name))
+        while place < len(names) and names[place] == name:
+            # two names may share a hash: the record itself says which it is
+            body = self._records.text(int(self._arrays[RECORD_REFS][place]))
+            record = None if body is None else StoredRecord.from_json(body)
+            if record and (record.channel, record.source_record_id) == (channel, source_record_id):
+                return record
+            place += 1
+        return None
 
     def record_keys(self) -> list[tuple[str, str]]:
         """(channel, source_record_id) of every record: a second for a million of them."""
-        return self._read("SELECT channel, source_record_id FROM records")
+        return self.warehouse().execute("SELECT channel, source_record_id FROM customer_records").fetchall()
 
     def records(self, refs: Iterable[int]) -> list[StoredRecord]:
         """The records of those numbers, in ascending order; numbers it does not know are passed over."""
-        wanted = sorted({int(ref) for ref in refs})
-        found = []
-        for start in range(0, len(wanted), _IN_ONE_QUERY):
-            part = wanted[start : start + _IN_ONE_QUERY]
-            marks = ", ".join("?" * len(part))
-            rows = self._read(f"SELECT CAST(body AS BLOB) FROM records WHERE ref IN ({marks}) ORDER BY ref", part)
-            found += [StoredRecord.from_json(body) for (body,) in rows]
-        return found
+        bodies = (self._records.text(ref) for ref in sorted({int(ref) for ref in refs}))
+        return [StoredRecord.from_json(body) for body in bodies if body is not None]
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """The records of a customer, in the order of their numbers."""
-        refs = self._one("SELECT CAST(refs AS BLOB) FROM profiles WHERE customer_id = ?", customer_id)
-        return [] if refs is None else self.records(map(int, refs.split()))
+        number = self._number(customer_id)
+        return [] if number is None else self.records(map(int, self._documents.heading(number).split()))
 
     def key_members(self, keys: Sequence[int]) -> dict[int, list[int]]:
         """For each blocking key the records that hold it, at most one more than the model's cap."""
@@ -246,6 +254,10 @@ class ServingGeneration:
                 self._warehouse.close()
                 self._warehouse = None
 
+    def _number(self, customer_id: str) -> int | None:
+        row = self._reader().execute("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,)).fetchone()
+        return None if row is None else row[0]
+
     def _one(self, query: str, *parameters: str) -> bytes | None:
         row = self._reader().execute(query, parameters).fetchone()
         return None if row is None else row[0]
@@ -276,6 +288,16 @@ class ServingGeneration:
                 f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
                 "`profiles run --rebuild`"
             )
+
+
+def record_name_sql(channel: str, source_record_id: str) -> str:
+    """What ``record_names`` holds of a record: a hash that Python and SQL make alike."""
+    return f"md5_number_lower({channel} || chr(31) || {source_record_id})"
+
+
+def _record_name(channel: str, source_record_id: str) -> int:
+    digest = hashlib.md5(f"{channel}\x1f{source_record_id}".encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little")
 
 
 def _mapped(path: Path) -> NDArray[Any]:

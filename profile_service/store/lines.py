@@ -1,0 +1,77 @@
+"""JSON texts found by number: files of lines that are written once, and an array of where each text stands.
+
+A refreshed generation keeps the files of the one before by a second name and adds one of what changed.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profile_service.errors import NotFound
+
+# A line is: the number in ten digits, the heading, a tab, the text, a line break. Of a text its place is kept: the
+# file's number and the first byte packed in one integer, the bytes it has, and the bytes of the heading before it.
+DIGITS = 10
+FILE_SHIFT = 48
+START, LENGTH, HEADING = range(3)
+
+
+def places_file(folder: Path, name: str) -> Path:
+    """The array of places: a row a number, three columns; no length: no text."""
+    return folder / f"{name}-places.npy"
+
+
+def line_files(folder: Path, name: str) -> list[Path]:
+    """The files of lines that are there, in order of their numbers."""
+    return sorted(folder.glob(f"{name}-*.lines"), key=lambda path: int(path.stem.rpartition("-")[2]))
+
+
+class Lines:
+    """The texts of one name; any number of threads may read."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Map the files; raises NotFound when one of them is missing."""
+        try:
+            # a plain array over the mapped file: slices of numpy's own memmap class take ten times as long
+            self.places: NDArray[Any] = np.load(places_file(folder, name), mmap_mode="r").view(np.ndarray)
+            self._files = [_mapped(path) for path in line_files(folder, name)]
+        except OSError as error:
+            raise NotFound(f"{folder} holds no {name}: publish anew with `profiles run --rebuild`") from error
+
+    def __len__(self) -> int:
+        """One more than the largest number."""
+        return len(self.places)
+
+    def text(self, number: int) -> bytes | None:
+        """The text of a number, or None where there is none."""
+        place = self._place(number)
+        if place is None:
+            return None
+        file, start, length, _ = place
+        return self._files[file][start : start + length]
+
+    def heading(self, number: int) -> bytes:
+        """What stands before the text in its line."""
+        place = self._place(number)
+        if place is None:
+            return b""
+        file, start, _, heading = place
+        return self._files[file][start - 1 - heading : start - 1]
+
+    def _place(self, number: int) -> tuple[int, int, int, int] | None:
+        if not 0 <= number < len(self.places):
+            return None
+        packed, length, heading = self.places[number].tolist()
+        if not length:
+            return None
+        return packed >> FILE_SHIFT, packed & ((1 << FILE_SHIFT) - 1), length, heading
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
