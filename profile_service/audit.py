@@ -22,6 +22,7 @@ from profile_service.store.ledger.times import as_text
 
 HEAD = "audit_head"
 FIRST_HASH = "0" * 64  # what the first row follows
+BROKEN = "chain.broken"  # the act of the trail itself, when its last row is not the one that was sealed
 _PAGE = 2000
 _LONGEST_PURPOSE = 200
 
@@ -73,6 +74,9 @@ class Audit:
         last = last_audit_row(tx.session)
         seq, link = (0, FIRST_HASH) if last is None else (last.seq, last.hash)
         rows = []
+        if self._sealed_head(tx.session) != f"{seq}:{link}":
+            # a new seal over a chain that was tampered with would hide it: the chain itself says so from here on
+            acts = [(as_text(tx.now), Act("audit", BROKEN, details={"sealed": tx.log.meta(HEAD), "found": seq})), *acts]
         for at, act in acts:
             seq += 1
             row = _row(seq, at, act, link)
@@ -97,15 +101,20 @@ class Audit:
     def verify(self, noted: str | None = None, progress: Callable[[int], None] = lambda rows: None) -> Verdict:
         """Check every row; ``noted`` is a head written down before, which must still be in the chain.
 
+        A break that the trail itself has told of is accepted up to the noted head: somebody has looked into it.
         ``progress`` is told how many rows are checked.
         """
         with self._ledger.snapshot() as session:
             return self._verify(session, noted, progress)
 
     def _verify(self, session: Session, noted: str | None, progress: Callable[[int], None]) -> Verdict:
-        count, link, found = 0, FIRST_HASH, noted is None or noted == f"0:{FIRST_HASH}"
+        count, link = 0, FIRST_HASH
+        looked_into = int(noted.partition(":")[0]) if noted and noted.partition(":")[0].isdigit() else 0
+        found = noted is None or noted == f"0:{FIRST_HASH}"
         for row in _every_row(session):
             wrong = _wrong(row, count, link)
+            if not wrong and row.action == BROKEN and row.seq > looked_into:
+                wrong = f"rows before it were dropped, put in or changed: {row.details}"
             if wrong:
                 return Verdict(count, f"{count}:{link}", count + 1, wrong)
             count, link = row.seq, row.hash
@@ -114,19 +123,21 @@ class Audit:
                 progress(count)
         head = f"{count}:{link}"
         sealed = self._sealed_head(session)
-        if sealed is None and count:
-            return Verdict(count, head, count, "the seal over the last row is missing or not this server's")
-        if sealed is not None and sealed != head:
-            return Verdict(
-                count, head, count + 1, f"the chain ends here, but row {sealed.partition(':')[0]} was sealed"
-            )
+        if sealed is None:
+            return Verdict(count, head, max(1, count), "the seal over the last row is missing or not this server's")
+        if sealed != head:
+            last = sealed.partition(":")[0]
+            return Verdict(count, head, count + 1, f"row {last} was sealed as the last, not row {count}")
         if not found:
             return Verdict(count, head, count + 1, "the head that was noted is not in the chain")
         return Verdict(count, head)
 
     def _sealed_head(self, session: Session) -> str | None:
         """``seq:hash`` of the row that was sealed last; ``None`` without a seal that holds."""
-        parts = (Log(session).meta(HEAD) or "").split(":")
+        kept = Log(session).meta(HEAD)
+        if kept is None and last_audit_row(session) is None:
+            return f"0:{FIRST_HASH}"
+        parts = (kept or "").split(":")
         if len(parts) != 3 or not parts[0].isdigit():
             return None
         seq, link, seal = int(parts[0]), parts[1], parts[2]

@@ -91,8 +91,40 @@ def test_the_first_row_that_is_not_as_written_is_named(
     assert verdict.broken_at == broken_at, verdict.what
 
 
+HIDDEN = {
+    "the last row dropped": ["DELETE FROM audit WHERE seq = 6"],
+    "every row dropped": ["DELETE FROM audit"],
+    "the seal dropped too": ["DELETE FROM audit WHERE seq > 4", "DELETE FROM meta WHERE name = 'audit_head'"],
+    "the last row changed": ["UPDATE audit SET actor = 'x', hash = 'y' WHERE seq = 6"],
+}
+
+
+@pytest.mark.parametrize("statements", HIDDEN.values(), ids=HIDDEN.keys())
+def test_writing_on_hides_nothing(ledger: Ledger, tmp_path: Path, statements: list[str]) -> None:
+    audit = tampered(ledger, tmp_path, *statements)
+    left = len(audit.rows())
+    for _ in range(2):
+        with ledger.write() as tx:
+            audit.change(tx, Act("desk", "profile.read", "cus_1"))
+    assert len(audit.rows()) == left + 3, "the break is told once"
+    verdict = audit.verify()
+    assert verdict.broken_at is not None
+    assert verdict.broken_at <= left + 1
+
+
+def test_a_break_that_was_looked_into_is_accepted_up_to_the_noted_head(ledger: Ledger, tmp_path: Path) -> None:
+    audit = tampered(ledger, tmp_path, "DELETE FROM audit WHERE seq = 6")
+    with ledger.write() as tx:
+        audit.change(tx, Act("desk", "profile.read", "cus_1"))
+    assert audit.verify().broken_at == ROWS
+    noted = audit.head()
+    assert audit.verify(noted).broken_at is None
+    tampered(ledger, tmp_path, "UPDATE audit SET actor = 'x' WHERE seq = 2")
+    assert audit.verify(noted).broken_at == 2
+
+
 def test_a_chain_written_anew_by_one_who_has_not_the_secret_is_found(ledger: Ledger, tmp_path: Path) -> None:
-    tampered(ledger, tmp_path, "DELETE FROM audit")
+    tampered(ledger, tmp_path, "DELETE FROM audit", "DELETE FROM meta WHERE name = 'audit_head'")
     with ledger.write() as tx:
         Audit(ledger, b"a guess of what the secret may have been").change(tx, *[Act("x", "nothing")] * ROWS)
     verdict = Audit(ledger, SECRET).verify()

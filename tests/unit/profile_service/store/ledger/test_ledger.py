@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable, WrongUsage
-from profile_service.store.ledger import About, Ledger
+from profile_service.store.ledger import About, Ledger, OverlayWriter, StandingCustomer
 
 ANN = About("web", "W1", "cus_1")
 
@@ -115,6 +115,23 @@ def test_purging_empties_entries_and_leaves_that_they_were(ledger: Ledger) -> No
     assert log.given_ids("web", "W1") == []
     ledger.scrub()
     assert append(ledger, {}) == [4]
+
+
+def test_what_was_purged_and_scrubbed_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.sqlite")
+    names = [f"ann-lee-{number}@example.com" for number in range(300)]
+    with ledger.write() as tx:
+        for name in names:
+            seq = tx.append("record", {"email": name, "more": "x" * 900}, ANN, actor="shop", reason=name)
+            customer = StandingCustomer("cus_1", name.encode() * 50, [("email", name)], [("names", name)])
+            OverlayWriter(tx, "run_1", 0).put_customer(customer, seq)
+    with ledger.write() as tx:
+        tx.purge("cus_1", [("web", "W1")])
+        OverlayWriter(tx, "run_1", 0).erase_customer("cus_1", tx.seq)
+    ledger.scrub()
+    for path in tmp_path.iterdir():
+        assert b"ann-lee-" not in path.read_bytes(), path.name
+    ledger.close()
 
 
 def test_times_are_kept_in_utc_to_the_microsecond(where: str | Path) -> None:
