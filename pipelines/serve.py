@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import http.client
+import logging
 import math
 import multiprocessing.util
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -22,7 +24,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from profile_service.errors import RunFailed, WrongUsage
+from profile_service.errors import ProfileError, RunFailed, WrongUsage
 from profile_service.settings import Settings
 
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
@@ -75,7 +77,11 @@ def load_worker(settings: Settings) -> Callable[..., Any]:
     """The application of one worker, closed when its process ends."""
     from profile_service.app import CLOSE, create_app
 
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except ProfileError as error:
+        logging.getLogger(__name__).error("a worker cannot start: %s", error)
+        sys.exit(error.exit_status)
     # a worker is a multiprocessing child: atexit does not reach it
     multiprocessing.util.Finalize(None, app.extensions[CLOSE], exitpriority=10)
     return app

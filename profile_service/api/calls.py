@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,9 +16,12 @@ from profile_service.api.logs import Log
 from profile_service.api.metrics import Metrics
 from profile_service.api.rates import Rates
 from profile_service.audit import Act, Audit
+from profile_service.contracts.answers import view_of
+from profile_service.contracts.shown import Projection
 from profile_service.errors import Refused
 from profile_service.journal import ReadJournal
 from profile_service.keys import Key, Keys
+from profile_service.live.step import Hand
 from profile_service.settings import Settings
 from profile_service.state import State
 from profile_service.store.ledger import Ledger
@@ -41,6 +45,9 @@ class World(Protocol):
 
     def follow(self) -> bool:
         """Go over to the generation that stands by now; whether it is another one than before."""
+
+    def write(self) -> AbstractContextManager[Hand]:
+        """The ledger's write lock on the generation that stands; leaving the block commits."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,18 @@ class Call:
     def act(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> Act:
         """What this call does, for the audit trail; ``details`` names fields, counts and ids, never values."""
         return Act(self.key.name, action, customer_id, self.purpose, self.request_id, details or {})
+
+    def view(self, what: str) -> Projection:
+        """How this key sees ``what``: profile, event, hit or explanation."""
+        return view_of(what, self.key.audience, frozenset(self.key.mask))
+
+    def page_size(self, asked: int | None) -> int:
+        """How many items a page has. Raises Refused for more than the service gives."""
+        most = self.frame.settings.max_page
+        if asked is not None and asked > most:
+            errors = [{"parameter": "limit", "detail": f"is more than {most}"}]
+            raise Refused("invalid-request", "see errors", errors=errors)
+        return self.frame.settings.default_page if asked is None else asked
 
     def note_read(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> None:
         """Note that this call reads a customer's data, before it is answered."""

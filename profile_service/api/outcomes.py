@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from profile_service.api.calls import Call
-from profile_service.contracts.views import profile_view
 from profile_service.errors import Moved, Refused
 from profile_service.lookup import Ambiguous, Erased, Found, Generic, Outcome, Retired, by_id
 
@@ -63,6 +62,5 @@ def seen(call: Call, document: bytes) -> Mapping[str, Any]:
     # what was written since the generation says so itself
     whole.setdefault("as_of", generation.as_of)
     whole.setdefault("snapshot_id", generation.run_id)
-    key = call.key
-    shown: Mapping[str, Any] = profile_view(key.audience, frozenset(key.mask))(whole)
+    shown: Mapping[str, Any] = call.view("profile")(whole)
     return shown

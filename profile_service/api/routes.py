@@ -43,7 +43,12 @@ class JsonParser(FlaskParser):
         if req.mimetype != "application/json" and not req.mimetype.endswith("+json"):
             raise Refused("unsupported-media-type", "send Content-Type: application/json")
         try:
-            body = orjson.loads(req.get_data(cache=False))
+            content = req.get_data(cache=False)
+            most = req.max_content_length
+            if most is not None and len(content) >= most:
+                # one that did not say its length was read no further than this
+                raise Refused("body-too-large", f"at most {most:,} bytes are read")
+            body = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             # the reason may quote the body, its place does not
             raise Refused("malformed-json", f"not JSON at line {error.lineno}, column {error.colno}") from None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
+from profile_service.contracts.fields import Moment
 from profile_service.lookup import IDENTIFIER_TYPES
 
 MOST_IDENTIFIERS = 20
 LONGEST_VALUE = 1_000  # characters
+LONGEST_QUERY = 200  # characters
+MOST_HITS = 100
+MOST_FILTERS = 50
 
 
 class AskedIdentifier(Schema):
@@ -35,3 +41,51 @@ class Lookup(Schema):
         validate=validate.Length(min=1, max=MOST_IDENTIFIERS),
         metadata={"description": "All are to name the same customer; those that nobody carries neither help nor harm."},
     )
+
+
+class Search(Schema):
+    """What an agent typed."""
+
+    query = fields.String(
+        required=True,
+        validate=[validate.Length(min=1, max=LONGEST_QUERY), validate.ContainsNoneOf("\0")],
+        metadata={"description": "Names, numbers, e-mails, postcodes, cities, birth dates, whole or in part."},
+    )
+    limit = fields.Integer(
+        load_default=20,
+        strict=True,
+        validate=validate.Range(1, MOST_HITS),
+        metadata={"description": "At most so many hits."},
+    )
+
+
+def _several(meaning: str) -> fields.List[Any]:
+    return fields.List(
+        fields.String(validate=[validate.Length(max=LONGEST_VALUE), validate.ContainsNoneOf("\0")]),
+        validate=validate.Length(max=MOST_FILTERS),
+        metadata={"description": meaning},
+    )
+
+
+def _moment(meaning: str) -> Moment:
+    field = Moment()
+    field.metadata = {"description": meaning, "format": "date-time"}
+    return field
+
+
+class Paged(Schema):
+    """Which page of a list."""
+
+    limit = fields.Integer(
+        validate=validate.Range(min=1), metadata={"description": "Items on the page; the service has a limit too."}
+    )
+    cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
+
+
+class TimelinePage(Paged):
+    """Which of a customer's events."""
+
+    channel = _several("Only of this channel; may be given several times.")
+    type = _several("Only of this type; may be given several times.")
+    since = _moment("Only from this moment on.")
+    until = _moment("Only before this moment.")

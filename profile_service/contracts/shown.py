@@ -52,8 +52,8 @@ class Masked(fields.Field[Any]):
 class Named(fields.Field[Any]):
     """Facts about fields, each in its own shape: a mapping by field name, or a list whose items name their field.
 
-    ``shape`` shows a fact; a fact about a hidden field is shown with its ``value`` masked, and without its
-    ``runners_up``, which would tell it.
+    ``shape`` shows a fact; a fact about a hidden field is shown with its ``value`` (and ``compared``) masked, and
+    without its ``runners_up``, which would tell it.
     """
 
     def __init__(self, shape: type[Schema], *, item: str | None = None, key: str | None = None, meaning: str) -> None:
@@ -75,7 +75,8 @@ class Named(fields.Field[Any]):
             return self.shape()
         telling = tuple({"runners_up"} & self.shape._declared_fields.keys())
         meta = type("Meta", (), {"exclude": telling, "register": False})
-        shape: type[Schema] = type(self.shape.__name__, (self.shape,), {"value": Masked(field), "Meta": meta})
+        masks: dict[str, Any] = {name: Masked(field) for name in ("value", "compared") if name in self.shape._declared_fields}
+        shape: type[Schema] = type(self.shape.__name__, (self.shape,), {**masks, "Meta": meta})
         return shape()
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
@@ -89,7 +90,8 @@ class Named(fields.Field[Any]):
 def veiled(view: type[Schema], hidden: Iterable[str]) -> type[Schema]:
     """``view`` with the fields ``hidden``, and whatever would tell the same, masked wherever they stand in it."""
     names = hidden_fields(hidden)
-    changed: dict[str, Any] = {"Meta": type("Meta", (), {"register": False})}
+    meta = type("Meta", (), {"register": False, "exclude": tuple(view.opts.exclude)})
+    changed: dict[str, Any] = {"Meta": meta}
     for name, field in view._declared_fields.items():
         if name in names:
             changed[name] = Masked(name)

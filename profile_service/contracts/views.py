@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from marshmallow import Schema, fields
 
-from profile_service.contracts.shown import Count, Named, Number, Projection, Text, compiled, veiled
+from profile_service.contracts.shown import Count, Named, Number, Text
 from profile_service.store.relation import Relation
 from profile_service.store.schema import (
     CUSTOMER_CONSENTS,
@@ -20,14 +19,15 @@ from profile_service.store.schema import (
 MOMENT = "date-time"
 
 
-def _meanings(relation: Relation) -> Mapping[str, str]:
+def meanings(relation: Relation) -> Mapping[str, str]:
+    """What each column of a warehouse relation means: the API says the same of the same."""
     return {column.name: column.comment for column in relation.columns}
 
 
-_CUSTOMER = _meanings(CUSTOMERS)
-_FIELD = _meanings(CUSTOMER_FIELDS)
-_IDENTIFIER = _meanings(CUSTOMER_IDENTIFIERS)
-_CONSENT = _meanings(CUSTOMER_CONSENTS)
+_CUSTOMER = meanings(CUSTOMERS)
+_FIELD = meanings(CUSTOMER_FIELDS)
+_IDENTIFIER = meanings(CUSTOMER_IDENTIFIERS)
+_CONSENT = meanings(CUSTOMER_CONSENTS)
 
 
 class Address(Schema):
@@ -227,10 +227,3 @@ AUDIENCES: Mapping[str, type[Standing]] = {
     "analyst": AnalystProfile,
     "subject": SubjectProfile,
 }
-
-
-@lru_cache(maxsize=1024)
-def profile_view(audience: str, hidden: frozenset[str]) -> Projection:
-    """The compiled view of one audience under one key's policy; KeyError for an audience that is none."""
-    view = AUDIENCES[audience]
-    return compiled(veiled(view, view.always_hidden | hidden)())

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from profile_service.contracts.answers import view_of
 from profile_service.contracts.masks import hidden_fields
 from profile_service.contracts.shown import compiled, veiled
-from profile_service.contracts.views import AUDIENCES, profile_view
+from profile_service.contracts.views import AUDIENCES
 from profile_service.store.schema import IDENTIFIER_FIELDS, RECORD_FIELDS
 
 TEXT = st.none() | st.text(max_size=12) | st.emails()
@@ -51,7 +52,7 @@ MASKS = st.frozensets(st.sampled_from(NAMES), max_size=3)
 @given(document=DOCUMENTS, mask=MASKS)
 def test_a_compiled_view_equals_its_schema(audience: str, document: dict[str, Any], mask: frozenset[str]) -> None:
     view = AUDIENCES[audience]
-    assert profile_view(audience, mask)(document) == veiled(view, view.always_hidden | mask)().dump(document)
+    assert view_of("profile", audience, mask)(document) == veiled(view, view.always_hidden | mask)().dump(document)
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
@@ -60,7 +61,7 @@ def test_a_compiled_view_equals_its_schema(audience: str, document: dict[str, An
 def test_a_field_that_nobody_listed_is_shown_to_nobody(
     audience: str, document: dict[str, Any], mask: frozenset[str]
 ) -> None:
-    shown = orjson.dumps(profile_view(audience, mask)(document))
+    shown = orjson.dumps(view_of("profile", audience, mask)(document))
     assert b'"new":' not in shown
     assert b'"run_id":' not in shown
 
@@ -87,7 +88,7 @@ def test_a_hidden_value_stands_nowhere_in_the_answer(
     audience: str, document: dict[str, Any], mask: frozenset[str]
 ) -> None:
     hidden = hidden_fields(AUDIENCES[audience].always_hidden | mask)
-    leaked = [(name, value) for name, value in _values(profile_view(audience, mask)(document)) if name in hidden]
+    leaked = [(name, value) for name, value in _values(view_of("profile", audience, mask)(document)) if name in hidden]
     assert not leaked
 
 
