@@ -1,0 +1,136 @@
+"""An export as one page that a person can read, print and keep: no script, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import orjson
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #bbb}
+table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;
+border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{color:#444}
+caption{text-align:left;font-weight:600;padding:.6rem 0}
+.none{color:#666}@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
+"""
+# Parts of the profile that have a section of their own.
+_APART = ("fields", "identifiers", "consents", "records", "sureness")
+
+
+def export_page(export: Mapping[str, Any]) -> str:
+    """The HTML of what ``export_customer`` answered; every value is escaped."""
+    profile: Mapping[str, Any] = export["profile"]
+    plain = {name: value for name, value in profile.items() if name not in _APART and value not in (None, [], {})}
+    sections = [
+        _section("Your profile", "What all channels together know of you.", _facts(plain)),
+        _section(
+            "Where each value came from",
+            "The record that gave it, and what decided for it.",
+            _table(
+                ["what", "value", "channel", "record", "last changed", "decided by"],
+                [
+                    [
+                        name,
+                        *(
+                            each.get(key)
+                            for key in ("value", "channel", "source_record_id", "updated_at", "decided_by")
+                        ),
+                    ]
+                    for name, each in sorted(profile["fields"].items())
+                ],
+            ),
+        ),
+        _section(
+            "How you are recognised",
+            "A shared identifier is one that another customer has too.",
+            _rows(profile["identifiers"], ("type", "value", "channels", "first_seen", "last_seen", "shared")),
+        ),
+        _section(
+            "What you consented to",
+            "",
+            _rows(profile["consents"], ("purpose", "channel", "consent", "stated_at", "source_record_id")),
+        ),
+        _section("Records", "As each channel sent them.", "".join(map(_record, export["records"]))),
+        _section("Earlier versions of these records", "", "".join(map(_record, export["earlier_versions"]))),
+        _section(
+            "What you did",
+            "Events of all channels, the newest first.",
+            _rows(
+                export["events"], ("occurred_at", "channel", "event_type", "amount", "currency", "event_id", "extra")
+            ),
+        ),
+        _section(
+            "Decisions by people",
+            "Whether two records are one person.",
+            _rows(export["decisions"], ("left", "right", "verdict", "decision_id")),
+        ),
+        _section("Former ids", "Ids that once stood for you.", _list(export["former_ids"])),
+        _section("Who used this data", "", _rows(export["accesses"], ("at", "by", "action", "purpose"))),
+    ]
+    name = profile.get("full_name") or export["customer_id"]
+    facts = {key: export[key] for key in ("customer_id", "exported_at", "as_of", "snapshot_id")}
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Everything we know about {_text(name)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Everything we know about {_text(name)}</h1>{_facts(facts)}{''.join(sections)}</body></html>\n"
+    )
+
+
+def _section(title: str, said: str, content: str) -> str:
+    lead = f"<p>{escape(said)}</p>" if said else ""
+    return f"<h2>{escape(title)}</h2>{lead}{content or '<p class=none>Nothing.</p>'}"
+
+
+def _facts(facts: Mapping[str, Any], title: str = "") -> str:
+    if not facts:
+        return ""
+    caption = f"<caption>{_text(title)}</caption>" if title else ""
+    rows = "".join(
+        f'<tr><th scope="row">{_text(_words(name))}</th><td>{_text(value)}</td></tr>' for name, value in facts.items()
+    )
+    return f"<table>{caption}{rows}</table>"
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    said = {**record["as_sent"], **record.get("further", {}), "last changed": record["updated_at"]}
+    return _facts(said, f"{record['channel']}: {record['source_record_id']}")
+
+
+def _rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    return _table([_words(column) for column in columns], [[row.get(column) for column in columns] for row in rows])
+
+
+def _table(head: Iterable[str], rows: Sequence[Sequence[Any]]) -> str:
+    if not rows:
+        return ""
+    top = "".join(f'<th scope="col">{_text(name)}</th>' for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _list(items: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>" if items else ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    """A value for people, escaped."""
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        told = {name: each for name, each in value.items() if each is not None}
+        return ", ".join(f"{_text(_words(str(name)))}: {_text(each)}" for name, each in told.items()) or "—"
+    if isinstance(value, str | int | float):
+        return escape(str(value))
+    if isinstance(value, Iterable):
+        return ", ".join(map(_text, value)) or "—"
+    return escape(orjson.dumps(value).decode())
