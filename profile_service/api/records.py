@@ -1,0 +1,144 @@
+"""Writing what is said now: a channel's record, events, a customer's consents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response
+
+from profile_service.api.calls import Call
+from profile_service.api.routes import blueprint, needs
+from profile_service.api.writing import Written, standing_customer, write
+from profile_service.contracts.requests_live import ConsentsSent, EventsSent, RecordSent
+from profile_service.contracts.taken import TakenConsents, TakenEvents, TakenRecord
+from profile_service.errors import Refused
+from profile_service.live.step import Hand
+from profile_service.store.stored import moment_of
+from profile_service.take import (
+    SentConsent,
+    SentEvent,
+    SentRecord,
+    describe_record,
+    take_consents,
+    take_events,
+    take_record,
+)
+
+records = blueprint("records", "What channels and customers say now, on the profile at once.")
+_OF_CONSENT = ("purpose", "channel", "consent", "customer_consent", "stated_at")
+
+
+@records.route("/records", methods=["POST"])
+@needs("records:write", answers=(201,), refuses=(409, 410))
+@records.arguments(RecordSent)
+@records.response(200, TakenRecord)
+def write_record(call: Call, sent: dict[str, Any]) -> Response:
+    """A channel's record, resolved in real time: answers whose it is.
+
+    201 when the customer is new. A record that its channel has not authenticated is kept, but joins nobody.
+    """
+    record = _sent_record(call, sent)
+
+    def do(hand: Hand) -> Written:
+        taken = take_record(hand, record, call.key.name)
+        said = {"channel": record.channel, "outcome": taken.outcome, "authenticated": record.authenticated}
+        acts = [call.act("record.write", taken.customer_id, said)]
+        acts += [call.act("customer.merge", old, {"stands_as": new}) for old, new in taken.customers.retired]
+        document = describe_record(record, taken)
+        status = 201 if document["customer"] == "created" else 200
+        return Written(document, acts, status, taken.customer_id)
+
+    return write(call, sent, do)
+
+
+@records.route("/events", methods=["POST"])
+@needs("events:write", refuses=(409, 410))
+@records.arguments(EventsSent)
+@records.response(200, TakenEvents)
+def write_events(call: Call, sent: dict[str, Any]) -> Response:
+    """One event, or several as `events`; an event counts once, by its channel and `event_id`."""
+    events = [_sent_event(call, each) for each in sent["events"]]
+    # the generation does not change: no need to look while others wait to write
+    published = call.state.generation.known_events([(event.channel, event.event_id) for event in events])
+
+    def do(hand: Hand) -> Written:
+        taken = take_events(hand, events, published, call.key.name)
+        new = sum(each.new for each in taken)
+        document = {
+            "accepted": new,
+            "known": len(taken) - new,
+            "events": [
+                {
+                    "channel": event.channel,
+                    "event_id": event.event_id,
+                    "status": "accepted" if each.new else "known",
+                    "customer_id": each.customer_id,
+                }
+                for event, each in zip(events, taken, strict=True)
+            ],
+        }
+        counts: dict[str | None, int] = {}
+        for each in taken:
+            if each.new:
+                counts[each.customer_id] = counts.get(each.customer_id, 0) + 1
+        acts = [call.act("event.write", customer_id, {"events": count}) for customer_id, count in counts.items()]
+        only = next(iter(counts)) if len(counts) == 1 else None
+        return Written(document, acts, customer_id=only)
+
+    return write(call, sent, do)
+
+
+@records.route("/profiles/<customer_id>/consents", methods=["PUT"])
+@needs("consents:write", answers=(308,), refuses=(409, 410))
+@records.arguments(ConsentsSent)
+@records.response(200, TakenConsents)
+def write_consents(call: Call, sent: dict[str, Any], customer_id: str) -> Response:
+    """What a customer says by purpose and channel: one consent, or several as `consents`.
+
+    The newest word on a purpose and channel stands; over channels a no stands unless a yes is newer.
+    """
+    said = [
+        SentConsent(each["purpose"], each["channel"], each["consent"], moment_of(each.get("stated_at")))
+        for each in sent["consents"]
+    ]
+
+    def do(hand: Hand) -> Written:
+        standing_customer(hand, customer_id)
+        take_consents(hand, customer_id, said, call.key.name)
+        document = orjson.loads(standing_customer(hand, customer_id).document)
+        details = {"purposes": sorted({each.purpose for each in said}), "channels": sorted({e.channel for e in said})}
+        return Written(
+            {
+                "customer_id": customer_id,
+                "consents": [{name: each[name] for name in _OF_CONSENT} for each in document["consents"]],
+            },
+            [call.act("consent.write", customer_id, details)],
+            customer_id=customer_id,
+        )
+
+    return write(call, sent, do)
+
+
+def _sent_record(call: Call, sent: dict[str, Any]) -> SentRecord:
+    _own_channel(call, sent["channel"])
+    authenticated = sent.get("authenticated", call.key.trusted)
+    if authenticated and not call.key.trusted:
+        raise Refused("unauthenticated-source", "this key is not trusted to vouch for a person")
+    beside = ("channel", "source_record_id", "updated_at", "authenticated")
+    fields = {name: value for name, value in sent.items() if name not in beside and value}
+    return SentRecord(
+        sent["channel"], sent["source_record_id"], fields, moment_of(sent.get("updated_at")), bool(authenticated)
+    )
+
+
+def _sent_event(call: Call, sent: dict[str, Any]) -> SentEvent:
+    _own_channel(call, sent["channel"])
+    beside = ("channel", "source_record_id", "event_id")
+    fields = {name: value for name, value in sent.items() if name not in beside and value}
+    return SentEvent(sent["channel"], sent["event_id"], sent["source_record_id"], fields)
+
+
+def _own_channel(call: Call, channel: str) -> None:
+    if call.key.channel is not None and call.key.channel != channel:
+        raise Refused("forbidden", f"this key writes for the channel {call.key.channel} only")

@@ -1,0 +1,76 @@
+"""One write: once for each Idempotency-Key, audited in its own transaction, acknowledged when it is on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from flask import Response
+
+from profile_service.api.answers import tagged
+from profile_service.api.calls import Call
+from profile_service.audit import Act
+from profile_service.errors import Moved, Refused
+from profile_service.live.step import Hand
+from profile_service.lookup import Found, Retired, by_id
+from profile_service.state import State
+from profile_service.store.ledger import Answer
+from profile_service.store.ledger.answers import Request
+
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did: the answer's document and status, whom it is about, and what goes to the audit trail."""
+
+    document: Mapping[str, Any]
+    acts: Sequence[Act]
+    status: int = 200
+    customer_id: str | None = None
+
+
+def write(call: Call, body: Any, do: Callable[[Hand], Written]) -> Response:
+    """Do it under the write lock, or answer again what the same request was answered before.
+
+    ``body``: what was asked, as loaded. Raises IdempotencyConflict for another request under a known Idempotency-Key.
+    """
+    asked = _request(call, body)
+    with call.frame.world.write() as hand:
+        if asked is not None and (known := hand.tx.replayed(asked)) is not None:
+            answer = tagged(known.body, known.status)
+            answer.headers["Idempotency-Replayed"] = "true"
+            return answer
+        done = do(hand)
+        document = {**done.document, "snapshot_id": hand.generation.run_id, "entry": hand.tx.seq}
+        text = orjson.dumps(document)
+        call.frame.audit.change(hand.tx, *done.acts)
+        if asked is not None:
+            hand.tx.remember(asked, Answer(done.status, text, done.customer_id))
+    return tagged(text, done.status)
+
+
+def standing_customer(hand: Hand, customer_id: str) -> Found:
+    """The customer of an id under the write lock. Raises Moved when merged away, Refused when unknown or erased."""
+    outcome = by_id(State(hand.generation, hand.overlay), customer_id)
+    if isinstance(outcome, Found):
+        return outcome
+    if isinstance(outcome, Retired):
+        raise Moved(outcome.customer_id, outcome.stands_as, outcome.event)
+    if hand.standing.retired(customer_id) is not None:
+        raise Refused("erased", "this customer was erased", customer_id=customer_id)
+    raise Refused("unknown-customer", "no customer has or had this id")
+
+
+def _request(call: Call, body: Any) -> Request | None:
+    said: str | None = call.environ.get("HTTP_IDEMPOTENCY_KEY")
+    if said is None:
+        return None
+    if not said.isprintable() or not 0 < len(said) <= _LONGEST_KEY:
+        raise Refused("bad-request", f"an Idempotency-Key has 1 to {_LONGEST_KEY} printable characters")
+    route = f"{call.environ['REQUEST_METHOD']} {call.environ.get('PATH_INFO', '')}\n".encode()
+    content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
+    return Request(call.key.name, said, hashlib.sha256(route + content).hexdigest())
