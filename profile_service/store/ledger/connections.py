@@ -1,4 +1,4 @@
-"""One connection a thread, closed when its thread is gone."""
+"""Connections by whom they serve: one for each thread, or one for all of a process."""
 
 from __future__ import annotations
 
@@ -57,14 +57,6 @@ class PerThread(Generic[T]):
             self._made = [*living, (weakref.ref(threading.current_thread()), connection)]
         return connection
 
-    def drop(self) -> None:
-        """Close this thread's connection; the next ``get`` makes another."""
-        connection = self.get()
-        del self._local.pid, self._local.connection
-        with self._lock:
-            self._made = [entry for entry in self._made if entry[1] is not connection]
-        connection.close()
-
     def close(self) -> None:
         """Close the connections of every thread."""
         with self._lock:
@@ -74,5 +66,23 @@ class PerThread(Generic[T]):
             for _, connection in made:
                 connection.close()
 
-    def __len__(self) -> int:
-        return len(self._made)
+
+class PerProcess(Generic[T]):
+    """Makes one connection for all threads, who take turns; a forked process gets its own."""
+
+    def __init__(self, connect: Callable[[], T]) -> None:
+        self._connect = connect
+        self._held: T | None = None
+        self._pid = 0
+
+    def get(self) -> T:
+        """This process's connection."""
+        if self._held is None or self._pid != os.getpid():
+            self._held, self._pid = self._connect(), os.getpid()
+        return self._held
+
+    def close(self) -> None:
+        """Close it, if it is this process's."""
+        if self._held is not None and self._pid == os.getpid():
+            self._held.close()
+            self._held = None

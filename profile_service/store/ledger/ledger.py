@@ -75,8 +75,11 @@ class Ledger:
             session = self._driver.begin(self._wait_seconds)
             try:
                 yield Transaction(session, self._clock())
-            except BaseException:
+            except BaseException as error:
                 self._driver.rollback()
+                meant = self._driver.failure(error) if isinstance(error, Exception) else None
+                if meant is not None:
+                    raise meant from error
                 raise
             self._driver.commit()
         finally:

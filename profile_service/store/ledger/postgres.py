@@ -11,7 +11,7 @@ from psycopg import errors
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.connections import PerThread
+from profile_service.store.ledger.connections import PerProcess, PerThread
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import POSTGRES, Statement, Values
 from profile_service.store.ledger.tables import METADATA, OVERLAY
@@ -94,7 +94,7 @@ class PostgresDriver:
     def __init__(self, url: str) -> None:
         self._url = url
         self._readers: PerThread[PostgresSession] = PerThread(lambda: PostgresSession(url))
-        self._writers: PerThread[PostgresSession] = PerThread(lambda: PostgresSession(url))
+        self._writer: PerProcess[PostgresSession] = PerProcess(lambda: PostgresSession(url))
 
     def reader(self) -> Session:
         """This thread's reading connection."""
@@ -112,7 +112,7 @@ class PostgresDriver:
 
     def begin(self, wait_seconds: float) -> Session:
         """BEGIN, then the advisory lock; every later statement sees what its former holders have committed."""
-        session = self._writers.get()
+        session = self._writer.get()
         _begin(session, "BEGIN")
         try:
             session.execute(f"SET LOCAL lock_timeout = {max(1, round(wait_seconds * 1000))}")
@@ -128,7 +128,7 @@ class PostgresDriver:
 
     def commit(self) -> None:
         """COMMIT: on the server's disk when this returns."""
-        session = self._writers.get()
+        session = self._writer.get()
         try:
             session.execute("COMMIT")
         except psycopg.Error as error:
@@ -139,11 +139,17 @@ class PostgresDriver:
 
     def rollback(self) -> None:
         """ROLLBACK; a lost connection has done so."""
-        _end(self._writers.get(), "ROLLBACK")
+        _end(self._writer.get(), "ROLLBACK")
+
+    def failure(self, error: Exception) -> LedgerUnavailable | None:
+        """A server that is gone, full or shutting down."""
+        if isinstance(error, psycopg.OperationalError):
+            return LedgerUnavailable(f"the ledger's PostgreSQL failed: {_said(error)}")
+        return None
 
     def create(self, session: Session) -> None:
         """Make every table and index that is not there."""
-        writer = self._writers.get()
+        writer = self._writer.get()
         for table in METADATA.sorted_tables:
             writer.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=POSTGRES)))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -151,7 +157,7 @@ class PostgresDriver:
 
     def scrub(self) -> None:
         """Write the tables that held personal data anew: a plain VACUUM leaves deleted rows' bytes in their pages."""
-        session = self._writers.get()
+        session = self._writer.get()
         for name in ("entries", "given_ids", "idempotency", "live_events", "live_consents"):
             session.execute(f"VACUUM (FULL, ANALYZE) {name}")
         for table in OVERLAY:
@@ -160,7 +166,7 @@ class PostgresDriver:
     def close(self) -> None:
         """Close every connection of every thread."""
         self._readers.close()
-        self._writers.close()
+        self._writer.close()
 
 
 def _begin(session: PostgresSession, text: str) -> None:

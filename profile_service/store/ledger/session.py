@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from profile_service.errors import LedgerUnavailable
 from profile_service.store.ledger.statement import Statement, Values
 
 Row = tuple[Any, ...]
@@ -46,6 +47,9 @@ class Driver(Protocol):
 
     def rollback(self) -> None:
         """Undo it, and give the lock back."""
+
+    def failure(self, error: Exception) -> LedgerUnavailable | None:
+        """What an error means when the database is at fault, ``None`` when it is not."""
 
     def create(self, session: Session) -> None:
         """Make every table and index that is not there, inside a transaction."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.connections import PerThread
+from profile_service.store.ledger.connections import PerProcess, PerThread
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
 from profile_service.store.ledger.tables import METADATA
@@ -60,8 +60,7 @@ class SqliteDriver:
         # it holds personal data: for this user's eyes, from the first byte
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._readers = PerThread(self._connect)
-        self._writer: SqliteSession | None = None
-        self._writer_pid = 0
+        self._writer = PerProcess(self._connect)
 
     def _connect(self) -> SqliteSession:
         try:
@@ -76,12 +75,6 @@ class SqliteDriver:
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"the ledger {self._path} cannot be opened: {error}") from error
         return SqliteSession(connection)
-
-    def _writing(self) -> SqliteSession:
-        # one for all threads, who take turns; a forked process may not use its parent's
-        if self._writer is None or self._writer_pid != os.getpid():
-            self._writer, self._writer_pid = self._connect(), os.getpid()
-        return self._writer
 
     def reader(self) -> Session:
         """This thread's reading connection."""
@@ -99,7 +92,7 @@ class SqliteDriver:
 
     def begin(self, wait_seconds: float) -> Session:
         """BEGIN IMMEDIATE, tried again and again: SQLite's own waiting sleeps up to a tenth of a second."""
-        session = self._writing()
+        session = self._writer.get()
         nap, end = _SHORTEST_NAP, time.monotonic() + wait_seconds
         session.connection.execute("PRAGMA busy_timeout = 0")
         try:
@@ -119,7 +112,7 @@ class SqliteDriver:
 
     def commit(self) -> None:
         """COMMIT: with ``synchronous = FULL`` it is on the disk when this returns."""
-        connection = self._writing().connection
+        connection = self._writer.get().connection
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -128,13 +121,19 @@ class SqliteDriver:
 
     def rollback(self) -> None:
         """ROLLBACK, where SQLite has not done so by itself."""
-        connection = self._writing().connection
+        connection = self._writer.get().connection
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
+    def failure(self, error: Exception) -> LedgerUnavailable | None:
+        """A full disk, a file that is gone or damaged."""
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            return LedgerUnavailable(f"the ledger cannot be written: {error}")
+        return None
+
     def create(self, session: Session) -> None:
         """Make every table and index that is not there."""
-        connection = self._writing().connection
+        connection = self._writer.get().connection
         for table in METADATA.sorted_tables:
             connection.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=SQLITE)))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -142,7 +141,7 @@ class SqliteDriver:
 
     def scrub(self) -> None:
         """Deleted content is zeroed by ``secure_delete``; what still stands in the WAL goes with its truncation."""
-        connection = self._writing().connection
+        connection = self._writer.get().connection
         end = time.monotonic() + 5.0
         while True:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -155,9 +154,7 @@ class SqliteDriver:
     def close(self) -> None:
         """Close every connection of every thread."""
         self._readers.close()
-        if self._writer is not None and self._writer_pid == os.getpid():
-            self._writer.close()
-            self._writer = None
+        self._writer.close()
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable, WrongUsage
 from profile_service.store.ledger import About, Ledger, OverlayWriter, StandingCustomer
+from profile_service.store.ledger.sqlite import SqliteDriver
 
 ANN = About("web", "W1", "cus_1")
 
@@ -161,6 +162,19 @@ def test_a_file_that_is_no_ledger_is_said_so(tmp_path: Path) -> None:
     path.write_text("a shopping list, much longer than the header of a database would be" * 20)
     with pytest.raises(LedgerUnavailable, match="cannot be"):
         Ledger.open(path)
+
+
+def test_a_full_disk_undoes_the_write_and_is_said_so(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.sqlite")
+    append(ledger, {})
+    driver = ledger._driver
+    assert isinstance(driver, SqliteDriver)
+    driver._writer.get().connection.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(LedgerUnavailable, match="full"):
+        append(ledger, *[{"x": "y" * 10_000}] * 100)
+    driver._writer.get().connection.execute("PRAGMA max_page_count = 1000000")
+    assert append(ledger, {}) == [2]
+    ledger.close()
 
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
