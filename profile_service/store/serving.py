@@ -41,6 +41,7 @@ KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS, RECORD_NAMES, RECORD_REFS =
 DOCUMENTS, RECORD_BODIES = "documents", "records"
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
 _IN_ONE_QUERY = 500
+_WAREHOUSE_SETTINGS = ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true")
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
 
 
@@ -194,8 +195,7 @@ class ServingGeneration:
             with self._opening:
                 if self._warehouse is None:
                     self._warehouse = duckdb.connect(str(self.generation.warehouse), read_only=True)
-                    for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
-                        self._warehouse.execute(f"SET {setting}")
+                    _shut_in(self._warehouse)
                 cursor = self._warehouse.cursor()
             self._mine.cursor = self._keep(cursor)
         return cursor
@@ -298,6 +298,15 @@ def record_name_sql(channel: str, source_record_id: str) -> str:
 def _record_name(channel: str, source_record_id: str) -> int:
     digest = hashlib.md5(f"{channel}\x1f{source_record_id}".encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[8:], "little")
+
+
+def _shut_in(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """UTC for every cursor, no other file in reach; where this process has the file open already, that is so."""
+    if warehouse.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+        return
+    # globally: a cursor does not inherit what its connection has set for itself
+    for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+        warehouse.execute(f"SET GLOBAL {setting}")
 
 
 def _mapped(path: Path) -> NDArray[Any]:
