@@ -52,7 +52,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable '.[dev,bench]'
+	$(PIP) --editable '.[dev,bench,postgres]'
 	@touch $(VENV)/.installed $@
 
 $(DUCKDB_1_5): | $(VENV)/bin/python
