@@ -14,8 +14,8 @@ from profile_service.api.answers import Answer
 from profile_service.api.calls import Frame
 from profile_service.api.operations import operations
 from profile_service.api.profiles import profiles
-from profile_service.api.records import records
 from profile_service.api.reading import reading
+from profile_service.api.records import records
 from profile_service.api.routes import Blueprint
 
 BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading)
