@@ -67,7 +67,7 @@ class PerThread(Generic[T]):
                 connection.close()
 
 
-class PerProcess(Generic[T]):
+class SharedByThreads(Generic[T]):
     """Makes one connection for all threads, who take turns; a forked process gets its own."""
 
     def __init__(self, connect: Callable[[], T]) -> None:

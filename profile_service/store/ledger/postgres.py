@@ -11,7 +11,7 @@ from psycopg import errors
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.connections import PerProcess, PerThread
+from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import POSTGRES, Statement, Values
 from profile_service.store.ledger.tables import METADATA, OVERLAY
@@ -94,7 +94,7 @@ class PostgresDriver:
     def __init__(self, url: str) -> None:
         self._url = url
         self._readers: PerThread[PostgresSession] = PerThread(lambda: PostgresSession(url))
-        self._writer: PerProcess[PostgresSession] = PerProcess(lambda: PostgresSession(url))
+        self._writer: SharedByThreads[PostgresSession] = SharedByThreads(lambda: PostgresSession(url))
 
     def reader(self) -> Session:
         """This thread's reading connection."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.connections import PerProcess, PerThread
+from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
 from profile_service.store.ledger.tables import METADATA
@@ -60,7 +60,7 @@ class SqliteDriver:
         # it holds personal data: for this user's eyes, from the first byte
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._readers = PerThread(self._connect)
-        self._writer = PerProcess(self._connect)
+        self._writer = SharedByThreads(self._connect)
 
     def _connect(self) -> SqliteSession:
         try:
