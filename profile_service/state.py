@@ -31,13 +31,10 @@ class State(NamedTuple):
 
     def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
         """A current record by its key; none of a customer who was erased."""
-        live = self.overlay.record(channel, source_record_id)
-        if live is not None:
-            return live
-        published = self.generation.record(channel, source_record_id)
-        if published is None or self.overlay.retired(published.customer_id) is not None:
+        found = self.overlay.record(channel, source_record_id) or self.generation.record(channel, source_record_id)
+        if found is None or self.overlay.retired(found.customer_id) is not None:
             return None
-        return published
+        return found
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """All records of a customer that stands, in order of channel and id."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
+from profile_service.live.apply import apply
 from profile_service.settings import Settings
+from profile_service.store.ledger import About
 from profile_service.world import World
 from tests.linkage_world import SAMPLE
 
@@ -27,3 +30,17 @@ def opened_world(published: Path, ledger: Path) -> Iterator[World]:
         yield world
     finally:
         world.close()
+
+
+def take_record(world: World, channel: str, source_record_id: str, **fields: str) -> str:
+    """Take an authenticated record in now; answers its customer."""
+    with world.write() as hand:
+        payload = {"fields": fields, "updated_at": "2026-11-20T08:00:00Z", "authenticated": True}
+        taken = apply(hand.append("record", payload, About(channel, source_record_id), actor="test"))
+    return str(taken.customer_id)
+
+
+def take_event(world: World, channel: str, source_record_id: str, **event: Any) -> None:
+    """Take an event of a record in now."""
+    with world.write() as hand:
+        apply(hand.append("event", event, About(channel, source_record_id), actor="test"))
