@@ -19,7 +19,7 @@ _MOST_KEPT = 65_536  # bytes
 class Log:
     """Writes lines from ``level`` on, such as ``INFO``; lines of single requests are written a moment later, together.
 
-    ``clock`` dates the lines, ``out`` takes them.
+    ``clock`` dates the lines, ``out`` takes them: standard error, if it is not given.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Log:
         self._least = logging.getLevelNamesMapping()[level]
         self.requests = self._least <= logging.INFO
         self._clock = clock
-        self._out = sys.stderr.buffer if out is None else out
+        self._given = out
         self._kept: list[bytes] = []
         self._size = 0
         self._turn = threading.Lock()
@@ -87,8 +87,9 @@ class Log:
 
     def _put(self, content: bytes) -> None:
         try:
-            self._out.write(content)
-            self._out.flush()
+            out = sys.stderr.buffer if self._given is None else self._given
+            out.write(content)
+            out.flush()
         except (OSError, ValueError):
             # whoever read the log has gone: requests go on
             self._kept.clear()

@@ -30,6 +30,34 @@ policy: a value it may not see is an object, `{"masked": true, "hint": …}`. Er
 (RFC 9457). Writes take `Idempotency-Key`; lists page by `cursor`; every answer carries `Request-Id`.
 """
 _REQUEST_ID = {"description": "The request's id, also in the log.", "schema": {"type": "string"}}
+_TEXT = {"type": "string", "maxLength": 200, "pattern": "^[\\x20-\\x7e]*$"}
+_TAKEN: dict[str, Any] = {
+    "Purpose": {
+        "in": "header",
+        "name": "Purpose",
+        "description": "Why you ask, for the audit trail.",
+        "schema": _TEXT,
+    },
+    "IfNoneMatch": {
+        "in": "header",
+        "name": "If-None-Match",
+        "description": "The `ETag` of the answer you have: 304 while it still stands.",
+        "schema": {"type": "string"},
+    },
+    "IdempotencyKey": {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "Any text of your own: the same again is done once and answered the same.",
+        "schema": {**_TEXT, "minLength": 1},
+    },
+}
+_ANSWERED: dict[str, Any] = {
+    "Request-Id": _REQUEST_ID,
+    "ETag": {"description": "Strong: names exactly this answer.", "schema": {"type": "string"}},
+    "RateLimit-Limit": {"description": "Requests a minute.", "schema": {"type": "string"}},
+    "RateLimit-Remaining": {"description": "Requests left now.", "schema": {"type": "string"}},
+    "RateLimit-Reset": {"description": "Seconds until all are there again.", "schema": {"type": "string"}},
+}
 # The pages run nothing but what this service serves itself.
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 
@@ -81,8 +109,27 @@ def describe(app: Flask, blueprints: Iterable[RouteBlueprint]) -> None:
     api.ma_plugin.map_to_openapi_type(Number, "number", None)
     for each in blueprints:
         api.register_blueprint(each)
-    app.extensions["description"] = orjson.dumps(api.spec.to_dict())
+    description = api.spec.to_dict()
+    _add_headers(description)
+    app.extensions["description"] = orjson.dumps(description)
     app.register_blueprint(pages)
+
+
+def _add_headers(description: dict[str, Any]) -> None:
+    """Say of every call which headers it takes and answers, for they are the same for all of them."""
+    components = description["components"]
+    components["parameters"] = {**components.get("parameters", {}), **_TAKEN}
+    components["headers"] = {**components.get("headers", {}), **_ANSWERED}
+    for operations in description["paths"].values():
+        for method, operation in operations.items():
+            if method not in ("get", "put", "post", "delete", "patch"):
+                continue
+            taken = ["Purpose", "IfNoneMatch" if method == "get" else "IdempotencyKey"]
+            references = [{"$ref": f"#/components/parameters/{name}"} for name in taken]
+            operation["parameters"] = [*operation.get("parameters", ()), *references]
+            for status, answer in operation["responses"].items():
+                if status.startswith("2"):
+                    answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _ANSWERED}
 
 
 def _described(converter: Any, field: Any, **_: Any) -> dict[str, Any]:

@@ -118,5 +118,14 @@ def _document(view: Any, facts: Mapping[str, Any], statuses: Iterable[int]) -> N
     if takes_any:
         # flask-smorest's own word for it names another schema
         view._apidoc["arguments"].pop("responses", None)
+    good = HTTPStatus.MULTIPLE_CHOICES
+    usual: list[dict[str, Any]] = next((each for status, each in documented.items() if int(status) < good), [])
+        (each for status, each in documented.items() if int(status) < HTTPStatus.MULTIPLE_CHOICES), []
+    )
     for status in {*statuses, *(_WITH_BODY if takes_body else ()), *((422,) if takes_any else ())}:
-        documented.setdefault(status, [HTTPStatus(status).name])
+        if status < good:
+            # another success answers the same document
+            same = [{**each, "description": HTTPStatus(status).phrase} for each in usual]
+            documented.setdefault(status, same)
+        else:
+            documented.setdefault(status, [HTTPStatus(status).name])
