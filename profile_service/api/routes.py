@@ -120,8 +120,6 @@ def _document(view: Any, facts: Mapping[str, Any], statuses: Iterable[int]) -> N
         view._apidoc["arguments"].pop("responses", None)
     good = HTTPStatus.MULTIPLE_CHOICES
     usual: list[dict[str, Any]] = next((each for status, each in documented.items() if int(status) < good), [])
-        (each for status, each in documented.items() if int(status) < HTTPStatus.MULTIPLE_CHOICES), []
-    )
     for status in {*statuses, *(_WITH_BODY if takes_body else ()), *((422,) if takes_any else ())}:
         if status < good:
             # another success answers the same document

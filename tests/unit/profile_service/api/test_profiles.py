@@ -150,7 +150,7 @@ def test_every_read_is_in_the_audit_trail_with_its_reason(service: ServiceApp, s
             mine = [row for row in audit.newest(1000, someone["customer_id"]) if row.request_id == "audit-test-1"]
             if mine:
                 break
-            ReadJournal(ledger, audit, service.settings.journals).fold_orphans()
+            time.sleep(0.05)
         assert [(row.actor, row.action, row.purpose) for row in mine] == [("till-7", "profile.read", "refund 4711")]
     finally:
         ledger.close()
