@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,11 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
     settings = Settings(secret="s" * 40, ledger_url="postgresql://me:hush@h/db")
     assert "sss" not in repr(settings)
     assert "hush" not in repr(settings)
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    for each in fields(Settings):
+        default = {True: "yes", False: "no"}.get(each.default, each.default)  # type: ignore[call-overload]
+        shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`" if str(default) else ""
+        assert f"| `PROFILES_{each.name.upper()}` | {shown} |".replace("|  |", "| |") in text, each.name
