@@ -31,7 +31,7 @@ How = Literal["exact", "start", "end", "inside", "nickname", "spelling", "sound"
 _DAY = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})")
 _OF_A_NUMBER = re.compile(r"[+(]*[0-9][0-9()./-]*")
 _MOST_DIGITS = 15  # a phone number has no more
-_ALONE = 8  # digits that are a number by themselves, whatever stands before them
+_ALONE = 8  # digits that are a number by themselves behind a postcode
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,8 @@ def _tokens(text: str, known: Callable[[str], bool]) -> Iterator[str]:
     while waiting:
         token = waiting.pop(0)
         if _OF_A_NUMBER.fullmatch(token) and not _DAY.fullmatch(token):
-            while (
-                waiting
-                and _OF_A_NUMBER.fullmatch(waiting[0])
-                and len(digits(token + waiting[0])) <= _MOST_DIGITS
-                and len(digits(waiting[0])) < _ALONE
-                and not _DAY.fullmatch(waiting[0])
-            ):
+            postcode = known(marks.POSTCODE + token)
+            while waiting and _goes_on(token, waiting[0]) and not (postcode and len(digits(waiting[0])) >= _ALONE):
                 token = f"{token} {waiting.pop(0)}"
         elif waiting and plain(token) and known(marks.POSTCODE + plain(token + waiting[0])):
             token = f"{token} {waiting.pop(0)}"
@@ -92,6 +87,12 @@ def _tokens(text: str, known: Callable[[str], bool]) -> Iterator[str]:
         else:
             # hyphens part names, dots and underscores may stand in a mailbox
             yield from (piece for piece in re.split(r"[-/]+", token) if plain(values.fold(piece)))
+
+
+def _goes_on(number: str, token: str) -> bool:
+    """Whether a token is more of a number."""
+    further = _OF_A_NUMBER.fullmatch(token) and not _DAY.fullmatch(token)
+    return bool(further) and len(digits(number + token)) <= _MOST_DIGITS
 
 
 def _best_first(readings: Iterable[Sought]) -> tuple[Sought, ...]:
@@ -168,10 +169,12 @@ def _number(token: str, typed: str, model: Model) -> Iterator[Sought]:
     number = phones.phone(token, model.trained.default_country if model.trained else None)
     if number is not None:
         yield Sought(marks.PHONE, digits(number)[::-1], "exact", 1.0)
+    if len(typed) >= 3:
+        yield Sought(marks.PHONE, typed[::-1], "end", 0.95 if len(typed) >= 7 else 0.8)
     # without the nought or noughts that are dialled before it
     dialled = typed.lstrip("0")
     if len(dialled) >= 3:
-        yield Sought(marks.PHONE, dialled[::-1], "end", 0.95 if len(dialled) >= 7 else 0.8)
+        yield Sought(marks.PHONE, dialled[::-1], "end", 0.9 if len(dialled) >= 7 else 0.7)
     if len(dialled) >= 5:
         yield Sought(marks.PHONE, dialled[::-1], "inside", 0.6)
     if len(typed) == 8:
