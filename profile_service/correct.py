@@ -15,10 +15,11 @@ from profile_service.live.judge import Constraint, constraints_of
 from profile_service.live.recluster import Reclustered
 from profile_service.live.standing import Standing
 from profile_service.live.step import Hand
+from profile_service.pages import Page, cursor_after, key_after
 from profile_service.privacy import RecordKey
-from profile_service.store.ledger import Entry
+from profile_service.store.ledger import Entry, Log
 from profile_service.store.ledger.overlay_judgements import DIFFERENT, SAME
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import StoredRecord, moment_text
 
 JUDGEMENT, UNDO = "judgement", "undo"
 MOST_RECORDS = 400  # of customers that a person can still judge
@@ -87,7 +88,7 @@ def undo(hand: Hand, decision_id: str, wish: Wish) -> Decided:
     """Take a decision back. Raises Refused when there is no such decision, or it is taken back already."""
     entry = judgement_entry(hand, decision_id)
     assert entry.payload is not None
-    if decision_id in undone_decisions(hand):
+    if decision_id in undone_decisions(hand.tx.log):
         raise Refused("conflict", f"{decision_id} is taken back already")
     return _enter(hand, UNDO, _Decision(decision_id, "undo", tuple(constraints_of(entry.payload))), wish)
 
@@ -151,12 +152,40 @@ def judgement_entry(hand: Hand, decision_id: str) -> Entry:
     return entry
 
 
-def undone_decisions(hand: Hand) -> set[str]:
+def undone_decisions(log: Log) -> set[str]:
     """Every decision that was taken back."""
-    found, seq = set(), 0
-    while page := hand.tx.log.entries_after(seq, kind=UNDO):
-        found |= {str(entry.payload["decision_id"]) for entry in page if entry.payload is not None}
-        seq = page[-1].seq
+    return {str(entry.payload["decision_id"]) for entry in _entries(log, UNDO) if entry.payload is not None}
+
+
+def judgements(log: Log, limit: int, cursor: str | None = None) -> Page:
+    """A page of decisions, the newest first: who decided what, when and why, and whether it was taken back."""
+    key = key_after(cursor, int)
+    undone = undone_decisions(log)
+    told = [
+        entry for entry in _entries(log, JUDGEMENT) if entry.payload is not None and (not key or entry.seq < key[0])
+    ]
+    page = told[::-1][:limit]
+    items = [_told(entry, entry.payload["decision_id"] in undone) for entry in page if entry.payload is not None]
+    return Page(items, cursor_after((page[-1].seq,)) if len(told) > limit else None)
+
+
+def _told(entry: Entry, undone: bool) -> dict[str, Any]:
+    assert entry.payload is not None
+    return {
+        "decision_id": entry.payload["decision_id"],
+        "action": entry.payload["action"],
+        "at": moment_text(entry.at),
+        "by": entry.actor,
+        "reason": entry.reason,
+        "customers": list(entry.payload["customers"]),
+        "undone": undone,
+    }
+
+
+def _entries(log: Log, kind: str) -> list[Entry]:
+    found: list[Entry] = []
+    while page := log.entries_after(found[-1].seq if found else 0, kind=kind):
+        found += page
     return found
 
 

@@ -16,6 +16,7 @@ from profile_service.store.ledger.erasures import (
     ERASURE,
     LoggedErasure,
     erasures_after,
+    forget_answers_naming,
     rewrite_entry,
     suppress,
     suppression_salt,
@@ -45,6 +46,7 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
     suppress(hand.tx, erasure.tokens, step.entry.seq)
     apply(step)
     hand.tx.purge(customer_id, keys)
+    forget_answers_naming(hand.tx, [customer_id])
     _forget_decisions(hand, keys)
     return erasure
 

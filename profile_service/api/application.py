@@ -13,12 +13,14 @@ from profile_service.api import openapi, problems, requests
 from profile_service.api.answers import Answer
 from profile_service.api.calls import Frame
 from profile_service.api.operations import operations
+from profile_service.api.privacy import privacy
 from profile_service.api.profiles import profiles
 from profile_service.api.reading import reading
 from profile_service.api.records import records
+from profile_service.api.reviews import desk
 from profile_service.api.routes import Blueprint
 
-BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading)
+BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, privacy)
 
 
 class _NoSession(SessionInterface):

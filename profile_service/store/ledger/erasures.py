@@ -11,12 +11,14 @@ import orjson
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Delete,
     LargeBinary,
     Select,
     Table,
     Text,
     bindparam,
     cast,
+    delete,
     func,
     literal_column,
     or_,
@@ -28,7 +30,7 @@ from profile_service.privacy import Erasure, RecordKey, suppression_token
 from profile_service.store.ledger.log import Entry, Log
 from profile_service.store.ledger.session import Session
 from profile_service.store.ledger.statement import Statement, adding_if_new
-from profile_service.store.ledger.tables import ENTRIES, METADATA, SUPPRESSIONS
+from profile_service.store.ledger.tables import ENTRIES, IDEMPOTENCY, METADATA, SUPPRESSIONS
 from profile_service.store.ledger.transaction import Transaction
 
 ERASURE = "erasure"
@@ -115,6 +117,12 @@ def rewrite_entry(tx: Transaction, seq: int, payload: Mapping[str, Any] | None, 
     tx.session.do(_REWRITE, {"number": seq, "said": said, "why": reason})
 
 
+def forget_answers_naming(tx: Transaction, customer_ids: Iterable[str]) -> None:
+    """Let go of kept answers that name one of these customers, whomever they are about."""
+    for customer_id in customer_ids:
+        tx.session.do(_FORGET_ANSWERS, {"text": f"%{_escaped(customer_id)}%"})
+
+
 def rows_holding(session: Session, texts: Iterable[str], keys: Iterable[RecordKey]) -> dict[str, int]:
     """For each table of the ledger how many rows hold one of ``texts`` anywhere, or are about one of the records.
 
@@ -165,5 +173,13 @@ def _unpacked(column: Column[Any]) -> ColumnElement[str]:
     return cast(column, Text)
 
 
+def _forgetting(decoded: Callable[[Column[Any]], ColumnElement[str]]) -> Delete:
+    body = decoded(IDEMPOTENCY.c.body)
+    return delete(IDEMPOTENCY).where(body.like(bindparam("text", type_=Text()), escape="!"))
+
+
 def _escaped(text: str) -> str:
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+_FORGET_ANSWERS = Statement(_forgetting(_as_text), _forgetting(_unpacked))
