@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines.audits import audit_delivery, audit_generation
+from pipelines.audits import audit_delivery, audit_generation, audit_index
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
+from pipelines.fold import ledger_seq_of
 from pipelines.firewall import Thresholds, object_to_over_merging
 from pipelines.index import build_index
 from pipelines.relations import CHANGED
@@ -103,6 +104,7 @@ def publish(
                     audit_delivery(work, written)
                     refreshed = None if standing is None or job.whole else standing.folder
                     profiles_bytes = build_index(work, folder, model, refreshed)
+                    audit_index(work, folder)
                     work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
                         "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"
@@ -120,6 +122,7 @@ def publish(
                     full_bytes=size if standing is None or job.whole else standing.manifest.full_bytes,
                     as_of=moment_text(run.now) or "",
                     profiles_bytes=profiles_bytes,
+                    ledger_seq=ledger_seq_of(work),
                 )
                 generation = _settle(folder, manifest, generations / run.run_id)
     _flip(data_dir, generation)

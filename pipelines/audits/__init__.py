@@ -3,6 +3,17 @@
 from pipelines.audits.audit import Audit, check
 from pipelines.audits.delivery import DELIVERY, audit_delivery
 from pipelines.audits.generation import GENERATION, audit_generation
+from pipelines.audits.index import audit_index
 from pipelines.audits.work import WORK, audit_work
 
-__all__ = ["DELIVERY", "GENERATION", "WORK", "Audit", "audit_delivery", "audit_generation", "audit_work", "check"]
+__all__ = [
+    "DELIVERY",
+    "GENERATION",
+    "WORK",
+    "Audit",
+    "audit_delivery",
+    "audit_generation",
+    "audit_index",
+    "audit_work",
+    "check",
+]
