@@ -11,13 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from pipelines.progress import Progress
 from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, open_work
 from profile_service.errors import RunFailed
+from profile_service.live.replay import OVERLAYS
 from profile_service.privacy import Erasure, RecordKey
-from profile_service.store.generation import GENERATIONS, PROFILES, standing_generation
+from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
 from profile_service.store.ledger import Ledger, Log, OverlayWriter
 from profile_service.store.ledger.erasures import (
     LoggedErasure,
@@ -85,7 +88,7 @@ def carry_out(
         fresh = _written_anew(data_dir)
         stage.advance(1)
         logged = [one for one in unfinished_erasures(ledger.log()) if one.erasure.erasure_id in due.ids]
-        _empty_ledger(ledger, logged, dropped)
+        _empty_ledger(ledger, logged, dropped, standing)
         stage.advance(1)
         found = _search(data_dir, ledger, fresh, Marks.of(row[2:] for row in due.rows))
         _put_in_place(data_dir, fresh)
@@ -130,12 +133,15 @@ def _put_in_place(data_dir: Path, fresh: Path) -> None:
     os.replace(fresh, place)  # noqa: PTH105  (says atomic)
 
 
-def _empty_ledger(ledger: Ledger, logged: Sequence[LoggedErasure], dropped: Sequence[str]) -> None:
+def _empty_ledger(
+    ledger: Ledger, logged: Sequence[LoggedErasure], dropped: Sequence[str], standing: Generation | None
+) -> None:
     """The names of the records go from the log, what lay over older generations with it, and freed pages are zeroed."""
     with ledger.write() as tx:
         for one in logged:
             settle(tx, one, None)
-        for run_id in dropped:
+        overlaid = orjson.loads(tx.log.meta(OVERLAYS) or "[]")
+        for run_id in {*dropped, *overlaid} - {standing.manifest.run_id if standing else ""}:
             OverlayWriter(tx, run_id, 0).drop_generation(run_id)
     ledger.scrub()
 

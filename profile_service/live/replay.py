@@ -12,7 +12,7 @@ from profile_service.store.serving import ServingGeneration
 
 # The generation whose overlay every write goes to.
 CURRENT = "current_generation"
-_OVERLAYS = "overlays"
+OVERLAYS = "overlays"
 _KEPT = 2  # overlays: the current one and, for requests under way, the one before
 _IN_ONE_WRITE = 20  # entries: writers wait no longer than it takes to apply these
 
@@ -59,9 +59,9 @@ def _answer_for_given_ids(hand: Hand) -> None:
 
 def _make_current(tx: Transaction, hand: Hand) -> None:
     run_id = hand.generation.run_id
-    known = [name for name in orjson.loads(tx.log.meta(_OVERLAYS) or "[]") if name != run_id]
+    known = [name for name in orjson.loads(tx.log.meta(OVERLAYS) or "[]") if name != run_id]
     for stale in known[: max(len(known) + 1 - _KEPT, 0)]:
         hand.overlay.drop_generation(stale)
         tx.set_meta(APPLIED + stale, "0")
-    tx.set_meta(_OVERLAYS, orjson.dumps([*known[-(_KEPT - 1) :], run_id]).decode())
+    tx.set_meta(OVERLAYS, orjson.dumps([*known[-(_KEPT - 1) :], run_id]).decode())
     tx.set_meta(CURRENT, run_id)
