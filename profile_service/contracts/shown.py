@@ -75,7 +75,9 @@ class Named(fields.Field[Any]):
             return self.shape()
         telling = tuple({"runners_up"} & self.shape._declared_fields.keys())
         meta = type("Meta", (), {"exclude": telling, "register": False})
-        masks: dict[str, Any] = {name: Masked(field) for name in ("value", "compared") if name in self.shape._declared_fields}
+        masks: dict[str, Any] = {
+            name: Masked(field) for name in ("value", "compared") if name in self.shape._declared_fields
+        }
         shape: type[Schema] = type(self.shape.__name__, (self.shape,), {**masks, "Meta": meta})
         return shape()
 
@@ -104,25 +106,38 @@ def veiled(view: type[Schema], hidden: Iterable[str]) -> type[Schema]:
 
 
 def compiled(schema: Schema) -> Projection:
-    """``schema.dump`` for a plain JSON document, as a closure of nested allow-lists: the same answer, far sooner."""
-    plain: list[str] = []
+    """``schema.dump`` for a plain JSON document, as a closure of nested allow-lists: the same answer, far sooner.
+
+    The document is not changed; what may be shown as it stands is not copied either.
+    """
     shaped: list[tuple[str, Projection]] = []
+    names: list[str] = []
     for declared, field in schema.dump_fields.items():
         name = field.data_key or declared
+        names.append(name)
         projection = _projection(field)
-        if projection is None:
-            plain.append(name)
-        else:
+        if projection is not None:
             shaped.append((name, projection))
+    allowed = frozenset(names)
 
     def project(document: Any) -> Any:
-        shown = {name: document[name] for name in plain if name in document}
+        shown = (
+            document if document.keys() <= allowed else {name: document[name] for name in document if name in allowed}
+        )
         for name, projection in shaped:
-            if name in document:
-                shown[name] = projection(document[name])
+            value = shown.get(name)
+            if value is not None:
+                if shown is document:
+                    shown = document.copy()
+                shown[name] = projection(value)
         return shown
 
-    return project
+    def pass_on(document: Any) -> Any:
+        if document.keys() <= allowed:
+            return document
+        return {name: document[name] for name in document if name in allowed}
+
+    return project if shaped else pass_on
 
 
 def _projection(field: fields.Field[Any]) -> Projection | None:
@@ -142,8 +157,8 @@ def _projection(field: fields.Field[Any]) -> Projection | None:
 
 def _nested(inner: Projection, many: bool) -> Projection:
     if many:
-        return lambda values: None if values is None else [inner(value) for value in values]
-    return lambda value: None if value is None else inner(value)
+        return lambda values: [inner(value) for value in values] if values else values
+    return inner
 
 
 def _named(field: Named) -> Projection:
@@ -156,10 +171,10 @@ def _named(field: Named) -> Projection:
             found = known[name] = compiled(field.schema_of(name))
         return found
 
-    def by_name(facts: Mapping[str, Any] | None) -> Any:
-        return None if facts is None else {name: of(name)(fact) for name, fact in facts.items()}
+    def by_name(facts: Mapping[str, Any]) -> Any:
+        return {name: of(name)(fact) for name, fact in facts.items()}
 
-    def in_list(facts: list[Any] | None) -> Any:
-        return None if facts is None else [of(fact[key])(fact) for fact in facts]
+    def in_list(facts: list[Any]) -> Any:
+        return [of(fact[key])(fact) for fact in facts]
 
     return by_name if key is None else in_list
