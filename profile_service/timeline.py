@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +15,9 @@ from profile_service.state import State
 from profile_service.store.ledger import LiveEvent
 from profile_service.store.stored import moment_of, moment_text
 
-_NEVER = datetime(1, 1, 1, tzinfo=UTC)  # an event without a moment comes last
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NEVER = -(10**17)  # where an event without a moment stands: behind all others
 _TOLD = ("event_id", "source_record_id", "event_type", "occurred_at", "amount", "currency", "extra")
 
 
@@ -49,37 +50,40 @@ def timeline(state: State, customer_id: str, wanted: Wanted = ALL, limit: int = 
     Equal moments stand in the order of channel and event id, so that pages neither repeat nor leave out, also where a
     new generation has come between two of them. Raises Refused for a cursor that is none.
     """
-    key = key_after(cursor, str, str, str)
+    after = key_after(cursor, int, str, str)
     records = [(record.channel, record.source_record_id) for record in state.records_of(customer_id)]
-    if wanted.channels:
-        records = [record for record in records if record[0] in wanted.channels]
     if not records:
         return Page((), None)
     live = [event for event in map(_live_event, state.overlay.events_of(records)) if wanted.has(event)]
     known = {(event["channel"], event["event_id"]): event for event in live}
-    for event in _published(state, records, wanted, (key, limit + 1)):
+    where, values = _conditions(wanted, after)
+    if state.overlay.customer(customer_id) is None:
+        where.append("customer_id = $customer_id")
+        values["customer_id"] = customer_id
+    else:
+        where.append("(channel, source_record_id) IN (SELECT unnest($of_channels), unnest($of_ids))")
+        values["of_channels"], values["of_ids"] = map(list, zip(*records, strict=True))
+    for event in _published(state, where, values | {"most": limit + 1}):
         # the batch has it from the feed, the overlay from the caller: one event
         known.setdefault((event["channel"], event["event_id"]), event)
     ordered = sorted(known.values(), key=_place)
-    if key is not None:
-        ordered = [event for event in ordered if _place(event) > (-_number(key[0]), key[1], key[2])]
+    if after is not None:
+        ordered = [event for event in ordered if _place(event) > (-after[0], after[1], after[2])]
     page = ordered[:limit]
-    more = len(ordered) > limit
-    return Page(page, cursor_after(_key(page[-1])) if more and page else None)
+    more = len(ordered) > limit and bool(page)
+    return Page(page, cursor_after(_key(page[-1])) if more else None)
 
 
-def _key(event: Mapping[str, Any]) -> tuple[str, str, str]:
-    return (event["occurred_at"] or "", event["channel"], event["event_id"])
+def _key(event: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Where an event stands: microseconds since 1970, its channel, its id."""
+    at = moment_of(event["occurred_at"])
+    return (_NEVER if at is None else (at - _EPOCH) // _MICROSECOND, event["channel"], event["event_id"])
 
 
 def _place(event: Mapping[str, Any]) -> tuple[int, str, str]:
+    """What sorts the newest first."""
     at, channel, event_id = _key(event)
-    return (-_number(at), channel, event_id)
-
-
-def _number(at: str) -> int:
-    """Microseconds of a moment; none is before all."""
-    return (((moment_of(at) if at else None) or _NEVER) - _NEVER) // timedelta(microseconds=1)
+    return (-at, channel, event_id)
 
 
 def _live_event(event: LiveEvent) -> dict[str, Any]:
@@ -104,50 +108,39 @@ def _extra(said: Any) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _published(
-    state: State, records: Collection[tuple[str, str]], wanted: Wanted, page: tuple[list[Any] | None, int]
-) -> Iterable[dict[str, Any]]:
-    """The events of some records in the generation, at most so many from where a page begins."""
-    after, most = page
-    conditions = ["(channel, source_record_id) IN (SELECT unnest($channels), unnest($ids))"]
-    values: dict[str, Any] = {
-        "channels": [channel for channel, _ in records],
-        "ids": [source_record_id for _, source_record_id in records],
-        "most": most,
-    }
-    if wanted.types:
-        conditions.append("list_contains($types, event_type)")
-        values["types"] = sorted(wanted.types)
-    if wanted.since is not None:
-        conditions.append("occurred_at >= $since")
-        values["since"] = wanted.since
-    if wanted.until is not None:
-        conditions.append("occurred_at < $until")
-        values["until"] = wanted.until
+def _conditions(wanted: Wanted, after: list[Any] | None) -> tuple[list[str], dict[str, Any]]:
+    """Which events are wanted from where a page begins, as SQL conditions and their values."""
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    for name, column, chosen in (("channels", "channel", wanted.channels), ("types", "event_type", wanted.types)):
+        if chosen:
+            conditions.append(f"list_contains(${name}, {column})")
+            values[name] = sorted(chosen)
+    for name, test, moment in (("since", ">=", wanted.since), ("until", "<", wanted.until)):
+        if moment is not None:
+            conditions.append(f"occurred_at {test} ${name}")
+            values[name] = moment
     if after is not None:
-        conditions.append(
-            "(coalesce(occurred_at, $never) < $at OR (coalesce(occurred_at, $never) = $at AND "
-            "(channel, event_id) > ($channel, $event_id)))"
-        )
-        values |= {"never": _NEVER, "at": moment_of(after[0]) if after[0] else _NEVER}
-        values |= {"channel": after[1], "event_id": after[2]}
-    rows = (
-        state.generation.warehouse()
-        .execute(
-            f"""SELECT event_id, channel, source_record_id, event_type, epoch_us(occurred_at), amount, currency, extra
-        FROM customer_events WHERE {" AND ".join(conditions)}
-        ORDER BY occurred_at DESC NULLS LAST, channel, event_id LIMIT $most""",
-            values,
-        )
-        .fetchall()
-    )
-    for event_id, channel, source_record_id, event_type, at, amount, currency, extra in rows:
+        at = f"coalesce(epoch_us(occurred_at), {_NEVER})"
+        conditions.append(f"({at} < $at OR ({at} = $at AND (channel, event_id) > ($channel, $event_id)))")
+        values |= dict(zip(("at", "channel", "event_id"), after, strict=True))
+    return conditions, values
+
+
+def _published(state: State, where: Sequence[str], values: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    """Events of the generation under some conditions, the first ``most`` of them."""
+    query = f"""SELECT event_id, channel, source_record_id, event_type, epoch_us(occurred_at), amount, currency, extra
+        FROM customer_events WHERE {" AND ".join(where)}
+        ORDER BY occurred_at DESC NULLS LAST, channel, event_id LIMIT $most"""
+    for event_id, channel, source_record_id, event_type, at, amount, currency, extra in (
+        state.generation.warehouse().execute(query, dict(values)).fetchall()
+    ):
         yield {
             "event_id": event_id,
             "channel": channel,
             "source_record_id": source_record_id,
             "event_type": event_type,
-            "occurred_at": None if at is None else moment_text(_EPOCH + timedelta(microseconds=at)),
+            "occurred_at": None if at is None else moment_text(_EPOCH + at * _MICROSECOND),
             "amount": None if amount is None else f"{amount:.4f}",
             "currency": currency,
             "extra": _extra(extra),

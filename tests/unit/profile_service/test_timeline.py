@@ -70,7 +70,9 @@ def test_only_the_events_asked_for_are_told(sample_state: State, busy: list[tupl
             assert everything(sample_state, customer_id, wanted) == [event for event in events if wanted.has(event)]
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "bm90IGpzb24", "WzEsMiwzXQ", "W10", "é", "a" * 9000, "eyJhIjoxfQ"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "", "bm90IGpzb24", "WzEsMiwzXQ", "W10", "é", "a" * 9000, "eyJhIjoxfQ", "WyIxIiwiYSIsImIiXQ"]
+)
 def test_a_cursor_that_is_none_is_refused(sample_state: State, busy: list[tuple[str, int]], cursor: str) -> None:
     with pytest.raises(Refused, match="cursor"):
         timeline(sample_state, busy[0][0], cursor=cursor)
