@@ -64,7 +64,7 @@ def temp_tables_sql(scope: Scope) -> dict[str, str]:
             old AS (
                 SELECT m.cno, m.rid, m.channel, m.source_record_id, h.updated_at,
                        lower(trim(h.marketing_consent)) AS said, h.superseded_seq AS place
-                FROM record_history h JOIN {RECORDS} m USING (rid)),
+                FROM record_history h JOIN {RECORDS} m USING (rid) WHERE h.authenticated IS NOT FALSE),
             versions AS (
                 SELECT * FROM (FROM old UNION ALL
                                SELECT *, 2147483647 FROM now WHERE rid IN (SELECT rid FROM record_history))
@@ -72,7 +72,14 @@ def temp_tables_sql(scope: Scope) -> dict[str, str]:
             FROM ({LAST_STATEMENTS_SQL}) UNION ALL
             SELECT cno, rid, channel, source_record_id, said, updated_at, 1
             FROM now WHERE said IN ('yes', 'no') AND rid NOT IN (SELECT rid FROM record_history)""",
-        "publish_consents": f"SELECT cno, {STANDING_CONSENT_SQL} AS consent FROM publish_statements GROUP BY cno",
+        # what customers said through the service, by the record that carries it
+        "publish_carried": f"""
+            SELECT m.cno, m.rid, k.purpose, k.consent_channel AS channel, k.said, k.stated_at, k.statements
+            FROM consents k JOIN {RECORDS} m USING (channel, source_record_id)""",
+        "publish_consents": f"""
+            SELECT cno, purpose, {STANDING_CONSENT_SQL} AS consent FROM (
+                SELECT cno, 'marketing' AS purpose, said, stated_at FROM publish_statements
+                UNION ALL SELECT cno, purpose, said, stated_at FROM publish_carried) GROUP BY cno, purpose""",
     }
 
 
@@ -81,27 +88,39 @@ def fills(scope: Scope) -> dict[str, str]:
     return {
         "customers": _customers(scope),
         "customer_records": _records(scope),
+        "customer_record_versions": f"""
+            SELECT v.channel, v.source_record_id, c.customer_id, {", ".join(f"v.{name}" for name in RECORD_FIELDS)},
+                   v.extra, v.updated_at, f.path, u.run_id
+            FROM record_history v JOIN {RECORDS} m USING (rid) JOIN {CHANGED} c USING (cno)
+            LEFT JOIN files f ON f.file_id = v.file_id LEFT JOIN runs u ON u.run_seq = v.superseded_seq""",
         "customer_identifiers": _identifiers(scope),
         "customer_events": f"""
             SELECT e.channel, e.event_id, c.customer_id, e.source_record_id, e.event_type, e.occurred_at, e.amount,
                    e.currency, e.extra, u.run_id
             FROM publish_events e LEFT JOIN {CHANGED} c USING (cno) LEFT JOIN runs u ON u.run_seq = e.changed_seq""",
         "customer_consents": f"""
-            WITH here AS (
-                SELECT cno, channel, {STANDING_CONSENT_SQL} AS consent, sum(statements)::INTEGER AS statements,
+            WITH stated AS (
+                SELECT cno, 'marketing' AS purpose, channel, said, stated_at, source_record_id, statements
+                FROM publish_statements UNION ALL
+                SELECT cno, purpose, channel, said, stated_at, NULL, statements FROM publish_carried),
+            here AS (
+                SELECT cno, purpose, channel, {STANDING_CONSENT_SQL} AS consent, sum(statements)::INTEGER AS statements,
                        count(*) = 1 AS single, any_value(stated_at) AS stated_at,
                        any_value(source_record_id) AS source_record_id
-                FROM publish_statements GROUP BY cno, channel),
+                FROM stated GROUP BY cno, purpose, channel),
             makers AS (
-                SELECT h.cno, h.channel, h.consent, h.statements, s.stated_at, s.source_record_id
-                FROM publish_statements s JOIN here h ON h.cno = s.cno AND h.channel = s.channel AND h.consent = s.said
+                SELECT h.cno, h.purpose, h.channel, h.consent, h.statements, s.stated_at, s.source_record_id
+                FROM stated s JOIN here h ON h.cno = s.cno AND h.purpose = s.purpose AND h.channel = s.channel
+                    AND h.consent = s.said
                 WHERE NOT h.single
                 QUALIFY row_number() OVER (
-                    PARTITION BY s.cno, s.channel ORDER BY s.stated_at DESC NULLS LAST, s.source_record_id) = 1)
-            SELECT c.customer_id, 'marketing', m.channel, m.consent, o.consent, m.stated_at, m.source_record_id,
+                    PARTITION BY s.cno, s.purpose, s.channel
+                    ORDER BY s.stated_at DESC NULLS LAST, s.source_record_id NULLS FIRST) = 1)
+            SELECT c.customer_id, m.purpose, m.channel, m.consent, o.consent, m.stated_at, m.source_record_id,
                    m.statements
-            FROM (SELECT cno, channel, consent, statements, stated_at, source_record_id FROM here WHERE single
-                  UNION ALL FROM makers) m JOIN publish_consents o USING (cno) JOIN {CHANGED} c USING (cno)""",
+            FROM (SELECT cno, purpose, channel, consent, statements, stated_at, source_record_id FROM here WHERE single
+                  UNION ALL FROM makers) m
+            JOIN publish_consents o ON o.cno = m.cno AND o.purpose = m.purpose JOIN {CHANGED} c ON c.cno = m.cno""",
         "customer_id_history": f"""
             SELECT h.customer_id, h.valid_from, h.valid_to, h.event, h.other_customer_id, i.stands_as, u.run_id
             FROM id_history h SEMI JOIN {CHANGED} c USING (customer_id) JOIN customer_ids i USING (customer_id)
@@ -181,7 +200,7 @@ def _customers(scope: Scope) -> str:
         SELECT {columns}
         FROM {CHANGED} c JOIN n ON n.cno = c.cno {joins}
         LEFT JOIN h ON h.cno = c.cno LEFT JOIN e ON e.cno = c.cno
-        LEFT JOIN w ON w.cno = c.cno LEFT JOIN publish_consents o ON o.cno = c.cno
+        LEFT JOIN w ON w.cno = c.cno LEFT JOIN publish_consents o ON o.cno = c.cno AND o.purpose = 'marketing'
         LEFT JOIN b ON b.customer_id = c.customer_id
         LEFT JOIN runs u ON u.run_seq = c.changed_seq"""
 

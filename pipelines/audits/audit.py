@@ -62,6 +62,7 @@ def check(connection: duckdb.DuckDBPyConnection, audits: Iterable[Audit], change
 _BY_CUSTOMER = (
     "customers",
     "customer_records",
+    "customer_record_versions",
     "customer_identifiers",
     "customer_fields",
     "customer_events",

@@ -95,6 +95,7 @@ GENERATION = (
                 WHERE n.customer_id IS NOT NULL""",
         )
         for name, rows in (
+            ("customer_record_versions", "customer_record_versions"),
             ("customer_identifiers", "customer_identifiers"),
             ("customer_fields", "fields_by_customer"),
             ("customer_events", "customer_events"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ID = "VARCHAR NOT NULL"
+MOMENT = "TIMESTAMP WITH TIME ZONE"
 # Texts with nearly as many values as rows: trying how to compress them takes longer than writing them as they are.
 VARIED_FIELDS = (
     "given_name",

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from profile_service.store.relation import Relation, relation
+from profile_service.store.relation import ID, MOMENT, Relation, relation
+from profile_service.store.schema_runs import DATA_DICTIONARY, REJECTED_ROWS, RUNS
 
-ID = "VARCHAR NOT NULL"
-MOMENT = "TIMESTAMP WITH TIME ZONE"
 CUSTOMER = ("customer_id", ID, "The customer: cus_ and 26 letters; stays the same from run to run.")
 SOURCE = ("source_record_id", ID, "The record's id within its channel.")
 RUN = ("run_id", "VARCHAR", "The run that last changed this row's source; see runs.")
@@ -115,6 +114,20 @@ CUSTOMER_RECORDS = relation(
     ("file", "VARCHAR", "The landing file that this version came from."),
     RUN,
     ("record_number", "INTEGER NOT NULL", "The record's own number, the same from run to run."),
+)
+
+CUSTOMER_RECORD_VERSIONS = relation(
+    "customer_record_versions",
+    "Every version of a customer's records that stands no more, as its channel sent it.",
+    "",
+    ("channel", ID, "The channel that sent the record."),
+    SOURCE,
+    CUSTOMER,
+    *((name, "VARCHAR", f"{meaning}, as sent.") for name, meaning in RECORD_FIELDS.items()),
+    ("extra", "VARCHAR", "Further columns of the feed, as JSON."),
+    ("updated_at", MOMENT, "When the channel said so."),
+    ("file", "VARCHAR", "The landing file that this version came from."),
+    ("run_id", "VARCHAR", "The run in which another version came to stand."),
 )
 
 CUSTOMER_IDENTIFIERS = relation(
@@ -276,50 +289,10 @@ MATCH_LINKS = replace(
         JOIN customer_records b ON b.record_number = p.right_number LEFT JOIN match_patterns t USING (pattern)""",
 )
 
-REJECTED_ROWS = relation(
-    "rejected_rows",
-    "Rows that broke their feed's contract, as sent, with every reason.",
-    "",
-    ("run_id", "VARCHAR", "The run that met the row."),
-    ("channel", "VARCHAR", "The channel that sent it."),
-    ("kind", "VARCHAR", "customers or events."),
-    ("file", "VARCHAR", "The landing file."),
-    ("line", "BIGINT", "The line or row number in it."),
-    ("row_as_sent", "VARCHAR", "The row itself."),
-    ("reasons", "VARCHAR[]", "Everything that is wrong with it."),
-)
-
-RUNS = relation(
-    "runs",
-    "Each run whose result this generation holds.",
-    "run_id",
-    ("run_id", ID, "The run."),
-    ("run_seq", "INTEGER", "Its number: 1, 2, 3 and so on."),
-    ("state", "VARCHAR", "published, or failed."),
-    ("started_at", MOMENT, "When it began."),
-    ("ended_at", MOMENT, "When it ended; null for the run that made this generation."),
-    ("model_version", "VARCHAR", "The model it used."),
-    ("counts", "VARCHAR", "Its counts, as JSON."),
-    ("durations", "VARCHAR", "Seconds per stage, as JSON."),
-    ("inputs", "VARCHAR", "The files it read, as JSON."),
-    ("warnings", "VARCHAR", "What it warned of, as JSON."),
-)
-
-DATA_DICTIONARY = relation(
-    "data_dictionary",
-    "Every relation and column with its meaning: this table.",
-    "relation column_name",
-    ("relation", ID, "The relation."),
-    ("column_name", "VARCHAR", "The column; null for the relation itself."),
-    ("position", "INTEGER", "The column's place; 0 for the relation itself."),
-    ("type", "VARCHAR", "The column's type."),
-    ("is_key", "BOOLEAN", "Part of the relation's key."),
-    ("meaning", "VARCHAR", "What it means."),
-)
-
 RELATIONS: tuple[Relation, ...] = (
     CUSTOMERS,
     CUSTOMER_RECORDS,
+    CUSTOMER_RECORD_VERSIONS,
     CUSTOMER_IDENTIFIERS,
     CUSTOMER_FIELD_VALUES,
     CUSTOMER_FIELDS,

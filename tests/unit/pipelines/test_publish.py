@@ -160,6 +160,13 @@ def test_the_link_is_relative_and_the_files_cannot_be_written(world: WorkWorld) 
     assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
 
 
+def test_versions_that_stand_no_more_are_kept_with_their_customer(world: WorkWorld) -> None:
+    do_publish(world)
+    do_publish(world, next_run(world))
+    versions = ask(world, "SELECT customer_id, phone, street, updated_at, run_id FROM customer_record_versions")
+    assert versions == [(world.customer_of("web:2"), "+441", "1 high st", moment(2), "run_0002")]
+
+
 def test_old_generations_go_and_the_standing_one_never(world: WorkWorld) -> None:
     for _ in range(3):
         context = world.begin()

@@ -133,6 +133,10 @@ GENERATION_BROKEN = {
         "UPDATE {customer_field_values} SET record_number = 1 WHERE field = 'city' AND value = 'Leeds'"
     ],
     "events are counted with their customer": ["UPDATE {customers} SET event_count = 7"],
+    "every customer that customer_record_versions names stands": [
+        "INSERT INTO {customer_record_versions} (channel, source_record_id, customer_id) "
+        "VALUES ('web', '1', 'cus_nobody')"
+    ],
     "every customer that customer_identifiers names stands": [
         "UPDATE {customer_identifiers} SET customer_id = 'cus_nobody' WHERE identifier_type = 'phone'"
     ],

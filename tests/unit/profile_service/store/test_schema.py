@@ -12,6 +12,7 @@ from profile_service.store.schema import RECORD_FIELDS, RELATIONS, dictionary_ro
 KEYS = {
     "customers": ("customer_id",),
     "customer_records": ("channel", "source_record_id"),
+    "customer_record_versions": (),
     "customer_identifiers": ("identifier_type", "value", "customer_id"),
     "customer_field_values": ("record_number", "field"),
     "customer_fields": ("customer_id", "field"),
