@@ -163,6 +163,12 @@ def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
            FROM retired WHERE c.stands_as = retired.customer_id""",
         [run.run_seq],
     )
+    # merged away live, and that customer erased since: what began in this very run never held
+    work.execute(
+        """DELETE FROM id_history
+           WHERE valid_from = ? AND event = 'merged_into' AND customer_id IN (SELECT customer_id FROM retired)""",
+        [run.now],
+    )
     work.execute(
         """UPDATE id_history SET valid_to = ?
            WHERE valid_to IS NULL AND customer_id IN (SELECT customer_id FROM retired)""",
