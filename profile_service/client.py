@@ -99,9 +99,24 @@ class ProfileClient:
         """Pairs that wait for a steward, the most valuable first, page after page."""
         return self._pages("/v1/reviews", filters)
 
-    def decide(self, review_id: str, decision: str, reason: str) -> Document:
-        """Decide a review."""
-        return self._post(f"/v1/reviews/{quote(review_id, safe='')}/decision", {"decision": decision, "reason": reason})
+    def decide(self, review_id: str, verdict: str, reason: str) -> Document:
+        """Decide a review: ``same`` or ``different``."""
+        said = {"verdict": verdict, "reason": reason}
+        return self._post(f"/v1/reviews/{quote(review_id, safe='')}/decision", said)
+
+    def merge(self, customer_id: str, others: Sequence[str], reason: str, *, preview: bool = False) -> Document:
+        """These customers are one person; a preview tells what would become of them and changes nothing."""
+        said = {"customer_ids": list(others), "reason": reason, "preview": preview}
+        return self._post(f"{_of(customer_id)}/merge", said)
+
+    def split(self, customer_id: str, records: Sequence[str], reason: str, *, preview: bool = False) -> Document:
+        """These records (``channel:source_record_id``) of a customer are another person's."""
+        said = {"records": list(records), "reason": reason, "preview": preview}
+        return self._post(f"{_of(customer_id)}/split", said)
+
+    def undo(self, decision_id: str, reason: str) -> Document:
+        """Take a decision back."""
+        return self._post(f"/v1/judgements/{quote(decision_id, safe='')}/undo", {"reason": reason})
 
     def export(self, customer_id: str) -> Document:
         """All that is held of a customer."""

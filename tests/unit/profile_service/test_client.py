@@ -64,8 +64,17 @@ CALLS: dict[str, tuple[Callable[[ProfileClient], object], tuple[str, str, object
     ),
     "decide": (
         lambda c: c.decide("rev_1", "same", "she said so"),
-        ("POST", "/v1/reviews/rev_1/decision", {"decision": "same", "reason": "she said so"}),
+        ("POST", "/v1/reviews/rev_1/decision", {"verdict": "same", "reason": "she said so"}),
     ),
+    "merge": (
+        lambda c: c.merge("cus_1", ["cus_2"], "she said so", preview=True),
+        ("POST", "/v1/profiles/cus_1/merge", {"customer_ids": ["cus_2"], "reason": "she said so", "preview": True}),
+    ),
+    "split": (
+        lambda c: c.split("cus_1", ["web:7"], "she said so"),
+        ("POST", "/v1/profiles/cus_1/split", {"records": ["web:7"], "reason": "she said so", "preview": False}),
+    ),
+    "undo": (lambda c: c.undo("dec/1", "no"), ("POST", "/v1/judgements/dec%2F1/undo", {"reason": "no"})),
     "export": (lambda c: c.export("cus_1"), ("GET", "/v1/profiles/cus_1/export", None)),
     "erase": (lambda c: c.erase("cus_1"), ("DELETE", "/v1/profiles/cus_1", None)),
 }
