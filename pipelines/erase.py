@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 
 import orjson
 
+from pipelines.lock import RunLock
 from pipelines.progress import Progress
 from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, open_work
-from profile_service.errors import RunFailed
+from profile_service.errors import RunFailed, RunLocked
 from profile_service.live.replay import OVERLAYS
 from profile_service.privacy import Erasure, RecordKey
+from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
 from profile_service.store.ledger import Ledger, Log, OverlayWriter
 from profile_service.store.ledger.erasures import (
@@ -67,6 +70,32 @@ def due_erasures(log: Log, folded_seq: int) -> list[Erasure]:
     return [logged[seq].erasure for seq in sorted(logged)]
 
 
+def finish_erasures(
+    data_dir: Path, ledger: str | Path | None, progress: Progress, clock: Callable[[], datetime]
+) -> None:
+    """Carry out what the run just published has left to do; does nothing where nobody was erased.
+
+    ``ledger``: its path or URL, None for the one in ``data_dir``. Another run that is at work by now does it in its
+    turn. Raises as ``carry_out`` does.
+    """
+    where = ledger or data_dir / LEDGER_FILE
+    if isinstance(where, Path) and not where.exists():
+        return
+    with suppress(RunLocked), RunLock(data_dir, clock()):
+        if not _under_way(data_dir).rows:
+            return
+        opened = Ledger.open(where)
+        try:
+            carry_out(data_dir, opened, progress, clock())
+        finally:
+            opened.close()
+
+
+def _under_way(data_dir: Path) -> _Due:
+    with open_work(data_dir) as work:
+        return _Due(tuple(work.execute("SELECT * FROM erasing ORDER BY ALL").fetchall()))
+
+
 def carry_out(
     data_dir: Path, ledger: Ledger, progress: Progress, now: datetime, grace_seconds: float = GRACE_SECONDS
 ) -> list[dict[str, Any]]:
@@ -75,8 +104,7 @@ def carry_out(
     Older generations go, the work store is written anew, the ledger's freed pages are emptied, and everything is
     searched. The caller holds the run lock and has closed the work store. Raises RunFailed when something is left.
     """
-    with open_work(data_dir) as work:
-        due = _Due(tuple(work.execute("SELECT * FROM erasing ORDER BY ALL").fetchall()))
+    due = _under_way(data_dir)
     if not due.rows:
         return []
     with progress.stage("erase", total=4) as stage:
