@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,8 @@ def _published(state: State, terms: Terms, parts: Sequence[Part], most: int) -> 
     for part in parts:
         best: NDArray[np.float32] = np.zeros(terms.size, np.float32)
         # the most worth last, so that it is what stays
-        for reading in reversed(part.readings):
-            best[_numbers(terms, reading)] = reading.worth
+        for numbers, worth in reversed(list(_holders(terms, part))):
+            best[numbers] = worth
         score += best
         fit += best > 0
     top = int(fit.max(initial=0))
@@ -90,6 +90,20 @@ def _published(state: State, terms: Terms, parts: Sequence[Part], most: int) -> 
     customers = list(state.generation.customers_numbered(fitting.tolist()).values())
     covered = state.overlay.covered(customers)
     return [customer for customer in customers if customer not in covered], found
+
+
+def _holders(terms: Terms, part: Part) -> Iterator[tuple[NDArray[np.int32], float]]:
+    """Who fits each reading of a part, the likeliest first.
+
+    What somebody is called or has in so many letters is not looked for inside mailboxes: that reads all of them.
+    """
+    known = False
+    for reading in part.readings:
+        if known and reading.how == "inside":
+            continue
+        numbers = _numbers(terms, reading)
+        known |= reading.how == "exact" and bool(len(numbers))
+        yield numbers, reading.worth
 
 
 def _numbers(terms: Terms, reading: Sought) -> NDArray[np.int32]:
