@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,21 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
         if refreshed is not None:
             remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
         documents.copy(work, documents_sql(golden_rules(work, model)))
-        records.copy(work, record_bodies_sql(rows))
         _fill_customers(work, index)
-        _fill_lists(work, index)
         if refreshed is not None:
             documents.append(with_marks(work, index, Lines(refreshed, DOCUMENTS)))
-        index.execute("COMMIT")
-        if standing is None:
-            index.executescript(_INDEXES)
-        documents.finish()
-        records.finish()
-        write_search(work, searched_sql(rows), arrays, refreshed)
+        # one thread for what only counts bytes, beside DuckDB, which writes and joins
+        with ThreadPoolExecutor(1) as aside:
+            finished = [aside.submit(documents.finish)]
+            records.copy(work, record_bodies_sql(rows))
+            finished.append(aside.submit(records.finish))
+            _fill_lists(work, index)
+            index.execute("COMMIT")
+            if standing is None:
+                index.executescript(_INDEXES)
+            write_search(work, searched_sql(rows), arrays, refreshed)
+            for each in finished:
+                each.result()
     finally:
         index.close()
         work.execute("DROP TABLE IF EXISTS temp.index_customers")

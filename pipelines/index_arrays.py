@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from pipelines.block import keys_sql
 from pipelines.merge import columns_of
@@ -52,15 +53,18 @@ def _keys(work: Work, model: Model) -> dict[str, NDArray[np.generic]]:
 
 def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
     refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
-    columns = work.execute(
-        "SELECT ref, other, bits FROM (SELECT l AS ref, r AS other, bits FROM scored_pairs UNION ALL "
-        "SELECT r, l, bits FROM scored_pairs) ORDER BY ref"
-    ).fetchnumpy()
-    counts = np.bincount(_plain(columns["ref"], np.int32), minlength=refs)
+    columns = work.execute("SELECT l, r, bits FROM scored_pairs").fetchnumpy()
+    left, right = (_plain(columns[name], np.int32) for name in ("l", "r"))
+    bits = _plain(columns["bits"], np.float32)
+    # counting is ten times as fast as sorting; a pair of no bits is kept, for it is stored as any other
+    table = sparse.csr_array(
+        (np.concatenate([bits, bits]), (np.concatenate([left, right]), np.concatenate([right, left]))),
+        shape=(refs, refs),
+    )
     return {
-        PAIR_STARTS: np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        PAIR_OTHERS: _plain(columns["other"], np.int32),
-        PAIR_BITS: _plain(columns["bits"], np.float32),
+        PAIR_STARTS: table.indptr.astype(np.int64),
+        PAIR_OTHERS: table.indices.astype(np.int32),
+        PAIR_BITS: table.data,
     }
 
 

@@ -18,8 +18,8 @@ _TAB, _BREAK, _NOUGHT = 9, 10, 48
 
 
 def line_sql(number: str, heading: str, text: str) -> str:
-    """A line as SQL; a number has at most ten digits, a heading no tab, a JSON text no control character."""
-    return f"concat(lpad(({number})::VARCHAR, {DIGITS}, '0'), {heading}, chr({_TAB}), {text})"
+    """A line as SQL, in bytes; a number has at most ten digits, a heading no tab, a JSON text no control character."""
+    return f"encode(concat(lpad(({number})::VARCHAR, {DIGITS}, '0'), {heading}, chr({_TAB}), {text}, chr({_BREAK})))"
 
 
 class LineWriter:
@@ -38,8 +38,8 @@ class LineWriter:
     def copy(self, work: duckdb.DuckDBPyConnection, query: str) -> None:
         """Write the lines that a query of one column gives."""
         quoted = str(self._path).replace("'", "''")
-        # nothing in a line is a delimiter or a quote, so that each stands as it is
-        work.execute(f"COPY ({query}) TO '{quoted}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')")
+        # bytes as they are: written as CSV, each would be looked at for quotes, which takes twice as long
+        work.execute(f"COPY ({query}) TO '{quoted}' (FORMAT blob)")
 
     def append(self, lines: Iterable[tuple[int, bytes, bytes]]) -> None:
         """Write further lines: number, heading and text; of one number the last one counts."""
