@@ -21,6 +21,7 @@ _SHARED_TABLES = (
     "publish_links",
     "publish_events",
     "publish_statements",
+    "publish_carried",
     "publish_consents",
 )
 

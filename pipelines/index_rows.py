@@ -118,18 +118,22 @@ def record_bodies_sql(rows: Rows) -> str:
                'first_seen': {moment_sql("least(m.updated_at, h.first_seen)")},
                'consent': CASE WHEN p.said IS NOT NULL THEN json_array(p.said, {moment_sql("p.stated_at")},
                    p.statements) END,
-               'events': e.events, 'authenticated': {authenticated}, 'statements': []}})"""
+               'events': e.events, 'authenticated': {authenticated}, 'statements': coalesce(k.statements, [])}})"""
     return f"""
         WITH spent AS (
             SELECT rid, currency, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
                    sum(amount) AS amount
             FROM publish_events WHERE rid IS NOT NULL GROUP BY rid, currency),
         e AS (SELECT rid, {_events_sql()} AS events FROM spent GROUP BY rid),
-        h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid)
+        h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid),
+        k AS (
+            SELECT rid, list(json_array(purpose, channel, said, {moment_sql("stated_at")}, statements)
+                             ORDER BY purpose, channel) AS statements
+            FROM publish_carried GROUP BY rid)
         SELECT {line_sql("m.rid", "''", text)}
         FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno JOIN records r ON r.rid = m.rid
         LEFT JOIN standardised s ON s.rid = m.rid LEFT JOIN h ON h.rid = m.rid LEFT JOIN e ON e.rid = m.rid
-        LEFT JOIN publish_statements p ON p.rid = m.rid"""
+        LEFT JOIN publish_statements p ON p.rid = m.rid LEFT JOIN k ON k.rid = m.rid"""
 
 
 def searched_sql(rows: Rows) -> str:

@@ -15,11 +15,11 @@ import duckdb
 from pipelines.audits import audit_delivery, audit_generation, audit_index
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
-from pipelines.fold import ledger_seq_of
 from pipelines.firewall import Thresholds, object_to_over_merging
 from pipelines.index import build_index
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
+from pipelines.work import folded_seq
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
     ARRAYS,
@@ -122,7 +122,7 @@ def publish(
                     full_bytes=size if standing is None or job.whole else standing.manifest.full_bytes,
                     as_of=moment_text(run.now) or "",
                     profiles_bytes=profiles_bytes,
-                    ledger_seq=ledger_seq_of(work),
+                    ledger_seq=folded_seq(work),
                 )
                 generation = _settle(folder, manifest, generations / run.run_id)
     _flip(data_dir, generation)

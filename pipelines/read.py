@@ -8,12 +8,22 @@ import duckdb
 import numpy as np
 
 from pipelines import standardise
+from pipelines.work import RECORD_FIELDS
 from profile_service.identity.mixture import CLASSES, Mixture
 from profile_service.identity.model import Model, Trained
 from profile_service.identity.vocabulary import packaged_vocabulary
 
 Work = duckdb.DuckDBPyConnection
 _UNFITTED = Mixture((), np.zeros(len(CLASSES)), ())
+
+
+def vouched(work: Work) -> str:
+    """The relation of everyone's records in which those that nobody vouches for say nothing."""
+    if not work.execute("SELECT 1 FROM records WHERE authenticated IS FALSE LIMIT 1").fetchall():
+        return "records"
+    said = ", ".join(f"CASE WHEN authenticated IS NOT FALSE THEN {name} END AS {name}" for name in RECORD_FIELDS)
+    work.execute(f"CREATE OR REPLACE TEMP VIEW vouched_records AS SELECT * REPLACE ({said}) FROM records")
+    return "vouched_records"
 
 
 def read_with(work: Work, fresh: str, model: Model) -> None:

@@ -179,10 +179,10 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
         work.execute(f"DELETE FROM {table}")
     work.execute("DROP TABLE IF EXISTS standardised")
     if learning:
-        model = read.read_and_learn(work, "records", model)
+        model = read.read_and_learn(work, read.vouched(work), model)
         model = _with(model, generic_threshold=generic.generic_thresholds(work, model, "fresh_standardised"))
     else:
-        read.read_with(work, "records", model)
+        read.read_with(work, read.vouched(work), model)
     generic.generic_among(work, model, "fresh_standardised")
     work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
     generic.withhold(work, model, "fresh_standardised")

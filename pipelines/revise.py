@@ -51,13 +51,14 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
 
 def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
     """Make ``fresh_standardised`` for the changed records and for those whose values change status through them."""
+    everyone = read.vouched(work)
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM records r SEMI JOIN changed_records USING (rid)"
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM {everyone} r SEMI JOIN changed_records USING (rid)"
     )
     read.read_with(work, "fresh", model)
     flips = generic.revise_generic_values(work, model, "fresh_standardised")
     if flips:
-        work.execute("INSERT INTO fresh SELECT r.* FROM records r SEMI JOIN status_changed USING (rid)")
+        work.execute(f"INSERT INTO fresh SELECT r.* FROM {everyone} r SEMI JOIN status_changed USING (rid)")
         read.read_with(work, "fresh", model)
     work.execute("DROP TABLE status_changed")
     work.execute(

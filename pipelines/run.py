@@ -11,14 +11,18 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import duckdb
 
 from pipelines import firewall
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
+from pipelines.erase import finish_erasures
+from pipelines.fold import Folded, fold, join_changed
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
+from pipelines.live_log import live_since
 from pipelines.lock import RunLock
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
@@ -26,7 +30,7 @@ from pipelines.report import customers_by_channels, id_changes, peak_memory_byte
 from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary
-from pipelines.work import open_work
+from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import IdSource
@@ -51,10 +55,15 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run reads and writes."""
+    """Where a run reads and writes.
 
-    landing: Path
+    ``landing`` None: only what was written live is taken in. ``ledger``: its path or URL; None: the one in
+    ``data_dir``, if there is one.
+    """
+
+    landing: Path | None
     data_dir: Path
+    ledger: str | Path | None = None
 
     @property
     def models(self) -> Path:
@@ -67,6 +76,7 @@ class _Resolved:
     """What the transaction on the work store did; ``resolution`` and ``ids`` are None when nothing was new."""
 
     rows: IngestCounts
+    folded: Folded
     resolution: Resolution | None = None
     ids: IdentifyCounts | None = None
     changes: tuple[IdChange, ...] = ()
@@ -86,11 +96,13 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
     """
     began = time.perf_counter()
     engine_named(options.engine)
-    if not places.landing.is_dir():
+    if places.landing is not None and not places.landing.is_dir():
         raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
     channels = load_channels(options.channels)
     with _room(places, options) as room:
         summary = _run(room, channels, options, progress, clock)
+        if not options.dry_run:
+            finish_erasures(room.data_dir, room.ledger, progress, clock)
     return replace(summary, data_dir=places.data_dir, seconds=time.perf_counter() - began)
 
 
@@ -140,16 +152,19 @@ def _resolve(
     """Ingest, resolve and identify, all or nothing: a run killed in here has not happened."""
     work.execute("BEGIN")
     try:
-        rows = ingest(work, places.landing, channels, context)
-        if not rows.total("files_read") and not options.rebuild and _last_model(work) == _standing_version(places):
+        folded = fold(work, live_since(places.data_dir, places.ledger, folded_seq(work)), context)
+        rows = _ingest(work, places, channels, context)
+        join_changed(work)
+        nothing = not rows.total("files_read") and not folded.anything
+        if nothing and not options.rebuild and _last_model(work) == _standing_version(places):
             work.execute("ROLLBACK")
-            return _Resolved(rows)
+            return _Resolved(rows, folded)
         with _models(places, options) as models:
             alone = {channel.name: channel.duplicate_free for channel in channels}
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify"):
             ids = identify(work, context, IdSource())
-        done = _Resolved(rows, resolution, ids, objections=_ask_firewall(work, places, options))
+        done = _Resolved(rows, folded, resolution, ids, objections=_ask_firewall(work, places, options))
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back
             return replace(done, changes=id_changes(work, context.run_seq))
@@ -159,6 +174,13 @@ def _resolve(
     except BaseException:
         _roll_back(work)
         raise
+
+
+def _ingest(work: Work, places: Places, channels: Sequence[Channel], context: RunContext) -> IngestCounts:
+    if places.landing is not None:
+        return ingest(work, places.landing, channels, context)
+    work.execute("CREATE OR REPLACE TEMP TABLE changed_records (rid INTEGER)")
+    return IngestCounts(())
 
 
 def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str, ...]:
@@ -206,7 +228,7 @@ def _enter_run(work: Work, context: RunContext, done: _Resolved) -> None:
             context.run_id,
             context.now,
             done.resolution.model_version if done.resolution else None,
-            json.dumps({"rows": _rows(done.rows), "ids": _ids(done), "resolution": _resolution(done)}),
+            json.dumps(_counts(done)),
             json.dumps(_rounded(context.progress.durations)),
             json.dumps(_files_of(work, context.run_seq)),
             json.dumps(_warnings(done)),
@@ -246,7 +268,8 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
     return RunSummary(
         run_id=context.run_id,
         data_dir=places.data_dir,
-        landing=places.landing,
+        landing=places.landing or places.data_dir,
+        folded=_folded(done),
         rows=_rows(done.rows),
         records=record_count(work),
         customers=sum(customers.values()),
@@ -261,6 +284,18 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         resolution=_resolution(done),
         changes=done.changes,
     )
+
+
+def _counts(done: _Resolved) -> dict[str, Any]:
+    """Every count that is kept of a run."""
+    folded, ids = _folded(done), _ids(done)
+    return {"rows": _rows(done.rows), "folded": folded, "ids": ids, "resolution": _resolution(done)}
+
+
+def _folded(done: _Resolved) -> dict[str, int]:
+    """Entries of the ledger taken in, by kind."""
+    counts = asdict(done.folded)
+    return {name: count for name, count in counts.items() if name != "anything"}
 
 
 def _rows(counts: IngestCounts) -> dict[str, dict[str, dict[str, int]]]:

@@ -48,6 +48,7 @@ class RunSummary:
     peak_memory_bytes: int
     generation: Path | None
     resolution: Mapping[str, int] = field(default_factory=dict)
+    folded: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[IdChange, ...] = ()
     outcome: Outcome = "published"
     seconds: float = 0.0
@@ -82,7 +83,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     console.print(_headline(summary), highlight=False, soft_wrap=True)
     if summary.outcome == "nothing new":
         return
-    for part in (_rows(summary), _customers(summary), _stages(summary)):
+    for part in filter(None, (_rows(summary), folded_in_words(summary), _customers(summary), _stages(summary))):
         console.print()
         console.print(part)
     if summary.outcome == "dry run":
@@ -105,6 +106,12 @@ def _headline(summary: RunSummary) -> str:
         "dry run": "dry run, nothing published",
     }[summary.outcome]
     return f"[bold]{summary.run_id}[/]: {what} in {summary.seconds:.1f} s"
+
+
+def folded_in_words(summary: RunSummary) -> str:
+    """What was taken in from the ledger, in one line; empty for nothing."""
+    said = [f"{count:,} {kind}" for kind, count in summary.folded.items() if count and kind != "ledger_seq"]
+    return f"written live since the last run: {', '.join(said)}" if said else ""
 
 
 def _rows(summary: RunSummary) -> RenderableType:

@@ -37,6 +37,7 @@ _RECORD_COLUMNS = (
     "rid INTEGER, channel VARCHAR, source_record_id VARCHAR, "
     + ", ".join(f"{field} VARCHAR" for field in RECORD_FIELDS)
     + ", updated_at TIMESTAMPTZ, extra VARCHAR, row_hash UBIGINT, file_id INTEGER, changed_seq INTEGER"
+    + ", authenticated BOOLEAN"
 )
 
 TABLES = {
@@ -46,7 +47,8 @@ TABLES = {
     # a file is known by its content and by how its channel read it
     "files": """file_id INTEGER, content_hash VARCHAR, channel VARCHAR, kind VARCHAR, path VARCHAR,
         rows BIGINT, run_seq INTEGER""",
-    # the version of each record that stands; rid never changes for a (channel, source_record_id)
+    # the version of each record that stands; authenticated: false when nobody vouches for the person, else null or
+    # true; rid never changes for a (channel, source_record_id)
     "records": _RECORD_COLUMNS,
     # every version that does not stand
     "record_history": _RECORD_COLUMNS + ", superseded_seq INTEGER",
@@ -57,6 +59,9 @@ TABLES = {
     "event_history": """channel VARCHAR, event_id VARCHAR, source_record_id VARCHAR, event_type VARCHAR,
         occurred_at TIMESTAMPTZ, amount DECIMAL(18, 4), currency VARCHAR, extra VARCHAR, row_hash UBIGINT,
         file_id INTEGER, changed_seq INTEGER, superseded_seq INTEGER""",
+    # what a customer said through the service, carried by a record of its: the newest word on a purpose and channel
+    "consents": """channel VARCHAR, source_record_id VARCHAR, purpose VARCHAR, consent_channel VARCHAR, said VARCHAR,
+        stated_at TIMESTAMPTZ, statements INTEGER""",
     "rejected_rows": """run_seq INTEGER, channel VARCHAR, kind VARCHAR, file VARCHAR, line BIGINT,
         row_as_sent VARCHAR, reasons VARCHAR[]""",
     # names and values that outlive every run: the salt of the suppressions
@@ -82,6 +87,7 @@ TABLES = {
 }
 
 
+FOLDED_SEQ = "folded_seq"
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
 
 
@@ -122,6 +128,8 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
         work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     # a store made before decisions had a name
     work.execute("ALTER TABLE constraints ADD COLUMN IF NOT EXISTS decision_id VARCHAR")
+    for table in ("records", "record_history"):
+        work.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS authenticated BOOLEAN")
     return work
 
 
@@ -133,6 +141,12 @@ def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         work.execute("SET force_compression = 'auto'")
+
+
+def folded_seq(work: duckdb.DuckDBPyConnection) -> int:
+    """The last entry of the ledger that the work store holds."""
+    rows = work.execute(f"SELECT value FROM meta WHERE key = '{FOLDED_SEQ}'").fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def whole_number(work: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -116,9 +116,10 @@ GENERATION = (
     Audit(
         "a consent of yes never outlives a newer no",
         """SELECT c.customer_id FROM {customers} c JOIN {customer_consents} s USING (customer_id)
-           WHERE c.marketing_consent = 'yes' AND s.consent = 'no' AND NOT EXISTS (
+           WHERE c.marketing_consent = 'yes' AND s.purpose = 'marketing' AND s.consent = 'no' AND NOT EXISTS (
                SELECT 1 FROM {customer_consents} y
-               WHERE y.customer_id = c.customer_id AND y.consent = 'yes' AND y.stated_at > s.stated_at)""",
+               WHERE y.customer_id = c.customer_id AND y.purpose = 'marketing' AND y.consent = 'yes'
+               AND y.stated_at > s.stated_at)""",
     ),
     Audit(
         "an identifier is marked as shared exactly when more than one customer holds it",

@@ -7,21 +7,25 @@ import duckdb
 from pipelines.ingest.counts import FeedCounts, IngestCounts
 from profile_service.errors import PromiseBroken
 
-# What this run left behind, by channel, kind and outcome. History rows of this run's own versions arrived and were
-# superseded at once; rows of known versions and of erased people leave no trace but the files' row counts.
-_LEFT_BEHIND = """
-    SELECT channel, 'customers', 'accepted', count(*) FROM records WHERE changed_seq = $run GROUP BY ALL
-    UNION ALL
-    SELECT channel, 'events', 'accepted', count(*) FROM events WHERE changed_seq = $run GROUP BY ALL
-    UNION ALL
-    SELECT channel, 'customers', 'superseded', count(*) FROM record_history WHERE changed_seq = $run GROUP BY ALL
-    UNION ALL
-    SELECT channel, 'events', 'superseded', count(*) FROM event_history WHERE changed_seq = $run GROUP BY ALL
-    UNION ALL
-    SELECT channel, kind, 'rejected', count(*) FROM rejected_rows WHERE run_seq = $run GROUP BY ALL
-    UNION ALL
-    SELECT channel, kind, 'received', sum(rows) FROM files WHERE run_seq = $run GROUP BY ALL
-"""
+# What this run's files left behind, by channel, kind and outcome; what is of file 0 came in live. History rows of this
+# run's own versions arrived and were superseded at once; rows of known versions and of erased people leave no trace but
+# the files' row counts.
+_LEFT_BEHIND = " UNION ALL ".join(
+    [
+        f"""SELECT channel, '{kind}', '{outcome}', count(*) FROM {table}
+        WHERE changed_seq = $run AND file_id IS DISTINCT FROM 0 GROUP BY ALL"""
+        for table, kind, outcome in (
+            ("records", "customers", "accepted"),
+            ("events", "events", "accepted"),
+            ("record_history", "customers", "superseded"),
+            ("event_history", "events", "superseded"),
+        )
+    ]
+    + [
+        "SELECT channel, kind, 'rejected', count(*) FROM rejected_rows WHERE run_seq = $run GROUP BY ALL",
+        "SELECT channel, kind, 'received', sum(rows) FROM files WHERE run_seq = $run GROUP BY ALL",
+    ]
+)
 _TRACED = ("received", "accepted", "superseded", "rejected")
 # Keys of which one version may stand.
 _UNIQUE = (("records", "channel, source_record_id"), ("records", "rid"), ("events", "channel, event_id"))

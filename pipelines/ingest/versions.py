@@ -70,17 +70,21 @@ class Outcomes:
     superseded: Counter[Feed]
 
 
-def settle(work: duckdb.DuckDBPyConnection, kind: str, run_seq: int, suppressed: str) -> Outcomes:
+def settle(
+    work: duckdb.DuckDBPyConnection, kind: str, run_seq: int, suppressed: str, *, authenticated: bool = True
+) -> Outcomes:
     """Move every valid arriving row that is not ``suppressed`` (SQL) to where it belongs.
 
+    ``authenticated``: whether those who sent the rows vouch for the people in them; a version that nobody vouches for
+    never takes the place of one that somebody does, and always gives way to it.
     Leaves the temporary table ``accepted_<kind>``: ``row`` in the arriving table, and for customers ``rid``.
     """
     this = KINDS[kind]
     several = _rank(work, this, suppressed)
-    _judge(work, this, several)
+    _judge(work, this, several, authenticated=authenticated)
     outcomes = _count(work, this)
     _number(work, this)
-    _apply(work, this, run_seq)
+    _apply(work, this, run_seq, authenticated=authenticated)
     for name in ("versions", "judged"):
         work.execute(f"DROP TABLE {name}")
     return outcomes
@@ -102,13 +106,18 @@ def _rank(work: duckdb.DuckDBPyConnection, this: _Kind, suppressed: str) -> bool
     return several
 
 
-def _judge(work: duckdb.DuckDBPyConnection, this: _Kind, several: bool) -> None:
+def _judge(work: duckdb.DuckDBPyConnection, this: _Kind, several: bool, *, authenticated: bool) -> None:
     """``judged``: each version's outcome, its content compared with the version that stands and those that did."""
     order = f"{this.date} DESC NULLS LAST, {this.tie} DESC NULLS LAST, row DESC"
     place = f"row_number() OVER (PARTITION BY channel, {this.key} ORDER BY {order})" if several else "1"
     # without a date and a tie by content, what arrives now is later than what stands
+    vouched = unchanged = ""
+    if this.has_rid:
+        vouched = f"WHEN s.authenticated IS {'' if authenticated else 'NOT '}FALSE THEN {str(authenticated).lower()}"
+        unchanged = f" AND s.authenticated IS {'NOT ' if authenticated else ''}FALSE"
     later = f"""CASE
         WHEN s.row_hash IS NULL THEN true
+        {vouched}
         WHEN v.{this.date} IS NOT NULL AND s.{this.date} IS NOT NULL AND v.{this.date} <> s.{this.date}
             THEN v.{this.date} > s.{this.date}
         WHEN (v.{this.date} IS NULL) <> (s.{this.date} IS NULL) THEN s.{this.date} IS NULL
@@ -119,7 +128,7 @@ def _judge(work: duckdb.DuckDBPyConnection, this: _Kind, several: bool) -> None:
     work.execute(
         f"CREATE OR REPLACE TEMP TABLE judged AS"
         f" SELECT v.channel, v.{this.key}, v.row, v.row_hash, v.copies, {rid} AS rid, s.row_hash IS NOT NULL AS stood,"
-        f" CASE WHEN v.row_hash = s.row_hash THEN 'unchanged' WHEN v.place = 1 AND {later} THEN 'accepted'"
+        f" CASE WHEN v.row_hash = s.row_hash{unchanged} THEN 'unchanged' WHEN v.place = 1 AND {later} THEN 'accepted'"
         f" WHEN {known} THEN 'unchanged' ELSE 'superseded' END AS outcome"
         f" FROM (SELECT *, {this.tie} AS tie, {place} AS place FROM versions) v"
         f" LEFT JOIN {this.table} s ON s.channel = v.channel AND s.{this.key} = v.{this.key}"
@@ -153,7 +162,7 @@ def _number(work: duckdb.DuckDBPyConnection, this: _Kind) -> None:
     )
 
 
-def _apply(work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int) -> None:
+def _apply(work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int, *, authenticated: bool) -> None:
     """Replaced versions and late older ones go to history, accepted ones stand."""
     same = f"s.channel = a.channel AND s.{this.key} = a.{this.key}"
     work.execute(
@@ -162,14 +171,16 @@ def _apply(work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int) -> None:
     )
     work.execute(f"DELETE FROM {this.table} s USING accepted_{this.name} a WHERE {same} AND a.stood")
     rid = "a.rid, " if this.has_rid else ""
+    vouched = "" if authenticated or not this.has_rid else ", false AS authenticated"
     with uncompressed(work):
         work.execute(
-            f"INSERT INTO {this.table} BY NAME SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq"
+            f"INSERT INTO {this.table} BY NAME"
+            f" SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq{vouched}"
             f" FROM {this.arrived} i JOIN accepted_{this.name} a ON i.row = a.row"
         )
     rid = "s.rid, " if this.has_rid else ""
     work.execute(
         f"INSERT INTO {this.history} BY NAME SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq,"
-        f" {run_seq} AS superseded_seq FROM judged a JOIN {this.arrived} i ON i.row = a.row"
+        f" {run_seq} AS superseded_seq{vouched} FROM judged a JOIN {this.arrived} i ON i.row = a.row"
         f" JOIN {this.table} s ON {same} WHERE a.outcome = 'superseded'"
     )

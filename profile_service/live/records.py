@@ -33,11 +33,14 @@ def apply_record(step: Step) -> RecordTaken:
     verdict = judge_version(known, sent)
     if verdict == "unchanged":
         return RecordTaken(known.customer_id, verdict, known=True)
-    consent = consent_after(known.consent, sent.fields, sent.updated_at)
+    before = known.consent if sent.authenticated and known.authenticated else None
+    consent = consent_after(before, sent.fields, sent.updated_at)
     first_seen = min((at for at in (known.first_seen, sent.first_seen) if at is not None), default=None)
     if verdict == "superseded":
-        # nothing of a claim that stands behind an authenticated record counts
-        if sent.authenticated and (consent, first_seen) != (known.consent, known.first_seen):
+        if not sent.authenticated:
+            # a claim that nobody vouches for says nothing beside one that somebody does
+            consent = known.consent
+        if (consent, first_seen) != (known.consent, known.first_seen):
             step.overlay.move_record(replace(known, consent=consent, first_seen=first_seen))
             return RecordTaken(known.customer_id, verdict, True, recluster(step, (), [known.customer_id]))
         return RecordTaken(known.customer_id, verdict, known=True)

@@ -77,7 +77,8 @@ _GIVEN_IDS_OF = Statement(
     .order_by(GIVEN_IDS.c.seq, GIVEN_IDS.c.customer_id)
 )
 _GIVEN_AFTER = Statement(
-    select(GIVEN_IDS.c.channel, GIVEN_IDS.c.source_record_id, GIVEN_IDS.c.customer_id)
+    select(GIVEN_IDS.c.channel, GIVEN_IDS.c.source_record_id, GIVEN_IDS.c.customer_id, ENTRIES.c.at)
+    .join(ENTRIES, ENTRIES.c.seq == GIVEN_IDS.c.seq)
     .where(GIVEN_IDS.c.seq > bindparam("seq"))
     .order_by(GIVEN_IDS.c.seq, GIVEN_IDS.c.customer_id)
 )
@@ -125,9 +126,9 @@ class Log:
         rows = self.session.all(_GIVEN_IDS_OF, {"channel": channel, "source_record_id": source_record_id})
         return [str(row[0]) for row in rows]
 
-    def given_after(self, seq: int) -> list[tuple[str, str, str]]:
-        """(channel, source_record_id, customer id) of every id given by entries above ``seq``, in order."""
-        return [(row[0], row[1], row[2]) for row in self.session.all(_GIVEN_AFTER, {"seq": seq})]
+    def given_after(self, seq: int) -> dict[tuple[str, str, str], str]:
+        """(channel, source_record_id, customer id) of every id given by entries above ``seq`` = when; in order."""
+        return {(row[0], row[1], row[2]): row[3] for row in self.session.all(_GIVEN_AFTER, {"seq": seq})}
 
     def meta(self, name: str) -> str | None:
         """A value of the ledger itself, such as ``current_generation``."""

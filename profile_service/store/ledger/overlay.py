@@ -110,6 +110,11 @@ _OWNERS = Statement(
 _REVISED = Statement(
     select(_R.ref).where(_R.generation == _GENERATION, _R.revised == 1, any_of(_R.ref, "refs")), lists=("refs",)
 )
+_OWNED = Statement(
+    select(_R.channel, _R.source_record_id, _R.customer_id)
+    .where(_R.generation == _GENERATION)
+    .order_by(_R.channel, _R.source_record_id)
+)
 _KEY_MEMBERS = Statement(
     select(_K.key, _K.ref).where(_K.generation == _GENERATION, any_of(_K.key, "keys")), lists=("keys",)
 )
@@ -218,6 +223,10 @@ class Overlay:
         if not refs:
             return {}
         return {row[0]: row[1] for row in self.session.all(_OWNERS, self._values(refs=list(refs)))}
+
+    def owned(self) -> list[tuple[str, str, str]]:
+        """(channel, source_record_id, customer) of every record of the overlay."""
+        return [(row[0], row[1], row[2]) for row in self.session.all(_OWNED, self._values())]
 
     def revised(self, refs: Collection[int]) -> set[int]:
         """Those of the records whose values are not as published: the generation's keys and pairs of them are void."""

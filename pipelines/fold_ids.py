@@ -1,0 +1,136 @@
+"""Customers that live answers made, merged and moved are so in the work store, before the run looks at them itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipelines.live_log import LiveId, LiveLog
+from pipelines.work import folded_seq
+
+if TYPE_CHECKING:
+    from pipelines.run_context import RunContext
+
+Work = duckdb.DuckDBPyConnection
+
+
+def take_over_ids(work: Work, live: LiveLog, run: RunContext) -> None:
+    """Enter the ids that live answers gave, those that they merged away, and whose each record is.
+
+    Where a run died between its COMMIT and its flip, the overlay is of a generation older than the work store: then
+    only records that the store does not know yet take their customer over.
+    """
+    known = {
+        str(customer_id): (bool(standing), stands_as)
+        for customer_id, standing, stands_as in work.execute(
+            "SELECT customer_id, standing, stands_as FROM customer_ids"
+        ).fetchall()
+    }
+    behind = folded_seq(work) != live.run_folded
+    answers_for = _aliases(live, known)
+    for each in live.ids:
+        if each.customer_id not in known:
+            _enter(work, each, answers_for, run)
+        elif each.stands_as is not None and known[each.customer_id][0] and not behind:
+            _retire(work, each.customer_id, answers_for, run)
+    _own(work, live.owners, answers_for, only_new=behind)
+    _answer_for_given(work, live, run)
+
+
+def _aliases(live: LiveLog, known: Mapping[str, tuple[bool, str | None]]) -> dict[str, str]:
+    """For each id that answers through another: the one that stands at the end."""
+    step = {each.customer_id: each.stands_as for each in live.ids if each.stands_as is not None}
+    for customer_id, (standing, stands_as) in known.items():
+        if not standing and stands_as is not None:
+            step.setdefault(customer_id, stands_as)
+    ends = {}
+    for customer_id in step:
+        end, seen = customer_id, set()
+        while end in step and end not in seen:
+            seen.add(end)
+            end = step[end]
+        ends[customer_id] = end
+    return ends
+
+
+def _enter(work: Work, each: LiveId, answers_for: Mapping[str, str], run: RunContext) -> None:
+    """An id that the work store has never seen."""
+    stands_as = answers_for.get(each.customer_id, each.customer_id)
+    standing = each.stands_as is None
+    work.execute(
+        "INSERT INTO customer_ids VALUES (?, ?, ?, ?, ?)",
+        [each.customer_id, standing, stands_as, run.run_seq, run.run_seq],
+    )
+    since = each.since or run.now - timedelta(microseconds=1)
+    work.execute(
+        "INSERT INTO id_history VALUES (?, ?::TIMESTAMPTZ, ?::TIMESTAMPTZ, 'created', NULL, ?)",
+        [each.customer_id, since, None if standing else run.now, run.run_seq],
+    )
+    if not standing:
+        work.execute(
+            "INSERT INTO id_history VALUES (?, ?, NULL, 'merged_into', ?, ?)",
+            [each.customer_id, run.now, stands_as, run.run_seq],
+        )
+
+
+def _retire(work: Work, customer_id: str, answers_for: Mapping[str, str], run: RunContext) -> None:
+    stands_as = answers_for[customer_id]
+    work.execute(
+        "UPDATE customer_ids SET standing = false, stands_as = ?, changed_seq = ? WHERE customer_id = ?",
+        [stands_as, run.run_seq, customer_id],
+    )
+    work.execute(
+        "UPDATE customer_ids SET stands_as = ?, changed_seq = ? WHERE stands_as = ? AND NOT standing",
+        [stands_as, run.run_seq, customer_id],
+    )
+    work.execute(
+        "UPDATE id_history SET valid_to = ? WHERE customer_id = ? AND valid_to IS NULL", [run.now, customer_id]
+    )
+    work.execute(
+        "INSERT INTO id_history VALUES (?, ?, NULL, 'merged_into', ?, ?)",
+        [customer_id, run.now, stands_as, run.run_seq],
+    )
+
+
+def _own(work: Work, owners: Sequence[tuple[str, str, str]], answers_for: Mapping[str, str], *, only_new: bool) -> None:
+    """Each record belongs to whom live answers gave it; ``folded_records`` gets those that change hands."""
+    columns = {
+        "channels": [channel for channel, _, _ in owners],
+        "ids": [source_record_id for _, source_record_id, _ in owners],
+        "customers": [answers_for.get(customer_id, customer_id) for _, _, customer_id in owners],
+    }
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE owned AS
+        SELECT r.rid, o.customer_id FROM (
+            SELECT unnest($channels::VARCHAR[]) AS channel, unnest($ids::VARCHAR[]) AS source_record_id,
+                   unnest($customers::VARCHAR[]) AS customer_id) o
+        JOIN records r USING (channel, source_record_id)
+        JOIN customer_ids c ON c.customer_id = o.customer_id AND c.standing
+        LEFT JOIN membership m ON m.rid = r.rid
+        WHERE m.customer_id IS DISTINCT FROM o.customer_id""",
+        columns,
+    )
+    if only_new:
+        work.execute("DELETE FROM owned WHERE rid IN (SELECT rid FROM membership)")
+    work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM owned)")
+    work.execute("INSERT INTO membership SELECT rid, customer_id FROM owned")
+    work.execute("INSERT INTO folded_records SELECT rid FROM owned ANTI JOIN folded_records USING (rid)")
+    work.execute("DROP TABLE owned")
+
+
+def _answer_for_given(work: Work, live: LiveLog, run: RunContext) -> None:
+    """An id that a live answer gave on an older generation answers through the customer of its record."""
+    for (channel, source_record_id, customer_id), since in live.given.items():
+        if work.execute("SELECT 1 FROM customer_ids WHERE customer_id = ?", [customer_id]).fetchall():
+            continue
+        holders = work.execute(
+            """SELECT m.customer_id FROM records r JOIN membership m USING (rid)
+            WHERE r.channel = ? AND r.source_record_id = ?""",
+            [channel, source_record_id],
+        ).fetchall()
+        if holders:
+            alias = LiveId(customer_id, "merged_into", str(holders[0][0]), since)
+            _enter(work, alias, {customer_id: str(holders[0][0])}, run)
