@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipelines.cli_privacy import erase_command, export_command
 from pipelines.cli_service import audit_group, keys_group, serve_command
 from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
@@ -61,6 +62,8 @@ def cli() -> None:
 cli.add_command(keys_group)
 cli.add_command(serve_command)
 cli.add_command(audit_group)
+cli.add_command(erase_command)
+cli.add_command(export_command)
 
 
 @cli.command(

@@ -21,6 +21,7 @@ from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, open_work
 from profile_service.errors import RunFailed, RunLocked
 from profile_service.live.replay import OVERLAYS
+from profile_service.live.step import APPLIED
 from profile_service.privacy import Erasure, RecordKey
 from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
@@ -86,7 +87,7 @@ def finish_erasures(
             return
         opened = Ledger.open(where)
         try:
-            carry_out(data_dir, opened, progress, clock())
+            carry_out(data_dir, opened, progress, clock(), GRACE_SECONDS)
         finally:
             opened.close()
 
@@ -97,7 +98,7 @@ def _under_way(data_dir: Path) -> _Due:
 
 
 def carry_out(
-    data_dir: Path, ledger: Ledger, progress: Progress, now: datetime, grace_seconds: float = GRACE_SECONDS
+    data_dir: Path, ledger: Ledger, progress: Progress, now: datetime, grace_seconds: float
 ) -> list[dict[str, Any]]:
     """Finish the erasures that the run just published has left in the work store; answers their receipts.
 
@@ -171,6 +172,8 @@ def _empty_ledger(
         overlaid = orjson.loads(tx.log.meta(OVERLAYS) or "[]")
         for run_id in {*dropped, *overlaid} - {standing.manifest.run_id if standing else ""}:
             OverlayWriter(tx, run_id, 0).drop_generation(run_id)
+            # should a backup bring that generation back, the whole log is applied to it again
+            tx.set_meta(APPLIED + run_id, "0")
     ledger.scrub()
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _VERSIONED = ("records", "record_history", "events", "event_history")
+_KEYED = (*_VERSIONED, "consents")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def forget(work: Work, run: RunContext, erasures: Sequence[Erasure]) -> Forgotte
             SELECT rid, channel, source_record_id FROM record_history)
         SEMI JOIN gone_keys USING (channel, source_record_id)"""
     )
-    for table in _VERSIONED:
+    for table in _KEYED:
         work.execute(
             f"""INSERT INTO erasing SELECT erasure_id, customer_id, 'count', '{table}:' || count(*)
             FROM {table} JOIN gone_keys USING (channel, source_record_id) JOIN erased_ids USING (erasure_id)
@@ -104,7 +105,7 @@ def _name_the_gone(work: Work, erasures: Sequence[Erasure]) -> None:
             [erasure.erasure_id, erasure.salt, sorted(erasure.tokens)],
         )
         work.execute("INSERT INTO erased_ids VALUES (?, ?)", [erasure.erasure_id, erasure.customer_id])
-    named = " UNION ".join(f"SELECT channel, source_record_id FROM {table}" for table in _VERSIONED)
+    named = " UNION ".join(f"SELECT channel, source_record_id FROM {table}" for table in _KEYED)
     token = suppression_token_sql("{}", "channel", "source_record_id")
     by_salt = " UNION ALL ".join(
         f"""SELECT w.erasure_id, k.channel, k.source_record_id FROM named k JOIN wanted w

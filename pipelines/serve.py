@@ -24,6 +24,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from pipelines.eraser import eraser_beside
 from profile_service.errors import ProfileError, RunFailed, WrongUsage
 from profile_service.settings import Settings
 
@@ -64,7 +65,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         gc.collect()
         gc.freeze()
         try:
-            server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
+            with eraser_beside(settings):
+                server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
         except SystemExit as ended:
             if ended.code:
                 raise RunFailed("a worker could not go on; the log on standard error says why") from None

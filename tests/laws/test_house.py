@@ -32,7 +32,7 @@ ROOMS = {
         "pipelines.evaluate",
         "pipelines.waterfall",
     ),
-    "click": ("pipelines.cli", "pipelines.cli_service"),
+    "click": ("pipelines.cli", "pipelines.cli_privacy", "pipelines.cli_service"),
     "recordlinkage": ("pipelines.engines", "pipelines.evaluate"),
     "sklearn": ("pipelines.engines",),
 }

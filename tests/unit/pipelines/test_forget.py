@@ -115,6 +115,7 @@ def test_rows_of_every_table_go_and_others_stay(world: WorkWorld) -> None:
         "record_history": 1,
         "events": 1,
         "event_history": 0,
+        "consents": 0,
     }
     assert world.work.execute("SELECT channel, source_record_id FROM records").fetchall() == [("web", "2")]
     assert (customer, "erased", None, True) in world.history()

@@ -1,0 +1,237 @@
+"""An erased person is in no file any more: looked for in every table and every byte, and kept away from then on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines import erase as erasing
+from pipelines.erase import carry_out
+from pipelines.progress import SilentProgress
+from pipelines.residue import Marks, in_bytes, in_duckdb, in_sqlite
+from pipelines.run import Places, RunOptions, run
+from pipelines.work import connect_work
+from profile_service.correct import Wish, merge
+from profile_service.erase import erase, erasure_of_customer
+from profile_service.lookup import Erased, by_id
+from profile_service.settings import Settings
+from profile_service.store.generation import PROFILES, standing_generation
+from profile_service.store.ledger import Ledger
+from profile_service.take import SentRecord, take_record
+from profile_service.world import World
+from tests.end_to_end.worlds import profiles
+from tests.linkage_world import SAMPLE
+
+WISH = Wish("dpo", "asked by letter")
+
+
+@dataclass
+class Forgetting:
+    """A data directory with a service's ledger, and the person whom a test erases."""
+
+    data_dir: Path
+    customer_id: str
+    keys: tuple[str, ...]
+    email: str
+
+    def world(self) -> World:
+        return World.open(Settings(data_dir=self.data_dir))
+
+    def run(self, landing: Path | None = None) -> str:
+        return run(Places(landing, self.data_dir), RunOptions(accept=True), SilentProgress()).outcome
+
+    def erase(self) -> None:
+        world = self.world()
+        with world.write() as hand:
+            erase(hand, self.customer_id, WISH)
+        world.close()
+
+    def state(self) -> tuple[str, dict[str, object] | None]:
+        """How far the erasure is, and its receipt."""
+        ledger = Ledger.open(self.data_dir / "ledger.sqlite")
+        told = erasure_of_customer(ledger.log(), self.customer_id)
+        ledger.close()
+        return told["state"], told["receipt"]
+
+    def marks(self) -> Marks:
+        return Marks((self.customer_id,), self.keys, (self.email,))
+
+    def left(self) -> dict[str, int]:
+        """Where anything of the person is, in this data directory as it stands."""
+        generation = standing_generation(self.data_dir)
+        assert generation is not None
+        marks = self.marks()
+        found = in_duckdb(self.data_dir / "work" / "pipeline.duckdb", marks, "work")
+        found += in_duckdb(generation.warehouse, marks, "warehouse")
+        found += in_sqlite(generation.folder / PROFILES, marks, "profiles")
+        files = (path for path in self.data_dir.rglob("*") if path.is_file() and not path.is_symlink())
+        found += in_bytes(files, marks, self.data_dir)
+        return {one.where: one.count for one in found if one.count}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Forgetting:
+    """The sample published, somebody merged from two customers, with a live record, all folded by a second run."""
+    data_dir = tmp_path_factory.mktemp("forgetting") / "data"
+    run(Places(SAMPLE, data_dir), RunOptions(), SilentProgress())
+    world = World.open(Settings(data_dir=data_dir))
+    rows = (
+        world.state()
+        .generation.warehouse()
+        .execute(
+            """SELECT c.customer_id, any_value(i.value) FROM customers c JOIN customer_identifiers i USING (customer_id)
+        WHERE i.identifier_type = 'email' AND i.held_by = 1 AND c.record_count >= 3 AND c.event_count > 1
+        GROUP BY c.customer_id ORDER BY 1 LIMIT 2"""
+        )
+    )
+    (one, email), (other, _) = rows.fetchall()
+    with world.write() as hand:
+        merged = merge(hand, one, [other], WISH)
+    customer_id = merged.after[0]["customer_id"]
+    like = next(record for record in world.state().records_of(customer_id) if record.standard["email"] == email)
+    with world.write() as hand:
+        taken = take_record(hand, SentRecord("kiosk", "K-31415926", like.fields), "kiosk")
+    assert taken.customer_id == customer_id
+    world.close()
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    world = World.open(Settings(data_dir=data_dir))
+    keys = tuple(sorted(record.key for record in world.state().records_of(customer_id)))
+    world.close()
+    assert "kiosk:K-31415926" in keys
+    return Forgetting(data_dir, customer_id, keys, email)
+
+
+@pytest.fixture
+def somebody(before: Forgetting, tmp_path: Path) -> Iterator[Forgetting]:
+    data_dir = tmp_path / "data"
+    shutil.copytree(before.data_dir, data_dir, symlinks=True)
+    yield Forgetting(data_dir, before.customer_id, before.keys, before.email)
+
+
+def test_before_an_erasure_the_search_finds_the_person_in_every_store(somebody: Forgetting) -> None:
+    left = somebody.left()
+    assert {where.partition(":")[0] for where in left if ":" in where} == {"work", "warehouse", "profiles"}
+    assert any("bytes" in where for where in left)
+
+
+def test_an_erased_person_is_in_no_file_any_more(somebody: Forgetting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    somebody.erase()
+    assert somebody.state()[0] == "invisible"
+    assert somebody.run() == "published"
+    state, receipt = somebody.state()
+    assert state == "complete"
+    assert receipt is not None
+    assert receipt["residue"] == 0
+    assert receipt["deleted"]["records"] >= len(somebody.keys)  # type: ignore[index]
+    assert somebody.left() == {}
+    assert len(list((somebody.data_dir / "generations").iterdir())) == 1
+    assert somebody.run(SAMPLE) == "nothing new"
+    assert somebody.left() == {}
+    world = somebody.world()
+    assert isinstance(by_id(world.state(), somebody.customer_id), Erased)
+    world.close()
+
+
+def test_a_later_feed_does_not_bring_the_person_back(
+    somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    somebody.erase()
+    somebody.run()
+    landing = tmp_path / "landing"
+    for key in somebody.keys:
+        channel, _, name = key.partition(":")
+        (landing / channel).mkdir(parents=True, exist_ok=True)
+        rows = f"source_record_id,email\n{name},{somebody.email}\n"
+        (landing / channel / f"customers-{name}.csv").write_text(rows)
+    channels = tmp_path / "channels.toml"
+    channels.write_text('[channels.kiosk]\ncustomers = "kiosk/*.csv"\n')
+    summary = run(Places(landing, somebody.data_dir), RunOptions(accept=True, channels=channels), SilentProgress())
+    assert summary.total("suppressed") == len(somebody.keys)
+    assert somebody.left() == {}
+
+
+def test_a_work_store_restored_from_a_backup_forgets_again(
+    somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    backup = tmp_path / "backup"
+    shutil.copytree(somebody.data_dir, backup, symlinks=True, ignore=shutil.ignore_patterns("ledger*"))
+    somebody.erase()
+    somebody.run()
+    for name in ("work", "generations", "customers.duckdb"):
+        place = somebody.data_dir / name
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+        (backup / name).rename(place)
+    world = somebody.world()
+    assert isinstance(by_id(world.state(), somebody.customer_id), Erased), "at once, before any run"
+    assert [key for key in somebody.keys if world.state().holders("email", somebody.email)] == []
+    world.close()
+    assert somebody.run(SAMPLE) == "published"
+    assert somebody.left() == {}
+
+
+def test_an_erasure_broken_off_is_finished_by_the_next_run(
+    somebody: Forgetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    somebody.erase()
+    with monkeypatch.context() as broken:
+        broken.setattr("pipelines.run.finish_erasures", lambda *_: None)
+        somebody.run()
+    assert somebody.state()[0] == "invisible"
+    with connect_work(somebody.data_dir, read_only=True) as work:
+        assert work.execute("SELECT count(*) > 0 FROM erasing").fetchall() == [(True,)]
+    somebody.run(SAMPLE)
+    assert somebody.state()[0] == "complete"
+    assert somebody.left() == {}
+
+
+def test_something_that_is_left_is_told_and_no_receipt_is_given(
+    somebody: Forgetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody.erase()
+    with monkeypatch.context() as broken:
+        broken.setattr("pipelines.run.finish_erasures", lambda *_: None)
+        somebody.run()
+    note = somebody.data_dir / "models" / "note.txt"
+    note.write_text(f"call {somebody.email} back")
+    ledger = Ledger.open(somebody.data_dir / "ledger.sqlite")
+    with pytest.raises(Exception, match=r"models/note.txt \(bytes\): 1"):
+        carry_out(somebody.data_dir, ledger, SilentProgress(), datetime.now(UTC), 0.0)
+    ledger.close()
+    assert somebody.state()[0] == "invisible"
+    note.unlink()
+    somebody.run()
+    assert somebody.state()[0] == "complete"
+
+
+def test_the_command_erases_prints_the_receipt_and_says_it_again(somebody: Forgetting) -> None:
+    ended = profiles("erase", somebody.customer_id, "--reason", "letter of 12 May", data_dir=somebody.data_dir)
+    assert ended.status == 0, ended.err
+    receipt = json.loads(ended.out)
+    assert (receipt["residue"], receipt["reason"]) == (0, "letter of 12 May")
+    again = profiles("erase", somebody.customer_id, data_dir=somebody.data_dir)
+    assert json.loads(again.out) == receipt
+    assert profiles("erase", "cus_nobody", data_dir=somebody.data_dir).status == 2
+    assert profiles("export", somebody.customer_id, data_dir=somebody.data_dir).status == 2
+    assert profiles("audit", "verify", data_dir=somebody.data_dir).status == 0
+
+
+def test_the_command_exports_json_and_a_page(somebody: Forgetting, tmp_path: Path) -> None:
+    ended = profiles("export", somebody.customer_id, data_dir=somebody.data_dir)
+    assert ended.status == 0, ended.err
+    told = json.loads(ended.out)
+    assert {f"{each['channel']}:{each['source_record_id']}" for each in told["records"]} == set(somebody.keys)
+    page = tmp_path / "page.html"
+    ended = profiles("export", somebody.customer_id, "--html", page, data_dir=somebody.data_dir)
+    assert ended.status == 0, ended.err
+    assert somebody.email in page.read_text()
+    assert page.stat().st_mode & 0o077 == 0
