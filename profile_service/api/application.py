@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter, UnicodeConverter
 
 from profile_service.api import openapi, problems, requests
 from profile_service.api.answers import Answer
@@ -37,6 +37,14 @@ class _NoSession(SessionInterface):
         return True
 
 
+class _Name(UnicodeConverter):
+    """A part of a path that names something: none of the words that stand in its place in other routes."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map)
+        self.regex = r"(?!(?:lookup|search|by)(?:/|$))[^/]{1,}"
+
+
 class Service(Flask):
     """Flask without what this service never uses: sessions, asynchronous views, hosts and sub-domains."""
 
@@ -64,6 +72,7 @@ class Service(Flask):
 def build(frame: Frame, blueprints: Sequence[Blueprint] = BLUEPRINTS) -> Flask:
     """The application on a frame that is already open."""
     app = Service("profile_service", static_folder=None)
+    app.url_map.converters["default"] = _Name
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = frame.settings.max_body_bytes

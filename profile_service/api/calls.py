@@ -72,6 +72,12 @@ class Frame:
             raise Refused("unauthorised", "no key came with the request: send Authorization: Bearer KEY")
         key = self.keys.verify(said[len(_BEARER) :].strip(), self.clock())
         environ[KEY] = key
+        purpose = environ.get("HTTP_PURPOSE")
+        # the server hands on a header that is not ASCII as an empty one
+        if purpose is not None and not (
+            0 < len(purpose) <= _LONGEST_PURPOSE and purpose.isascii() and purpose.isprintable()
+        ):
+            raise Refused("bad-request", f"a Purpose has 1 to {_LONGEST_PURPOSE} printable ASCII characters")
         limit = self.settings.rate_limit_per_minute if key.rate_limit is None else key.rate_limit
         if limit:
             environ[RATE] = rate = self.rates.take(key.name, limit)
@@ -105,8 +111,8 @@ class Call:
     @property
     def purpose(self) -> str:
         """Why the caller asks, from the header ``Purpose``; the audience of its key when it says nothing."""
-        said: str = self.environ.get("HTTP_PURPOSE", "")[:_LONGEST_PURPOSE]
-        return said if said and said.isprintable() else self.key.audience
+        said: str = self.environ.get("HTTP_PURPOSE", "")
+        return said or self.key.audience
 
     def act(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> Act:
         """What this call does, for the audit trail; ``details`` names fields, counts and ids, never values."""

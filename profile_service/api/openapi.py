@@ -30,7 +30,7 @@ policy: a value it may not see is an object, `{"masked": true, "hint": …}`. Er
 (RFC 9457). Writes take `Idempotency-Key`; lists page by `cursor`; every answer carries `Request-Id`.
 """
 _REQUEST_ID = {"description": "The request's id, also in the log.", "schema": {"type": "string"}}
-_TEXT = {"type": "string", "maxLength": 200, "pattern": "^[\\x20-\\x7e]*$"}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[\\x20-\\x7e]*$"}
 _TAKEN: dict[str, Any] = {
     "Purpose": {
         "in": "header",
@@ -48,7 +48,7 @@ _TAKEN: dict[str, Any] = {
         "in": "header",
         "name": "Idempotency-Key",
         "description": "Any text of your own: the same again is done once and answered the same.",
-        "schema": {**_TEXT, "minLength": 1},
+        "schema": _TEXT,
     },
 }
 _ANSWERED: dict[str, Any] = {
@@ -127,13 +127,17 @@ def _add_headers(description: dict[str, Any]) -> None:
             taken = ["Purpose", "IfNoneMatch" if method == "get" else "IdempotencyKey"]
             references = [{"$ref": f"#/components/parameters/{name}"} for name in taken]
             operation["parameters"] = [*operation.get("parameters", ()), *references]
+            if method != "get":
+                # an Idempotency-Key may have come before with another request
+                name = HTTPStatus(422).name
+                operation["responses"].setdefault("422", {"$ref": f"#/components/responses/{name}"})
             for status, answer in operation["responses"].items():
                 if status.startswith("2"):
                     answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _ANSWERED}
 
 
-def _described(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    return described(field, converter.resolve_nested_schema)
+def _described(converter: Any, field: Any, ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return described(field, ret, converter.resolve_nested_schema)
 
 
 @pages.get("/openapi.json")

@@ -29,6 +29,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 @needs("privacy", answers=(304, 308), refuses=(410,))
 @privacy.arguments(ExportPage, location="query")
 @privacy.response(200, Export)
+@privacy.alt_response(200, schema={"type": "string"}, content_type="text/html", success=True)
 def export_profile(call: Call, asked: dict[str, Any], customer_id: str) -> Response:
     """Everything known of this person, as JSON or as a page to read (`format=html`).
 

@@ -77,6 +77,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         decorate: Callable[[View], View] = super().response(status, schema, **options)
         return decorate
 
+    def alt_response(self, status: int, *options: Any, **named: Any) -> Callable[[View], View]:
+        """Document what the view answers otherwise."""
+        decorate: Callable[[View], View] = super().alt_response(status, *options, **named)
+        return decorate
+
 
 def blueprint(name: str, description: str) -> Blueprint:
     """A part of the API under ``/v1``, with a tag of its own in the documentation."""

@@ -16,15 +16,19 @@ _MASK: dict[str, Any] = {
 }
 
 
-def described(field: Any, reference: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """What the JSON schema of ``field`` says beyond what its class's base says; ``reference`` describes a schema."""
+def described(field: Any, said: dict[str, Any], reference: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """What the JSON schema of ``field`` says beyond what is ``said`` already; ``reference`` describes a schema."""
     if isinstance(field, Masked):
         return {**_MASK, "type": ["object", "null"]}
-    if isinstance(field, Text) and (field.name in MASKABLE or field.name == "value"):
+    if isinstance(field, Text) and (field.name in MASKABLE or field.name in ("value", "compared")):
         return {**_MASK, "type": ["string", "object", "null"]}
     if isinstance(field, Named):
         fact = reference(field.shape)
         if field.item is None:
             return {"type": ["object", "null"], "additionalProperties": fact}
         return {"type": ["array", "null"], "items": fact}
+    pattern = said.get("pattern")
+    if isinstance(pattern, str):
+        # JSON Schema speaks the regular expressions of JavaScript
+        return {"pattern": pattern.replace(r"\Z", "$").replace(r"\0", r"\u0000")}
     return {}
