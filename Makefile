@@ -13,9 +13,12 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed ## set up, then resolve and publish the sample in data/sample
+run: $(VENV)/.installed ## set up, resolve and publish data/sample, then serve it on PORT until Ctrl-C; SERVE=0: not
 	@$(BIN)/profiles run data/sample
 	@echo "the command is in $(BIN): . $(BIN)/activate"
+ifneq ($(SERVE),0)
+	@$(BIN)/profiles serve --try $(if $(PORT),--port $(PORT))
+endif
 
 test: $(VENV)/.installed-dev ## the tests, in a few minutes
 	$(BIN)/python -m pytest -m "not slow" -n auto

@@ -180,7 +180,8 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 for a free one.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer.  [default: 2]")
-def serve_command(data_dir: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
+@click.option("--try", "trying", is_flag=True, help="Also make a key until the service ends, and print calls to copy.")
+def serve_command(data_dir: Path | None, trying: bool, **given: Any) -> None:
     """The API and its documentation on one port, until Ctrl-C; new generations are followed by themselves.
 
     \b
@@ -189,12 +190,19 @@ def serve_command(data_dir: Path | None, host: str | None, port: int | None, wor
       PROFILES_LEDGER_URL=postgresql://profiles@db/profiles profiles serve --host 0.0.0.0
     """
     from pipelines.serve import serve
+    from pipelines.tryout import tryout
     from profile_service.settings import load_settings
 
-    settings = load_settings(os.environ, {"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    settings = load_settings(os.environ, {"data_dir": data_dir, **given})
 
-    def say(address: str) -> None:
+    def say(address: str, *more: str) -> None:
         click.echo(f"serving {address}, its documentation at {address}/docs; Ctrl-C ends it")
+        for line in more:
+            click.echo(line)
         sys.stdout.flush()
 
-    serve(settings, say)
+    if not trying:
+        serve(settings, say)
+        return
+    with tryout(settings) as calls:
+        serve(settings, lambda address: say(address, "", *calls.lines(address)))

@@ -29,6 +29,8 @@ Send `Authorization: Bearer KEY`. What a key may call is named by its scopes, wh
 policy: a value it may not see is an object, `{"masked": true, "hint": …}`. Errors are `application/problem+json`
 (RFC 9457). Writes take `Idempotency-Key`; lists page by `cursor`; every answer carries `Request-Id`.
 """
+# Scopes whose calls change nothing, whatever their method.
+_READING = ("profiles:read", "profiles:search", "profiles:explain")
 _REQUEST_ID = {"description": "The request's id, also in the log.", "schema": {"type": "string"}}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[\\x20-\\x7e]*$"}
 _TAKEN: dict[str, Any] = {
@@ -124,7 +126,9 @@ def _add_headers(description: dict[str, Any]) -> None:
         for method, operation in operations.items():
             if method not in ("get", "put", "post", "delete", "patch"):
                 continue
-            taken = ["Purpose", "IfNoneMatch" if method == "get" else "IdempotencyKey"]
+            writes = operation.get("x-scope") not in _READING
+            taken = ["Purpose", *(["IdempotencyKey"] if writes and method != "get" else [])]
+            taken += ["IfNoneMatch"] if method == "get" else []
             references = [{"$ref": f"#/components/parameters/{name}"} for name in taken]
             operation["parameters"] = [*operation.get("parameters", ()), *references]
             if method != "get":

@@ -55,11 +55,11 @@ def new_key(data_dir: Path, name: str, *scopes: str, options: tuple[str, ...] = 
 
 
 @contextmanager
-def served(data_dir: Path, log: Path, workers: int = 2, **environment: str) -> Iterator[Server]:
+def served(data_dir: Path, log: Path, *options: str, **environment: str) -> Iterator[Server]:
     """Serve ``data_dir`` on a free port; whatever is left of it is killed at the end."""
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [*PROFILES, "serve", "--data-dir", str(data_dir), "--port", "0", "--workers", str(workers)],
+            [*PROFILES, "serve", "--data-dir", str(data_dir), "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -90,6 +90,24 @@ def test_neither_log_nor_metrics_name_a_customer(server: Server) -> None:
     }
 
 
+def test_the_calls_to_copy_work_as_they_stand(server: Server, tmp_path: Path) -> None:
+    with served(server.data_dir, tmp_path / "log", "--try") as tried:
+        printed = tried.process.stdout
+        assert printed is not None
+        calls: list[str] = []
+        while len(calls) < 5:
+            line = printed.readline()
+            calls += [line] if line.startswith("curl ") else []
+        for call in calls:
+            done = subprocess.run(
+                ["sh", "-c", f"{call.strip()} -w '\\n%{{http_code}}'"], capture_output=True, text=True, check=True
+            )
+            assert done.stdout.splitlines()[-1] in ("200", "201"), (call, done.stdout)
+        key = calls[0].split("Bearer ")[1].split("'")[0]
+    with server.client(key) as client:
+        assert client.get("/v1/profiles/cus_none").status_code == 401
+
+
 def test_a_port_that_is_taken_is_said_in_one_line(server: Server) -> None:
     port = server.address.rsplit(":", 1)[1]
     done = subprocess.run(
