@@ -97,7 +97,7 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
     finally:
         index.close()
         work.execute("DROP TABLE IF EXISTS temp.index_customers")
-    write_arrays(work, folder, model)
+    write_arrays(work, folder, model, refreshed)
     return path.stat().st_size
 
 

@@ -17,6 +17,8 @@ from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store.stored import SENT_COLUMNS, moment_sql
 
 MOST_REVIEWS = 20_000
+# So many of the most doubtful pairs are looked at for what hangs on them: that decides less than the doubt.
+MOST_DOUBTFUL = 100_000
 # What a pair that the clustering cut is worth beside one that the model is wholly unsure of.
 _CUT_IS_WORTH = 0.5
 
@@ -181,7 +183,7 @@ def reviews_sql() -> str:
         WITH doubtful AS (
             SELECT left_number, right_number, status, bits, {doubt} AS doubt
             FROM generation.main.match_pairs JOIN generation.main.match_patterns p USING (pattern)
-            WHERE status <> 'accepted'),
+            WHERE status <> 'accepted' ORDER BY doubt DESC LIMIT {MOST_DOUBTFUL}),
         named AS (
             SELECT a.channel || ':' || a.source_record_id AS left, b.channel || ':' || b.source_record_id AS right,
                    a.customer_id AS left_customer_id, b.customer_id AS right_customer_id, d.status, d.bits::DOUBLE

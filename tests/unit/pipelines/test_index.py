@@ -166,14 +166,19 @@ def test_records_identifiers_and_retired_ids_are_found_by_their_names(
     assert serving.holders("email", "' OR 1=1 --") == []
 
 
-def test_keys_and_pairs_are_those_of_the_work_store(published: Path, sample: ServingGeneration, tmp_path: Path) -> None:
+@pytest.mark.parametrize("world", ["sample", "refreshed"])
+def test_keys_and_pairs_are_those_of_the_work_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    sample = request.getfixturevalue(world)
+    store = sample.generation.folder.parents[1] / "work" / "pipeline.duckdb"
     (tmp_path / "work").mkdir()
-    shutil.copy(published / "work" / "pipeline.duckdb", tmp_path / "work" / "pipeline.duckdb")
+    shutil.copy(store, tmp_path / "work" / "pipeline.duckdb")
     with open_work(tmp_path) as work:
         keys: dict[int, set[int]] = {}
         for key, rid in work.execute(keys_sql(sample.model, "standardised")).fetchall():
             keys.setdefault(key, set()).add(rid)
         pairs = work.execute("SELECT l, r, bits FROM scored_pairs").fetchall()
+    held = np.load(sample.generation.folder / ARRAYS / "keys.npy")
+    assert len(held) == sum(map(len, keys.values()))
     most = sample.model.blocking_cap + 1
     for key, refs in keys.items():
         members = sample.key_members([key])[key]
