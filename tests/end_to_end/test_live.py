@@ -1,0 +1,130 @@
+"""Records written live end in the customers of the batch, keep the ids they were answered with, and are folded in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from pipelines.progress import SilentProgress
+from pipelines.run import Places, RunOptions, run
+from pipelines.summary import RunSummary
+from profile_service.lookup import Found, Retired, by_id
+from profile_service.settings import Settings
+from profile_service.store.stored import moment_of
+from profile_service.take import SentRecord
+from profile_service.world import World
+from tests.end_to_end import worlds
+from tests.live_world import live_customers, partition, shuffled, write_all
+
+GIVEN_BY_A_RUN = ("run_id",)  # what a profile says of the generation, not of the customer
+
+
+def fold(data_dir: Path, landing: Path | None = None) -> RunSummary:
+    return run(Places(landing, data_dir), RunOptions(accept=True), SilentProgress())
+
+
+def documents(world: World, ids: set[str]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for customer_id in ids:
+        outcome = by_id(world.state(), customer_id)
+        assert isinstance(outcome, Found), customer_id
+        table = orjson.loads(outcome.document)
+        found[customer_id] = {name: value for name, value in table.items() if name not in GIVEN_BY_A_RUN}
+    return found
+
+
+@pytest.fixture
+def begun(published: Path, tmp_path: Path) -> Iterator[tuple[World, worlds.Feeds, Path]]:
+    """Two thirds of the sample published with the model of the whole, and the rest still to be written."""
+    first, second = worlds.batches(worlds.read_feeds(worlds.SAMPLE), [0, 0, 1])
+    data_dir = worlds.copy_models(published, tmp_path / "data")
+    run(Places(worlds.write_feeds(tmp_path / "landing", first), data_dir), RunOptions(), SilentProgress())
+    world = World.open(Settings(data_dir=data_dir))
+    yield world, second, data_dir
+    world.close()
+
+
+def test_a_third_of_the_sample_written_live_ends_in_the_customers_of_one_batch(
+    begun: tuple[World, worlds.Feeds, Path], published: Path
+) -> None:
+    world, rest, data_dir = begun
+    rows = shuffled(rest, seed=5)
+    at = len(rows) // 2
+    answered = write_all(world, rows[:at])
+    summary = fold(data_dir)
+    assert (summary.outcome, summary.folded["ledger_seq"]) == ("published", at)
+    # written while that run was at work: the world has not followed yet
+    answered |= write_all(world, rows[at:])
+    owners = live_customers(world, worlds.ids(published))
+    assert partition(owners) == worlds.customers(published)
+    before = documents(world, set(owners.values()))
+
+    # brought onto the generation that has folded the first half, nobody has another id or another profile
+    assert world.follow()
+    assert world.state().generation.ledger_seq == at
+    assert live_customers(world, owners) == owners
+    assert documents(world, set(owners.values())) == before
+
+    # and folded in whole, the batch says the same
+    summary = fold(data_dir)
+    assert (summary.ids["churn"], summary.ids["created"], summary.ids["split"]) == (0, 0, 0)
+    assert worlds.ids(data_dir) == owners
+    assert world.follow()
+    assert world.state().overlay.customers_after("", 1) == []
+    assert documents(world, set(owners.values())) == before
+    # every id that was ever answered still answers
+    for customer_id in set(answered.values()):
+        outcome = by_id(world.state(), customer_id)
+        assert isinstance(outcome, Found | Retired)
+        if isinstance(outcome, Retired):
+            assert outcome.stands_as in before
+    assert fold(data_dir).outcome == "nothing new"
+
+
+def test_the_batch_folds_all_of_a_crashed_run_once(
+    begun: tuple[World, worlds.Feeds, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, rest, data_dir = begun
+    rows = shuffled(rest, seed=6)[:200]
+    write_all(world, rows[:150])
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.run.publish", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            fold(data_dir)
+    write_all(world, rows[150:])
+    owners = live_customers(world, worlds.ids(data_dir))
+    summary = fold(data_dir)
+    assert (summary.outcome, summary.folded["ledger_seq"]) == ("published", 200)
+    assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
+    assert world.follow()
+    assert live_customers(world, owners) == owners
+
+
+def _dies(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_of_a_landed_and_a_live_version_the_newer_stands_in_either_order(
+    begun: tuple[World, worlds.Feeds, Path], tmp_path: Path
+) -> None:
+    world, _, data_dir = begun
+    old = {"given_name": "Wanda", "family_name": "Okonkwo-Lindqvist", "email": "wanda.old@example.net"}
+    new = old | {"email": "wanda.new@example.net"}
+    early, late = moment_of("2026-01-01T00:00:00Z"), moment_of("2026-06-01T00:00:00Z")
+    write_all(world, [SentRecord("web", "w-live-new", new, late), SentRecord("web", "w-live-old", old, early)])
+    landed: worlds.Feeds = {
+        ("web", "customers"): [
+            {"source_record_id": "w-live-new", **old, "updated_at": "2026-01-01T00:00:00Z"},
+            {"source_record_id": "w-live-old", **new, "updated_at": "2026-06-01T00:00:00Z"},
+        ]
+    }
+    fold(data_dir, worlds.write_feeds(tmp_path / "more", landed))
+    with worlds.published(data_dir) as warehouse:
+        rows = warehouse.execute(
+            "SELECT DISTINCT email FROM customer_records WHERE source_record_id LIKE 'w-live-%'"
+        ).fetchall()
+    assert rows == [("wanda.new@example.net",)]
