@@ -36,7 +36,7 @@ def take_over_ids(work: Work, live: LiveLog, run: RunContext) -> None:
             _enter(work, each, answers_for, run)
         elif each.stands_as is not None and known[each.customer_id][0] and not behind:
             _retire(work, each.customer_id, answers_for, run)
-    _own(work, live.owners, answers_for, only_new=behind)
+    _own(work, live.owners, answers_for, run, only_new=behind)
     _answer_for_given(work, live, run)
 
 
@@ -95,7 +95,14 @@ def _retire(work: Work, customer_id: str, answers_for: Mapping[str, str], run: R
     )
 
 
-def _own(work: Work, owners: Sequence[tuple[str, str, str]], answers_for: Mapping[str, str], *, only_new: bool) -> None:
+def _own(
+    work: Work,
+    owners: Sequence[tuple[str, str, str]],
+    answers_for: Mapping[str, str],
+    run: RunContext,
+    *,
+    only_new: bool,
+) -> None:
     """Each record belongs to whom live answers gave it; ``folded_records`` gets those that change hands."""
     columns = {
         "channels": [channel for channel, _, _ in owners],
@@ -115,6 +122,12 @@ def _own(work: Work, owners: Sequence[tuple[str, str, str]], answers_for: Mappin
     )
     if only_new:
         work.execute("DELETE FROM owned WHERE rid IN (SELECT rid FROM membership)")
+    # whoever loses a record is published anew, as well as whoever gets it
+    work.execute(
+        """UPDATE customer_ids SET changed_seq = ? WHERE standing
+        AND customer_id IN (SELECT customer_id FROM membership SEMI JOIN owned USING (rid))""",
+        [run.run_seq],
+    )
     work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM owned)")
     work.execute("INSERT INTO membership SELECT rid, customer_id FROM owned")
     work.execute("INSERT INTO folded_records SELECT rid FROM owned ANTI JOIN folded_records USING (rid)")
