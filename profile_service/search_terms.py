@@ -119,8 +119,11 @@ def _several_sql(mark: str, column: str, earlier: tuple[str, ...] = ()) -> list[
 
 
 def _plain_sql(folded: str) -> str:
-    """``plain`` of ASCII text."""
-    return f"lower(translate({folded}, '{_MARKS.replace(chr(39), chr(39) * 2)}', ''))"
+    """``plain`` of ASCII text; most has three marks or none, and ``translate`` takes ten times as long as the rest."""
+    fewer = f"replace(replace(replace({folded}, '.', ''), '_', ''), '-', '')"
+    marks = _MARKS.replace(chr(39), chr(39) * 2)
+    dear = f"translate({folded}, '{marks}', '')"
+    return f"lower(CASE WHEN regexp_full_match({fewer}, '[A-Za-z0-9]*') THEN {fewer} ELSE {dear} END)"
 
 
 def _source_sql(text: str) -> str:
