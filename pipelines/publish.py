@@ -31,7 +31,9 @@ from profile_service.store.generation import (
     generation_in,
     standing_generation,
 )
+from profile_service.store.lines import line_files
 from profile_service.store.schema import schema_version
+from profile_service.store.serving import DOCUMENTS
 from profile_service.store.stored import moment_text
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 # A file that is refreshed in place only grows, and beyond a share of the customers a fresh one is also faster.
 MOST_GROWTH = 1.5
 MOST_CHANGED = 0.20
+# Each refresh adds a file of documents and one of records, which the service has to map.
+MOST_FILES = 64
 # The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
 STORAGE_VERSION = "v1.5.0"
 _BUILDING = ".building-"
@@ -162,6 +166,8 @@ def _too_much_for_a_copy(work: duckdb.DuckDBPyConnection, standing: Generation |
     if standing is None or job.whole:
         return False
     if standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes:
+        return True
+    if len(line_files(standing.folder / ARRAYS, DOCUMENTS)) >= MOST_FILES:
         return True
     with changed_customers(work, job) as changed:
         return changed > MOST_CHANGED * max(standing.manifest.customers, 1)

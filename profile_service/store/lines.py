@@ -35,13 +35,22 @@ class Lines:
     """The texts of one name; any number of threads may read."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Map the files; raises NotFound when one of them is missing."""
+        """Map the files; raises NotFound when one of them is missing or cut short."""
         try:
             # a plain array over the mapped file: slices of numpy's own memmap class take ten times as long
             self.places: NDArray[Any] = np.load(places_file(folder, name), mmap_mode="r").view(np.ndarray)
             self._files = [_mapped(path) for path in line_files(folder, name)]
+            self._check_whole()
         except OSError as error:
             raise NotFound(f"{folder} holds no {name}: publish anew with `profiles run --rebuild`") from error
+
+    def _check_whole(self) -> None:
+        """A file cut short by a copy is none: raises OSError."""
+        files = self.places[:, START] >> FILE_SHIFT
+        ends = (self.places[:, START] & ((1 << FILE_SHIFT) - 1)) + self.places[:, LENGTH]
+        for number in np.unique(files[self.places[:, LENGTH] > 0]).tolist():
+            if number >= len(self._files) or ends[files == number].max() > len(self._files[number]):
+                raise OSError(f"file {number} is not whole")
 
     def __len__(self) -> int:
         """One more than the largest number."""

@@ -308,9 +308,14 @@ RELATIONS: tuple[Relation, ...] = (
 )
 
 
+# Of the documents, records and arrays beside the warehouse: to be counted up when what stands in one of them changes.
+INDEX_FORMAT = 2
+
+
 def schema_version() -> str:
     """A hash of every definition: a generation with another one cannot be refreshed, only built anew."""
-    statements = [line for relation in RELATIONS for line in relation.create_statements("generation")]
+    statements = [f"index {INDEX_FORMAT}"]
+    statements += [line for relation in RELATIONS for line in relation.create_statements("generation")]
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:12]
 
 

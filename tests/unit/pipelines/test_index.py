@@ -21,7 +21,7 @@ from pipelines.work import open_work
 from profile_service.errors import NotFound, PromiseBroken
 from profile_service.profile import CustomerFacts, assemble
 from profile_service.store.generation import ARRAYS, Generation, generation_in, standing_generation
-from profile_service.store.lines import LENGTH, places_file
+from profile_service.store.lines import LENGTH, Lines, places_file
 from profile_service.store.serving import DOCUMENTS, RECORD_BODIES, ServingGeneration
 from profile_service.store.stored import StoredRecord, moment_of
 from tests.linkage_world import SAMPLE
@@ -260,3 +260,14 @@ def test_a_generation_without_an_index_cannot_be_served(sample: ServingGeneratio
     assert generation_in(folder) is None
     with pytest.raises(NotFound, match="nothing to serve"):
         ServingGeneration.open(Generation(folder, sample.generation.manifest), tmp_path)
+
+
+def test_a_file_of_documents_cut_short_is_not_opened(sample: ServingGeneration, tmp_path: Path) -> None:
+    arrays = tmp_path / ARRAYS
+    shutil.copytree(sample.generation.folder / ARRAYS, arrays)
+    assert Lines(arrays, DOCUMENTS).text(1)
+    path = arrays / f"{DOCUMENTS}-0.lines"
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(NotFound, match="holds no documents"):
+        Lines(arrays, DOCUMENTS)
