@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,16 +50,25 @@ class Mixture:
     shares: Floats
     probability: tuple[Floats, ...]
 
+    @cached_property
+    def _logs(self) -> tuple[Floats, tuple[Floats, ...]]:
+        """Logs of the shares, and of each comparison's probabilities as (outcome, class); missing says nothing."""
+        tables = []
+        for table in self.probability:
+            logs = np.zeros((table.shape[1], table.shape[0]))
+            logs[1:] = np.log(np.maximum(table[:, 1:].T, 1e-12))
+            tables.append(logs)
+        return np.log(np.maximum(self.shares, 1e-300)), tuple(tables)
+
     def class_log_likelihood(self, levels: Integers) -> Floats:
         """Log of share times likelihood, shape (patterns, classes), for level numbers of shape (patterns, comparisons).
 
         A missing comparison says nothing: it multiplies every class by one.
         """
-        total = np.repeat(np.log(np.maximum(self.shares, 1e-300))[None, :], len(levels), axis=0)
-        for place, table in enumerate(self.probability):
-            log_table = np.zeros((table.shape[1], table.shape[0]))
-            log_table[1:] = np.log(np.maximum(table[:, 1:].T, 1e-12))
-            total += log_table[levels[:, place]]
+        shares, tables = self._logs
+        total = np.repeat(shares[None, :], len(levels), axis=0)
+        for place, table in enumerate(tables):
+            total += table[levels[:, place]]
         total[both_names_agree(self.parts, levels), FREE] = -np.inf
         return total
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from profile_service.identity.cluster import Integers, Judged, Pairs, bounds_of, cluster_records
+from profile_service.identity.cluster import GRAIN, Integers, Judged, Pairs, bounds_of, cluster_records
 from profile_service.identity.hashing import hash_texts
 from profile_service.identity.mixture import LOG2
 from profile_service.live.standing import Standing
@@ -69,8 +69,8 @@ def connected(standing: Standing, seeds: Collection[int]) -> Component:
 def clusters(component: Component, standing: Standing) -> list[int]:
     """The cluster of each record of a component, named by the place of one of its records."""
     size = len(component.records)
-    if size == 1:
-        return [0]
+    if size == 1 or _is_one(component, standing):
+        return [0] * size
     pairs = Pairs(
         size,
         np.array([left for left, _, _ in component.pairs], dtype=np.int64),
@@ -83,6 +83,17 @@ def clusters(component: Component, standing: Standing) -> list[int]:
     order = np.argsort(np.argsort(_places(component.records), kind="stable"), kind="stable").astype(np.int64)
     labels: list[int] = cluster_records(pairs, bounds_of(standing.model), judged, order).tolist()
     return labels
+
+
+def _is_one(component: Component, standing: Standing) -> bool:
+    """Whether the component needs no work: every two of its records are a pair, and all pairs speak for a merge."""
+    size = len(component.records)
+    if component.same or component.different or standing.generation.duplicate_free:
+        return False
+    # a grain above the stop, since averages are of rounded log-odds
+    least = max(bounds_of(standing.model).stop, 0.0) + 1.0 / GRAIN
+    complete = len(component.pairs) == size * (size - 1) // 2
+    return complete and all(bits * LOG2 >= least for _, _, bits in component.pairs)
 
 
 def _ends(pairs: Sequence[tuple[int, int]]) -> Integers:

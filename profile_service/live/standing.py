@@ -29,17 +29,20 @@ class Standing:
 
     def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
         """The record of that key, unless its customer is erased."""
-        found = self.overlay.record(channel, source_record_id) or self.generation.record(channel, source_record_id)
-        return None if found is None or found.customer_id in self._erased([found]) else found
+        found = self.overlay.record(channel, source_record_id)
+        if found is None:
+            return self.generation.record(channel, source_record_id)
+        return None if found.customer_id in self._erased([found]) else found
 
     def records(self, refs: Collection[int]) -> dict[int, StoredRecord]:
         """Those records by number, without the ones of erased customers."""
-        found = {record.ref: record for record in self.overlay.records(refs)}
-        published = [ref for ref in refs if ref >= 0 and ref not in found]
+        here = {record.ref: record for record in self.overlay.records(refs)}
+        erased = self._erased(here.values())
+        found = {ref: record for ref, record in here.items() if record.customer_id not in erased}
+        published = [ref for ref in refs if ref >= 0 and ref not in here]
         if published:
             found |= {record.ref: record for record in self.generation.records(published)}
-        erased = self._erased(found.values())
-        return {ref: record for ref, record in found.items() if record.customer_id not in erased}
+        return found
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """Every record that is the customer's now."""
@@ -69,7 +72,8 @@ class Standing:
         for ref in refs:
             own = published.get(ref, ()) if ref not in revised else ()
             found[ref] = {other: bits for other, bits in own if other not in revised}
-            found[ref].update(self.overlay.pairs_of(ref))
+        for ref, other, bits in self.overlay.pairs_of_all(refs):
+            found[ref][other] = bits
         return found
 
     def judgements(self, refs: Collection[int]) -> list[Judgement]:
@@ -86,9 +90,8 @@ class Standing:
 
     def document(self, customer_id: str) -> bytes | None:
         """The profile document of a customer that stands."""
-        return self.overlay.document(customer_id) or (
-            None if self.overlay.retired(customer_id) else self.generation.document(customer_id)
-        )
+        here = self.overlay.customer(customer_id)
+        return self.generation.document(customer_id) if here is None else here.document
 
     def retired(self, customer_id: str) -> tuple[str, str | None] | None:
         """(event, the id that stands instead) of an id that was given and stands no more."""
@@ -98,5 +101,7 @@ class Standing:
         return self.generation.retired(customer_id)
 
     def _erased(self, records: Collection[StoredRecord]) -> set[str]:
-        states = self.overlay.covered({record.customer_id for record in records})
+        # an erased record says nothing: only such ones need be asked about
+        bare = {record.customer_id for record in records if not record.fields and not record.authenticated}
+        states = self.overlay.covered(bare)
         return {customer_id for customer_id, state in states.items() if state == ERASED}

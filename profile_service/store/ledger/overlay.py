@@ -119,6 +119,9 @@ _KEY_MEMBERS = Statement(
     select(_K.key, _K.ref).where(_K.generation == _GENERATION, any_of(_K.key, "keys")), lists=("keys",)
 )
 _PAIRS_OF = Statement(select(_P.other, _P.bits).where(_P.generation == _GENERATION, _P.ref == bindparam("ref")))
+_PAIRS_OF_ALL = Statement(
+    select(_P.ref, _P.other, _P.bits).where(_P.generation == _GENERATION, any_of(_P.ref, "refs")), lists=("refs",)
+)
 _TERMS = Statement(
     select(_T.term, _T.kind, _T.customer_id)
     .where(_T.generation == _GENERATION, _T.term >= bindparam("first"), _T.term < bindparam("end"))
@@ -247,6 +250,12 @@ class Overlay:
         """(other record, bits) of every pair of a record that was scored live."""
         rows = self.session.all(_PAIRS_OF, {"generation": self.run_id, "ref": ref})
         return [(other, bits) for other, bits in rows]
+
+    def pairs_of_all(self, refs: Collection[int]) -> list[tuple[int, int, float]]:
+        """(record, other record, bits) of every pair of those records that was scored live."""
+        if not refs:
+            return []
+        return [(row[0], row[1], row[2]) for row in self.session.all(_PAIRS_OF_ALL, self._values(refs=list(refs)))]
 
     def terms_like(self, prefix: str, limit: int = 1000) -> list[tuple[str, str, str]]:
         """(term, kind, customer) of the search terms that begin with ``prefix``, in order of term."""

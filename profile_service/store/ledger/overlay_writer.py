@@ -153,8 +153,9 @@ class OverlayWriter(Overlay):
 
     def _put_state(self, customer_id: str, state: str, stands_as: str | None, document: bytes | None, seq: int) -> None:
         values = {"generation": self.run_id, "customer_id": customer_id}
-        self.session.do(_DROP_IDENTIFIERS, values)
-        self.session.do(_DROP_TERMS, values)
+        if self.customer(customer_id) is not None:
+            self.session.do(_DROP_IDENTIFIERS, values)
+            self.session.do(_DROP_TERMS, values)
         self.session.do(
             _PUT_CUSTOMER, values | {"state": state, "stands_as": stands_as, "document": document, "seq": seq}
         )
