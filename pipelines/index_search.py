@@ -1,6 +1,6 @@
 """Everyone's search words as sorted arrays: a segment of all, and one of those who changed since that was written.
 
-Measured at a million records on two cores: SQLite's FTS5 took 22 s to write, this 5 s, and a search takes less.
+Measured at a million records on two cores: SQLite's FTS5 took 22 s to write, this 6 s, and a search takes less.
 """
 
 from __future__ import annotations
