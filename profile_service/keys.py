@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from profile_service.contracts.masks import MASKABLE
 from profile_service.errors import KeyRefused, NotFound, WrongUsage
 from profile_service.store.ledger import Ledger, Transaction
 from profile_service.store.ledger.key_rows import (
@@ -74,6 +75,9 @@ class KeyGrant:
             raise WrongUsage(f"{said}; there are: {', '.join(SCOPES)}")
         if self.audience not in AUDIENCES:
             raise WrongUsage(f"there is no audience {self.audience}; there are: {', '.join(AUDIENCES)}")
+        unmaskable = sorted(set(self.mask) - MASKABLE)
+        if unmaskable:
+            raise WrongUsage(f"there is no field {unmaskable[0]} to mask; there are: {', '.join(sorted(MASKABLE))}")
         if self.rate_limit is not None and self.rate_limit < 1:
             raise WrongUsage("a rate limit is at least one request a minute")
         if self.expires_at is not None and self.expires_at.tzinfo is None:

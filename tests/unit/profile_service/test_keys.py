@@ -138,6 +138,7 @@ def test_a_name_is_taken_for_ever_and_an_unknown_one_is_said_so(ledger: Ledger) 
 
 
 WRONG = {
+    "a field that there is not": {"mask": ("e-mail",)},
     "no scope": {"scopes": ()},
     "an unknown scope": {"scopes": ("profiles:write",)},
     "an unknown audience": {"audience": "everyone"},
