@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,56 +13,126 @@ from profile_service.identity.hashing import hash_texts
 from profile_service.identity.mixture import LOG2
 from profile_service.live.standing import Standing
 from profile_service.store.ledger.overlay_judgements import SAME
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import RecordHead
 
 # Bits within which an edge is followed although it stands below where clustering stops: averages are rounded.
 _MARGIN = 0.01
 
 
+_Pairs = tuple[Integers, Integers, NDArray[np.float32]]
+
+
 @dataclass(frozen=True)
 class Component:
-    """Records in order of number, the scored pairs among them (place, place, bits), and what was decided of them."""
+    """Records in order of number, the scored pairs among them (places and bits), and what was decided of them."""
 
-    records: tuple[StoredRecord, ...]
-    pairs: tuple[tuple[int, int, float], ...]
+    records: tuple[RecordHead, ...]
+    left: Integers
+    right: Integers
+    bits: NDArray[np.float32]
     same: tuple[tuple[int, int], ...]
     different: tuple[tuple[int, int], ...]
 
 
 def connected(standing: Standing, seeds: Collection[int]) -> Component:
-    """Everything that hangs together with ``seeds`` (numbers of records) by pairs that may merge and by must-links."""
+    """Everything that hangs together with ``seeds`` (numbers of records) by pairs that may merge and by must-links.
+
+    First whatever published pairs reach, for they cost no question; then the ledger is asked about all of it at once,
+    until it names nobody new; what is void by then is left out at the end.
+    """
     least = bounds_of(standing.model).stop / LOG2 - _MARGIN
-    records: dict[int, StoredRecord] = {}
-    weights: dict[tuple[int, int], float] = {}
-    verdicts: dict[tuple[int, int, str], None] = {}
-    frontier, asked = set(seeds), set(seeds)
+    around = _Around()
+    frontier = set(seeds)
     while frontier:
-        met = standing.records(frontier)
-        records |= met
-        following: set[int] = set()
-        for ref, pairs in standing.pairs(met).items():
-            for other, bits in pairs.items():
-                weights[min(ref, other), max(ref, other)] = bits
-                if bits >= least:
-                    following.add(other)
-        for judgement in standing.judgements(met):
+        reached = _reach(standing, frontier, around, least)
+        around.revised |= standing.overlay.revised(reached)
+        around.live += standing.overlay.pairs_of_all(reached)
+        links = {other for _, other, bits in around.live if bits >= least}
+        for judgement in standing.judgements(reached):
             left, right = sorted((judgement.ref, judgement.other))
-            verdicts[left, right, judgement.verdict] = None
+            around.verdicts[left, right, judgement.verdict] = None
             if judgement.verdict == SAME:
-                following |= {left, right}
-        frontier = following - asked
-        asked |= frontier
-    place = {ref: number for number, ref in enumerate(sorted(records))}
-    inside = [(left, right, verdict) for left, right, verdict in verdicts if left in place and right in place]
+                links |= {left, right}
+        frontier = links - around.met
+    pairs = around.pairs()
+    held = _held_together(pairs, [(one, two) for one, two, said in around.verdicts if said == SAME], seeds, least)
+    return _component(standing, pairs, list(around.verdicts), held)
+
+
+@dataclass
+class _Around:
+    """All that may hang together with some records: published pairs, and what the ledger says of those met."""
+
+    met: set[int] = field(default_factory=set)
+    published: list[_Pairs] = field(default_factory=list)
+    live: list[tuple[int, int, float]] = field(default_factory=list)
+    revised: set[int] = field(default_factory=set)
+    verdicts: dict[tuple[int, int, str], None] = field(default_factory=dict)
+
+    def pairs(self) -> _Pairs:
+        """Every pair that counts, once: a published one is void when either record has other values by now."""
+        left, other, bits = (np.concatenate(columns) for columns in zip(*self.published, strict=True))
+        counts = left < other
+        if self.revised:
+            void = np.array(sorted(self.revised), dtype=np.int64)
+            counts &= ~np.isin(left, void) & ~np.isin(other, void)
+        live = [row for row in dict.fromkeys(self.live) if row[0] < row[1]]
+        return (
+            np.concatenate([left[counts], np.array([row[0] for row in live], dtype=np.int64)]),
+            np.concatenate([other[counts], np.array([row[1] for row in live], dtype=np.int64)]),
+            np.concatenate([bits[counts], np.array([row[2] for row in live], dtype=np.float32)]),
+        )
+
+
+def _reach(standing: Standing, frontier: Collection[int], around: _Around, least: float) -> set[int]:
+    """Whom published pairs that may merge reach from ``frontier`` beyond those met; keeps all their pairs."""
+    reached, following = set(frontier), set(frontier)
+    around.met |= following
+    while following:
+        found = standing.generation.pairs_from(following)
+        around.published.append(found)
+        _, others, bits = found
+        following = set(others[bits >= least].tolist()) - around.met
+        around.met |= following
+        reached |= following
+    return reached
+
+
+def _held_together(pairs: _Pairs, same: Sequence[tuple[int, int]], seeds: Collection[int], least: float) -> set[int]:
+    """Those that pairs which may merge and must-links do tie to ``seeds``."""
+    ties: dict[int, list[int]] = {}
+    left, other, bits = pairs
+    strong = bits >= least
+    for one, two in (*zip(left[strong].tolist(), other[strong].tolist(), strict=True), *same):
+        ties.setdefault(one, []).append(two)
+        ties.setdefault(two, []).append(one)
+    held = set(seeds)
+    following = list(held)
+    while following:
+        for ref in ties.get(following.pop(), ()):
+            if ref not in held:
+                held.add(ref)
+                following.append(ref)
+    return held
+
+
+def _component(
+    standing: Standing, pairs: _Pairs, verdicts: Sequence[tuple[int, int, str]], held: Collection[int]
+) -> Component:
+    """Number the records that are there, and keep what is among them."""
+    heads = standing.heads(held)
+    refs = np.array(sorted(heads), dtype=np.int64)
+    left, other, bits = pairs
+    among = np.isin(left, refs) & np.isin(other, refs)
+    place = {ref: number for number, ref in enumerate(refs.tolist())}
+    inside = [(place[one], place[two], said) for one, two, said in verdicts if one in place and two in place]
     return Component(
-        records=tuple(records[ref] for ref in place),
-        pairs=tuple(
-            (place[left], place[right], bits)
-            for (left, right), bits in sorted(weights.items())
-            if left in place and right in place
-        ),
-        same=tuple((place[left], place[right]) for left, right, verdict in inside if verdict == SAME),
-        different=tuple((place[left], place[right]) for left, right, verdict in inside if verdict != SAME),
+        records=tuple(heads[ref] for ref in place),
+        left=np.searchsorted(refs, left[among]),
+        right=np.searchsorted(refs, other[among]),
+        bits=bits[among],
+        same=tuple((one, two) for one, two, said in inside if said == SAME),
+        different=tuple((one, two) for one, two, said in inside if said != SAME),
     )
 
 
@@ -73,9 +143,9 @@ def clusters(component: Component, standing: Standing) -> list[int]:
         return [0] * size
     pairs = Pairs(
         size,
-        np.array([left for left, _, _ in component.pairs], dtype=np.int64),
-        np.array([right for _, right, _ in component.pairs], dtype=np.int64),
-        np.array([bits for _, _, bits in component.pairs], dtype=np.float32).astype(np.float64) * LOG2,
+        component.left,
+        component.right,
+        component.bits.astype(np.float64) * LOG2,
     )
     numbers = standing.generation.duplicate_free
     masks = [1 << (numbers[record.channel] - 1) if record.channel in numbers else 0 for record in component.records]
@@ -92,15 +162,15 @@ def _is_one(component: Component, standing: Standing) -> bool:
         return False
     # a grain above the stop, since averages are of rounded log-odds
     least = max(bounds_of(standing.model).stop, 0.0) + 1.0 / GRAIN
-    complete = len(component.pairs) == size * (size - 1) // 2
-    return complete and all(bits * LOG2 >= least for _, _, bits in component.pairs)
+    complete = len(component.bits) == size * (size - 1) // 2
+    return complete and float(component.bits.min()) * LOG2 >= least
 
 
 def _ends(pairs: Sequence[tuple[int, int]]) -> Integers:
     return np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
 
 
-def _places(records: Sequence[StoredRecord]) -> NDArray[np.uint64]:
+def _places(records: Sequence[RecordHead]) -> NDArray[np.uint64]:
     """What decides ties between records, as in the batch; of two records no tie can matter."""
     if len(records) == 2:
         return np.arange(2, dtype=np.uint64)

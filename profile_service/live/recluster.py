@@ -13,7 +13,7 @@ from profile_service.identity.claims import Edge, claim
 from profile_service.live.component import Component, clusters, connected
 from profile_service.live.documents import write_documents
 from profile_service.live.step import Step
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import RecordHead, StoredRecord
 
 MERGED_INTO, ERASED = "merged_into", "erased"
 
@@ -35,13 +35,17 @@ def recluster(step: Step, seeds: Collection[int], changed: Collection[str] = ())
     fallen: what changed, and all that it was paired with before. ``changed``: customers whose profile is to be written
     even if no record of theirs moves.
     """
-    component = connected(step.standing, seeds)
-    owners = _owners(step, component, clusters(component, step.standing)) if component.records else {}
+    component = connected(step.standing, seeds) if seeds else None
+    if component is None or not component.records:
+        write_documents(step, sorted(changed))
+        return Reclustered(changed=tuple(sorted(changed)))
+    owners = _owners(step, component, clusters(component, step.standing))
     moved = [
         (record, owners[place]) for place, record in enumerate(component.records) if record.customer_id != owners[place]
     ]
+    whole = step.standing.records([record.ref for record, _ in moved])
     for record, customer_id in moved:
-        step.overlay.move_record(replace(record, customer_id=customer_id))
+        step.overlay.move_record(replace(whole[record.ref], customer_id=customer_id))
     former = {record.customer_id for record, _ in moved if record.customer_id}
     created = {customer_id for _, customer_id in moved if not _is_known(step, customer_id)}
     retired = _retire(step, former - set(owners.values()), moved)
@@ -50,7 +54,7 @@ def recluster(step: Step, seeds: Collection[int], changed: Collection[str] = ())
     return Reclustered(tuple(sorted(created)), tuple(retired), tuple(sorted(touched)))
 
 
-def name_of(record: StoredRecord) -> str:
+def name_of(record: StoredRecord | RecordHead) -> str:
     """A record's name as one sortable text, the same as the batch sorts by."""
     return f"{record.channel}\x01{record.source_record_id}"
 
@@ -59,7 +63,7 @@ def _owners(step: Step, component: Component, labels: Sequence[int]) -> dict[int
     """The customer of each place of a component: a cluster keeps the id of most of its records, or gets a new one."""
     counts: Counter[tuple[int, str]] = Counter()
     first: dict[tuple[int, str], str] = {}
-    members: dict[int, list[StoredRecord]] = {}
+    members: dict[int, list[RecordHead]] = {}
     for record, label in sorted(zip(component.records, labels, strict=True), key=lambda entry: name_of(entry[0])):
         members.setdefault(label, []).append(record)
         if record.customer_id:
@@ -72,7 +76,7 @@ def _owners(step: Step, component: Component, labels: Sequence[int]) -> dict[int
     return {place: kept[label] for place, label in enumerate(labels)}
 
 
-def _new_id(step: Step, records: Sequence[StoredRecord], taken: Collection[str]) -> str:
+def _new_id(step: Step, records: Sequence[RecordHead], taken: Collection[str]) -> str:
     """The id that these records were given before, on another generation, where it is free; else a new one."""
     for record in records:
         for given in step.tx.log.given_ids(record.channel, record.source_record_id):
@@ -90,7 +94,7 @@ def _is_known(step: Step, customer_id: str) -> bool:
     return generation.document(customer_id) is not None or generation.retired(customer_id) is not None
 
 
-def _retire(step: Step, emptied: Collection[str], moved: Sequence[tuple[StoredRecord, str]]) -> list[tuple[str, str]]:
+def _retire(step: Step, emptied: Collection[str], moved: Sequence[tuple[RecordHead, str]]) -> list[tuple[str, str]]:
     """Ids without a record become aliases of the customer that took most of their records; answers (old, new)."""
     retired = []
     for old in sorted(emptied):

@@ -10,7 +10,7 @@ from profile_service.store.ledger import Overlay
 from profile_service.store.ledger.overlay import ERASED
 from profile_service.store.ledger.overlay_judgements import Judgement, binding, judgements_of
 from profile_service.store.serving import ServingGeneration
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import RecordHead, StoredRecord
 
 
 class Standing:
@@ -43,6 +43,14 @@ class Standing:
         if published:
             found |= {record.ref: record for record in self.generation.records(published)}
         return found
+
+    def heads(self, refs: Collection[int]) -> dict[int, RecordHead]:
+        """Key and customer of those records by number, without the ones of erased customers."""
+        here = {head.ref: head for head in self.overlay.heads(refs)}
+        states = self.overlay.covered({head.customer_id for head in here.values()})
+        found = {ref: head for ref, head in here.items() if states.get(head.customer_id) != ERASED}
+        published = [ref for ref in refs if ref >= 0 and ref not in here]
+        return found | {head.ref: head for head in self.generation.heads(published)}
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """Every record that is the customer's now."""

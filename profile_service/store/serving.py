@@ -23,7 +23,7 @@ from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.lines import Lines
-from profile_service.store.stored import EventSummary, StoredRecord
+from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
@@ -41,7 +41,6 @@ KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS, RECORD_NAMES, RECORD_REFS =
 DOCUMENTS, RECORD_BODIES = "documents", "records"
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
 _IN_ONE_QUERY = 500
-_WAREHOUSE_SETTINGS = ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true")
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
 
 
@@ -160,6 +159,11 @@ class ServingGeneration:
         bodies = (self._records.text(ref) for ref in sorted({int(ref) for ref in refs}))
         return [StoredRecord.from_json(body) for body in bodies if body is not None]
 
+    def heads(self, refs: Iterable[int]) -> list[RecordHead]:
+        """Key and customer of the records of those numbers; numbers it does not know are passed over."""
+        bodies = (self._records.text(ref) for ref in refs)
+        return [head_of(body) for body in bodies if body is not None]
+
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """The records of a customer, in the order of their numbers."""
         number = self._number(customer_id)
@@ -183,6 +187,16 @@ class ServingGeneration:
         first, last = int(starts[ref]), int(starts[ref + 1])
         others = self._arrays[PAIR_OTHERS][first:last].tolist()
         return list(zip(others, self._arrays[PAIR_BITS][first:last].tolist(), strict=True))
+
+    def pairs_from(self, refs: Collection[int]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """The scored pairs of several records: their numbers, the others' numbers, bits; shape (pairs,) each."""
+        starts = self._arrays[PAIR_STARTS]
+        known = np.array([ref for ref in refs if 0 <= ref < len(starts) - 1], dtype=np.int64)
+        first = np.asarray(starts[known], dtype=np.int64)
+        counts = np.asarray(starts[known + 1], dtype=np.int64) - first
+        places = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        others = self._arrays[PAIR_OTHERS][places].astype(np.int64)
+        return np.repeat(known, counts), others, self._arrays[PAIR_BITS][places].astype(np.float32)
 
     def hash_keys(self, record: StandardisedRecord) -> list[int]:
         """The blocking keys of a record, hashed as those of this generation are."""

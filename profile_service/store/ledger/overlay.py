@@ -22,7 +22,7 @@ from profile_service.store.ledger.tables import (
     OVERLAY_RECORDS,
     OVERLAY_TERMS,
 )
-from profile_service.store.stored import StoredRecord
+from profile_service.store.stored import RecordHead, StoredRecord
 
 STANDING, ERASED = "standing", "erased"
 _LAST_LETTER = "\U0010ffff"  # no term goes on with it: the end of a prefix's range
@@ -101,6 +101,12 @@ _RECORD = Statement(
     )
 )
 _RECORDS = Statement(_BODY.where(_R.generation == _GENERATION, any_of(_R.ref, "refs")), lists=("refs",))
+_HEADS = Statement(
+    select(_R.ref, _R.channel, _R.source_record_id, _R.customer_id).where(
+        _R.generation == _GENERATION, any_of(_R.ref, "refs")
+    ),
+    lists=("refs",),
+)
 _RECORDS_OF = Statement(
     _BODY.where(_R.generation == _GENERATION, _R.customer_id == bindparam("customer_id")).order_by(_R.ref)
 )
@@ -215,6 +221,12 @@ class Overlay:
             return []
         rows = self.session.all(_RECORDS, self._values(refs=list(refs)))
         return [StoredRecord.from_json(row[0]) for row in rows]
+
+    def heads(self, refs: Collection[int]) -> list[RecordHead]:
+        """Key and customer of those of the records that are in the overlay."""
+        if not refs:
+            return []
+        return [RecordHead(*row) for row in self.session.all(_HEADS, self._values(refs=list(refs)))]
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """The overlay's records of a customer; records of it that never changed are in the generation alone."""
