@@ -108,9 +108,11 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
     from pipelines.progress import shown_progress
     from pipelines.run import Places, RunOptions, run
     from pipelines.summary import print_summary
+    from profile_service.settings import load_settings
 
+    ledger = load_settings(os.environ, {"data_dir": data_dir}).ledger
     with shown_progress() as progress:
-        summary = run(Places(landing, data_dir), RunOptions(**options), progress)
+        summary = run(Places(landing, data_dir, ledger), RunOptions(**options), progress)
     if as_json:
         click.echo(json.dumps(summary.as_json()))
     else:
