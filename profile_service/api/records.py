@@ -58,6 +58,9 @@ def write_record(call: Call, sent: dict[str, Any]) -> Response:
 @records.response(200, TakenEvents)
 def write_events(call: Call, sent: dict[str, Any]) -> Response:
     """One event, or several as `events`; an event counts once, by its channel and `event_id`."""
+    most = call.frame.settings.max_batch
+    if len(sent["events"]) > most:
+        raise Refused("body-too-large", f"send at most {most} events at once")
     events = [_sent_event(call, each) for each in sent["events"]]
     # the generation does not change: no need to look while others wait to write
     published = call.state.generation.known_events([(event.channel, event.event_id) for event in events])

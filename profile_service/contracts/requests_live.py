@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 from profile_service.contracts.feeds import MAX_EXTRA, CustomerRow, EventRow
 from profile_service.contracts.fields import MAX_CHARACTERS, Amount, Choice, Moment, Text
 
-MOST_AT_ONCE = 1000
+MOST_AT_ONCE = 10_000  # what a setting may allow
 _CHANNEL = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z", error="has letters, digits, '.', '-' and '_' only")
 _TEXT = {"maxLength": MAX_CHARACTERS, "pattern": "^[^\\u0000]*$"}
 _MOMENT = {"format": "date-time", "description": "RFC 3339."}

@@ -1,0 +1,133 @@
+"""Writing over HTTP: once for each Idempotency-Key, only what the key may vouch for, wrong values named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from profile_service.audit import Audit
+from profile_service.store.ledger import Ledger
+from tests.service_app import ServiceApp
+
+PERSON = {
+    "given_name": "Ottoline",
+    "family_name": "Quarrington-Vey",
+    "email": "ottoline.vey@example.org",
+    "phone": "+441632960333",
+    "birth_date": "1971-07-17",
+}
+RECORDS, EVENTS, CONSENTS, READ = "records:write", "events:write", "consents:write", "profiles:read"
+
+
+def record(name: str, channel: str = "web", **fields: Any) -> dict[str, Any]:
+    return {"channel": channel, "source_record_id": name, **PERSON, **fields}
+
+
+def test_a_record_is_on_the_next_read_and_audited(service: ServiceApp) -> None:
+    key = service.key(RECORDS, READ, trusted=True, name="till")
+    written = service.client.post("/v1/records", json=record("r-1"), headers=key)
+    assert written.status_code == 201
+    assert written.json is not None
+    assert (written.json["outcome"], written.json["customer"]) == ("accepted", "created")
+    found = service.client.get("/v1/profiles/by/email/OTTOLINE.VEY@example.org", headers=key)
+    assert found.status_code == 200
+    assert found.json is not None
+    assert found.json["customer_id"] == written.json["customer_id"]
+    extended = service.client.post("/v1/records", json=record("r-2", "store"), headers=key)
+    assert (extended.status_code, extended.json["customer"]) == (200, "extended")  # type: ignore[index]
+    ledger = Ledger.open(service.settings.ledger)
+    rows = Audit(ledger, service.settings.server_secret()).rows(written.json["customer_id"])
+    ledger.close()
+    assert [row.action for row in rows if row.actor == "till"][:1] == ["record.write"]
+    assert PERSON["email"] not in str(rows)
+
+
+def test_a_request_repeated_under_its_key_happens_once(service: ServiceApp) -> None:
+    key = service.key(RECORDS, trusted=True) | {"Idempotency-Key": "again"}
+    body = record("r-again", given_name="Wilhelmina", family_name="Attenborough", email="w.att@example.org")
+    first = service.client.post("/v1/records", json=body, headers=key)
+    second = service.client.post("/v1/records", json=body, headers=key)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.data == second.data
+    assert second.headers["Idempotency-Replayed"] == "true"
+    other = service.client.post("/v1/records", json=body | {"city": "Leeds"}, headers=key)
+    assert other.status_code == 422
+
+
+def test_a_key_that_is_not_trusted_vouches_for_nobody(service: ServiceApp) -> None:
+    trusted, page = service.key(RECORDS, trusted=True), service.key(RECORDS)
+    known = service.client.post("/v1/records", json=record("r-known"), headers=trusted)
+    claim = service.client.post("/v1/records", json=record("r-claim"), headers=page)
+    assert claim.status_code == 201
+    assert claim.json is not None
+    assert claim.json["authenticated"] is False
+    assert claim.json["customer_id"] != known.json["customer_id"]  # type: ignore[index]
+    refused = service.client.post("/v1/records", json=record("r-claim", authenticated=True), headers=page)
+    assert (refused.status_code, refused.json["type"]) == (403, "/problems/unauthenticated-source")  # type: ignore[index]
+
+
+def test_a_key_of_one_channel_writes_for_no_other(service: ServiceApp) -> None:
+    key = service.key(RECORDS, EVENTS, channel="store", trusted=True)
+    assert service.client.post("/v1/records", json=record("r-web"), headers=key).status_code == 403
+    event = {"channel": "web", "event_id": "e-web", "source_record_id": "r-web"}
+    assert service.client.post("/v1/events", json=event, headers=key).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"birth_date": "17.7.1971"}, "/birth_date"),
+        ({"updated_at": "yesterday"}, "/updated_at"),
+        ({"email": 7}, "/email"),
+        ({"marketing_consent": "maybe"}, "/marketing_consent"),
+        ({"channel": "../web"}, "/channel"),
+        ({"nickname": "Otti"}, "/nickname"),
+        ({"given_name": "O\0"}, "/given_name"),
+        ({"extra": "shoe size 38"}, "/extra"),
+    ],
+)
+def test_a_wrong_value_is_named_and_nothing_is_written(
+    service: ServiceApp, wrong: dict[str, Any], pointer: str
+) -> None:
+    key = service.key(RECORDS, READ, trusted=True)
+    answer = service.client.post("/v1/records", json=record("r-wrong") | wrong, headers=key)
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert service.client.get("/v1/profiles/by/record/web:r-wrong", headers=key).status_code == 404
+
+
+def test_events_count_once_alone_and_in_batches(service: ServiceApp) -> None:
+    key = service.key(RECORDS, EVENTS, READ, trusted=True)
+    body = record("r-events", given_name="Peregrine", family_name="Oduya", email="p.oduya@example.org")
+    customer_id = service.client.post("/v1/records", json=body, headers=key).json["customer_id"]  # type: ignore[index]
+    event = {"channel": "web", "event_id": "e-1", "source_record_id": "r-events", "amount": 9.5, "currency": "EUR"}
+    alone = service.client.post("/v1/events", json=event, headers=key)
+    assert (alone.status_code, alone.json["accepted"]) == (200, 1)  # type: ignore[index]
+    several = [event, event | {"event_id": "e-2", "occurred_at": "2026-11-01T10:00:00Z"}, event | {"event_id": "e-2"}]
+    batch = service.client.post("/v1/events", json={"events": several}, headers=key)
+    assert batch.json is not None
+    assert [each["status"] for each in batch.json["events"]] == ["known", "accepted", "known"]
+    read = service.client.get(f"/v1/profiles/{customer_id}", headers=key).json
+    assert read is not None
+    assert (read["event_count"], read["amount_by_currency"]) == (2, {"EUR": "19.0000"})
+
+
+def test_consents_are_put_by_purpose_and_channel(service: ServiceApp) -> None:
+    key = service.key(RECORDS, CONSENTS, READ, trusted=True)
+    body = record("r-consents", given_name="Isadora", family_name="Mbeki", email="i.mbeki@example.org")
+    customer_id = service.client.post("/v1/records", json=body, headers=key).json["customer_id"]  # type: ignore[index]
+    path = f"/v1/profiles/{customer_id}/consents"
+    yes = service.client.put(path, json={"channel": "web", "consent": "yes"}, headers=key)
+    assert yes.status_code == 200
+    assert yes.json is not None
+    assert [(each["purpose"], each["consent"]) for each in yes.json["consents"]] == [("marketing", "yes")]
+    no = {"consents": [{"purpose": "marketing", "channel": "email", "consent": "no"}]}
+    assert service.client.put(path, json=no, headers=key).status_code == 200
+    read = service.client.get(f"/v1/profiles/{customer_id}", headers=key).json
+    assert read is not None
+    assert read["marketing_consent"] == "no"
+    assert service.client.put(path, json={"channel": "web"}, headers=key).status_code == 422
+    nobody = service.client.put("/v1/profiles/cus_nobody/consents", json=no, headers=key)
+    assert nobody.status_code == 404
