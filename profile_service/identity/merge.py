@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from profile_service.identity.records import RawRecord
@@ -112,7 +112,7 @@ def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str,
 def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Candidate]:
     times = sorted({e.record.updated_at for e in ordered if e.record.updated_at is not None}, reverse=True)
     recency = {moment: place for place, moment in enumerate(times)}
-    found = []
+    offers = []
     for position, evidence in enumerate(ordered):
         sent = {
             name: value
@@ -120,24 +120,23 @@ def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Can
             if (value := evidence.record.value(name)) is not None
             and not (name in rule.readable and name in evidence.standard and evidence.standard[name] is None)
         }
-        if not sent:
-            continue
-        moment = evidence.record.updated_at
-        same_value = evidence.standard.get(rule.same) if rule.same else None
-        found.append(
-            Candidate(
-                channel=evidence.record.channel,
-                position=position,
-                recent=len(times) if moment is None else recency[moment],
-                shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},
-                standard=evidence.standard.get(rule.fields[0]),
-                text=evidence.standard.get(rule.fields[0]) or sent.get(rule.fields[0]) or "",
-                identity=_identity(rule, sent, evidence.standard),
-                same_value=same_value,
-            )
+        if sent:
+            offers.append((position, evidence, sent, _identity(rule, sent, evidence.standard)))
+    counts = Counter(identity for *_, identity in offers)
+    return [
+        Candidate(
+            channel=evidence.record.channel,
+            position=position,
+            recent=len(times) if evidence.record.updated_at is None else recency[evidence.record.updated_at],
+            shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},
+            standard=evidence.standard.get(rule.fields[0]),
+            text=evidence.standard.get(rule.fields[0]) or sent.get(rule.fields[0]) or "",
+            identity=identity,
+            same_value=evidence.standard.get(rule.same) if rule.same else None,
+            times=counts[identity],
         )
-    counts = Counter(candidate.identity for candidate in found)
-    return [replace(candidate, times=counts[candidate.identity]) for candidate in found]
+        for position, evidence, sent, identity in offers
+    ]
 
 
 def _shown(rule: SurvivorshipRule, name: str, value: str, evidence: Evidence) -> str:
