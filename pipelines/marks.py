@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from pipelines.residue import literally
 from pipelines.work import RECORD_FIELDS
 from profile_service.contracts.fields import quoted
 
@@ -77,9 +78,11 @@ def _held_by_others(work: Work, values: list[str]) -> list[str]:
             f"""SELECT concat_ws(chr(1), {", ".join(f"s.{name}" for name in standard)}) AS text
             FROM standardised s JOIN records USING (rid) WHERE NOT {gone}"""
         )
+    # one automaton tells the few rows in which anything stands; these are then asked for each value
+    pattern = quoted("|".join(map(literally, values)))
     for text in texts if values else ():
         checks = ", ".join(f"bool_or(contains(text, {quoted(value)}))" for value in values)
-        row = work.execute(f"SELECT {checks} FROM ({text})").fetchall()[0]
+        row = work.execute(f"SELECT {checks} FROM ({text}) WHERE regexp_matches(text, {pattern})").fetchall()[0]
         found |= {value for value, held in zip(values, row, strict=True) if held}
     return sorted(found)
 

@@ -105,12 +105,12 @@ def _duckdb_tests(table: str, columns: Collection[str], marks: Marks) -> Iterato
     if texts:
         # one text a row and one automaton for all marks: the time does not grow with their number
         row = f" || {quoted(_SEPARATOR)} || ".join(f"coalesce({column}, '')" for column in columns)
-        pattern = "|".join(map(_literally, texts))
+        pattern = "|".join(map(literally, texts))
         yield f"regexp_matches({row}, {quoted(pattern)})"
     yield from _key_tests([column.strip('"') for column in columns], marks)
 
 
-def _literally(text: str) -> str:
+def literally(text: str) -> str:
     """A regular expression of RE2 that matches just this text."""
     return re.sub(r"([!-/:-?\[-`{-~])", r"\\\1", text)
 
