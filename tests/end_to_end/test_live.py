@@ -12,10 +12,11 @@ import pytest
 from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
 from pipelines.summary import RunSummary
+from profile_service.correct import Wish, split
 from profile_service.lookup import Found, Retired, by_id
 from profile_service.settings import Settings
 from profile_service.store.stored import moment_of
-from profile_service.take import SentRecord
+from profile_service.take import SentConsent, SentEvent, SentRecord, take_consents
 from profile_service.world import World
 from tests.end_to_end import worlds
 from tests.live_world import live_customers, partition, shuffled, write_all
@@ -128,3 +129,48 @@ def test_of_a_landed_and_a_live_version_the_newer_stands_in_either_order(
             "SELECT DISTINCT email FROM customer_records WHERE source_record_id LIKE 'w-live-%'"
         ).fetchall()
     assert rows == [("wanda.new@example.net",)]
+
+
+def test_claims_consents_and_decisions_are_folded_as_they_were_answered(
+    begun: tuple[World, worlds.Feeds, Path],
+) -> None:
+    world, _, data_dir = begun
+    person = {"given_name": "Ludmila", "family_name": "Achterberg", "email": "l.achterberg@example.org"}
+    at = moment_of("2026-10-01T00:00:00Z")
+    bought = {"occurred_at": "2026-10-02T10:00:00Z", "amount": "7.5000", "currency": "EUR"}
+    rows = [
+        SentEvent("web", "e-early", "w-1", bought),
+        SentRecord("web", "w-1", person | {"marketing_consent": "yes"}, at),
+        SentRecord("store", "s-1", person, at),
+        SentRecord("mobile", "m-claim", person | {"marketing_consent": "no"}, at, authenticated=False),
+        SentEvent("mobile", "e-claim", "m-claim", bought),
+    ]
+    answered = write_all(world, rows)
+    customer_id = answered["web:w-1"]
+    with world.write() as hand:
+        said = [SentConsent("marketing", "email", "no"), SentConsent("analytics", "web", "yes")]
+        take_consents(hand, customer_id, said, "test")
+    with world.write() as hand:
+        split(hand, customer_id, [("store", "s-1")], Wish("test", "two people of one name"))
+    owners = live_customers(world, answered)
+    assert len(set(owners.values())) == 3
+    before = documents(world, set(owners.values()))
+    assert before[customer_id]["marketing_consent"] == "no"
+    summary = fold(data_dir)
+    assert {name: summary.folded[name] for name in ("records", "events", "consents", "decisions")} == {
+        "records": 3,
+        "events": 2,
+        "consents": 2,
+        "decisions": 1,
+    }
+    assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
+    assert world.follow()
+    assert documents(world, set(owners.values())) == before
+    # said again on the folded generation, and folded again
+    with world.write() as hand:
+        take_consents(hand, customer_id, [SentConsent("marketing", "email", "yes")], "test")
+    before = documents(world, set(owners.values()))
+    assert before[customer_id]["marketing_consent"] == "yes"
+    fold(data_dir)
+    assert world.follow()
+    assert documents(world, set(owners.values())) == before
