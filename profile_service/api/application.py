@@ -46,7 +46,7 @@ class _Name(UnicodeConverter):
 
 
 class Service(Flask):
-    """Flask without what this service never uses: sessions, asynchronous views, hosts and sub-domains."""
+    """Flask without what this service never uses: sessions, asynchronous views, hosts, hooks around requests."""
 
     response_class = Answer
     session_interface = _NoSession()
@@ -54,6 +54,12 @@ class Service(Flask):
     def ensure_sync(self, func: Any) -> Any:
         """Every view is a plain function."""
         return func
+
+    def preprocess_request(self) -> None:
+        """Nothing comes before a view but what the view's own decorators say."""
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Nothing is left to be torn down."""
 
     def log_exception(self, exc_info: Any) -> None:
         """Nothing: the log names faults without their messages."""

@@ -218,10 +218,3 @@ def install(app: Flask) -> None:
     app.register_error_handler(ProfileError, answer_refusal)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_fault)
-
-    @app.url_value_preprocessor
-    def refuse_unreadable(endpoint: str | None, values: dict[str, Any] | None) -> None:
-        # no store takes a NUL, and what is no UTF-8 is nobody's identifier
-        for value in (values or {}).values():
-            if isinstance(value, str) and ("\0" in value or "\ufffd" in value):
-                raise Refused("bad-request", "the URL holds a NUL character or is not UTF-8")

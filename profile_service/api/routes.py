@@ -74,7 +74,13 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     def response(self, status: int, schema: type[Any] | None = None, **options: Any) -> Callable[[View], View]:
         """Document what the view answers when all is well."""
-        decorate: Callable[[View], View] = super().response(status, schema, **options)
+        describe = super().response(status, schema, **options)
+
+        def decorate(view: View) -> View:
+            # every view answers a Response: flask-smorest's wrapper would find nothing to do
+            view._apidoc = describe(view)._apidoc  # type: ignore[attr-defined]
+            return view
+
         return decorate
 
     def alt_response(self, status: int, *options: Any, **named: Any) -> Callable[[View], View]:
@@ -97,6 +103,10 @@ def needs(scope: str, *, answers: Iterable[int] = (), refuses: Iterable[int] = (
     def decorate(view: View) -> View:
         @wraps(view)
         def admitted(*args: Any, **kwargs: Any) -> Any:
+            for value in kwargs.values():
+                # no store takes a NUL, and what is no UTF-8 is nobody's identifier
+                if isinstance(value, str) and ("\0" in value or "\ufffd" in value):
+                    raise Refused("bad-request", "the URL holds a NUL character or is not UTF-8")
             environ = request.environ
             frame: Frame = environ[FRAME]
             return view(Call(frame, frame.admit(environ, scope), environ), *args, **kwargs)

@@ -110,41 +110,49 @@ def compiled(schema: Schema) -> Projection:
 
     The document is not changed; what may be shown as it stands is not copied either.
     """
-    shaped: list[tuple[str, Projection]] = []
     names: list[str] = []
+    masks: list[tuple[str, str]] = []
+    shaped: list[tuple[str, Projection]] = []
     for declared, field in schema.dump_fields.items():
         name = field.data_key or declared
         names.append(name)
         projection = _projection(field)
-        if projection is not None:
+        if isinstance(field, Masked):
+            masks.append((name, field.field))
+        elif projection is not None:
             shaped.append((name, projection))
     allowed = frozenset(names)
 
     def project(document: Any) -> Any:
-        shown = (
-            document if document.keys() <= allowed else {name: document[name] for name in document if name in allowed}
-        )
-        for name, projection in shaped:
-            value = shown.get(name)
-            if value is not None:
+        shown = document if document.keys() <= allowed else _only(document, allowed)
+        for name, field in masks:
+            if name in shown:
                 if shown is document:
                     shown = document.copy()
-                shown[name] = projection(value)
+                shown[name] = masked(field, shown[name])
+        for name, projection in shaped:
+            value = shown.get(name)
+            # of nothing, and of an empty list, there is nothing to shape
+            if value:
+                changed = projection(value)
+                if changed is not value:
+                    if shown is document:
+                        shown = document.copy()
+                    shown[name] = changed
         return shown
 
     def pass_on(document: Any) -> Any:
-        if document.keys() <= allowed:
-            return document
-        return {name: document[name] for name in document if name in allowed}
+        return document if document.keys() <= allowed else _only(document, allowed)
 
-    return project if shaped else pass_on
+    return project if shaped or masks else pass_on
+
+
+def _only(document: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+    return {name: document[name] for name in document if name in allowed}
 
 
 def _projection(field: fields.Field[Any]) -> Projection | None:
     """How a value of ``field`` is shown; ``None`` for as it stands."""
-    if isinstance(field, Masked):
-        name = field.field
-        return lambda value: masked(name, value)
     if isinstance(field, Named):
         return _named(field)
     if isinstance(field, fields.Nested):
@@ -157,7 +165,7 @@ def _projection(field: fields.Field[Any]) -> Projection | None:
 
 def _nested(inner: Projection, many: bool) -> Projection:
     if many:
-        return lambda values: [inner(value) for value in values] if values else values
+        return lambda values: [inner(value) for value in values]
     return inner
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from tests.end_to_end.served import PROFILES, Server, command, new_key, served
 from tests.linkage_world import SAMPLE
+from tests.service_app import borrowed
 
 READS = ("profiles:read", "profiles:search", "profiles:explain")
 
@@ -180,10 +182,28 @@ def test_a_new_generation_is_followed_without_a_failed_request(tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_told_to_end_ends_in_good_order(published: Path, tmp_path: Path, how: int) -> None:
-    from tests.service_app import borrowed
-
     with served(borrowed(published, tmp_path / "data"), tmp_path / "log") as server:
         with server.client(new_key(server.data_dir, "reader", *READS)) as client:
             assert client.get("/v1/profiles/cus_none").status_code == 404
         assert server.stop(how) == 0
     assert "error" not in {json.loads(line)["level"] for line in server.log.read_text().splitlines()}
+
+
+@pytest.mark.slow
+def test_a_request_that_is_under_way_is_answered_before_the_end(published: Path, tmp_path: Path) -> None:
+    body = json.dumps({"identifiers": [{"type": "email", "value": "nobody@example.org"}]}).encode()
+    with served(borrowed(published, tmp_path / "data"), tmp_path / "log") as server:
+        key = new_key(server.data_dir, "reader", *READS)
+        host, port = server.address.removeprefix("http://").split(":")
+        head = (
+            f"POST /v1/profiles/lookup HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection((host, int(port)), timeout=20) as line:
+            line.sendall(head.encode() + body[:9])
+            time.sleep(0.5)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            line.sendall(body[9:])
+            assert line.recv(1000).startswith(b"HTTP/1.1 404")
+        assert server.process.wait(30) == 0

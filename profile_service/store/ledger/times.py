@@ -12,7 +12,7 @@ def now_utc() -> datetime:
 
 def as_text(at: datetime) -> str:
     """``2026-11-21T20:01:02.000003Z``; ``at`` carries its time zone."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def as_time(text: str) -> datetime:
