@@ -20,6 +20,7 @@ from profile_service.lookup import Ambiguous, Found, by_id, by_identifier
 from profile_service.settings import Settings
 from profile_service.take import SentConsent, SentEvent, SentRecord, take_consents, take_events, take_record
 from profile_service.world import World
+from tests.postgres_world import PostgresWorld
 from tests.served_world import opened_world
 
 DAY = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -215,6 +216,19 @@ def test_a_value_that_two_customers_come_to_share_is_marked_on_both(world: World
     put(world, "store:s-other", DAY + timedelta(days=1), **stranger | {"phone": "+441632960999"})
     marks = {each["type"]: each["shared"] for each in profile(world, one.customer_id)["identifiers"]}
     assert marks["phone"] is False
+
+
+def test_a_ledger_in_postgresql_answers_the_same(published: Path, postgres: PostgresWorld) -> None:
+    world = World.open(Settings(data_dir=published, ledger_url=postgres.new_ledger()))
+    try:
+        taken = put(world, "web:w-pg", **PERSON)
+        assert put(world, "store:s-pg", **PERSON).customer_id == taken.customer_id
+        assert put_event(world, "web:w-pg", "e-pg", event_type="visit") == EventTaken(taken.customer_id, new=True)
+        found = by_identifier(world.state(), "phone", PERSON["phone"])
+        assert isinstance(found, Found)
+        assert profile(world, found.customer_id)["event_count"] == 1
+    finally:
+        world.close()
 
 
 def test_two_live_records_of_one_new_person_at_once_are_one_customer(published: Path, tmp_path: Path) -> None:
