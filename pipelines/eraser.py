@@ -22,6 +22,8 @@ from profile_service.store.ledger.erasures import erasures_after, unfinished_era
 
 # Runs load DuckDB, numpy and scipy: imported when there is somebody to remove, so that waiting costs little.
 
+_COMPLETE = "profile.erase.complete"
+_MOST_ROWS = 1_000_000
 _PATIENCE = 600.0  # seconds that a run at work has to end
 _BETWEEN_ATTEMPTS = 0.5
 _BETWEEN_LOOKS = 2.0
@@ -43,17 +45,24 @@ def remove_erased(settings: Settings, say: Callable[[str], None]) -> list[dict[s
         receipts = [dict(one.receipt or {}) for one in done]
         audit = Audit(ledger, settings.server_secret())
         with ledger.write() as tx:
-            audit.change(tx, *map(_completed, receipts))
+            # the process beside a service may have been waiting for the same run
+            fresh = [receipt for receipt in receipts if not _is_audited(audit, receipt)]
+            audit.change(tx, *map(_completed, fresh))
         return receipts
     finally:
         ledger.close()
+
+
+def _is_audited(audit: Audit, receipt: Mapping[str, Any]) -> bool:
+    rows = audit.rows(receipt["customer_id"], limit=_MOST_ROWS)
+    return any(row.action == _COMPLETE and receipt["erasure_id"] in row.details for row in rows)
 
 
 def _completed(receipt: Mapping[str, Any]) -> Act:
     """What the audit trail says of it: enough to know the receipt again."""
     text = json.dumps(receipt, sort_keys=True).encode()
     details = {"erasure_id": receipt["erasure_id"], "receipt_sha256": hashlib.sha256(text).hexdigest()}
-    return Act("eraser", "profile.erase.complete", receipt["customer_id"], details=details)
+    return Act("eraser", _COMPLETE, receipt["customer_id"], details=details)
 
 
 def _run(settings: Settings, say: Callable[[str], None]) -> None:

@@ -1,0 +1,51 @@
+"""Whoever waits to be removed is removed once, and the audit trail says so once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipelines import erase as erasing
+from pipelines.eraser import remove_erased
+from profile_service.audit import Audit
+from profile_service.correct import Wish
+from profile_service.erase import erase
+from profile_service.settings import Settings
+from profile_service.store.ledger import Ledger
+from profile_service.world import World
+
+
+def test_two_who_remove_the_same_people_at_once_do_it_once(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    shutil.copytree(published, tmp_path / "data", symlinks=True)
+    settings = Settings(data_dir=tmp_path / "data")
+    world = World.open(settings)
+    rows = world.state().generation.warehouse().execute("SELECT customer_id FROM customers ORDER BY 1 LIMIT 2")
+    ids = [str(customer_id) for (customer_id,) in rows.fetchall()]
+    for customer_id in ids:
+        with world.write() as hand:
+            erase(hand, customer_id, Wish("dpo", "asked"))
+    world.close()
+    receipts: list[list[str]] = []
+
+    def remove() -> None:
+        receipts.append([receipt["customer_id"] for receipt in remove_erased(settings, lambda line: None)])
+
+    threads = [threading.Thread(target=remove) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ids) in [sorted(each) for each in receipts]
+    ledger = Ledger.open(settings.ledger)
+    audit = Audit(ledger, settings.server_secret())
+    for customer_id in ids:
+        assert [row.action for row in audit.rows(customer_id)].count("profile.erase.complete") == 1
+    assert audit.verify().broken_at is None
+    ledger.close()
+    assert remove_erased(settings, lambda line: None) == []
