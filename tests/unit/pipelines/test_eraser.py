@@ -16,14 +16,24 @@ from profile_service.erase import erase
 from profile_service.settings import Settings
 from profile_service.store.ledger import Ledger
 from profile_service.world import World
+from tests.postgres_world import PostgresWorld
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Where the ledger is; empty: in the data directory."""
+    if request.param == "sqlite":
+        return ""
+    world: PostgresWorld = request.getfixturevalue("postgres")
+    return str(world.new_ledger())
 
 
 def test_two_who_remove_the_same_people_at_once_do_it_once(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Path, tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
     shutil.copytree(published, tmp_path / "data", symlinks=True)
-    settings = Settings(data_dir=tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", ledger_url=ledger_url)
     world = World.open(settings)
     rows = world.state().generation.warehouse().execute("SELECT customer_id FROM customers ORDER BY 1 LIMIT 2")
     ids = [str(customer_id) for (customer_id,) in rows.fetchall()]
