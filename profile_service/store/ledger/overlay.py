@@ -107,9 +107,7 @@ _HEADS = Statement(
     ),
     lists=("refs",),
 )
-_RECORDS_OF = Statement(
-    _BODY.where(_R.generation == _GENERATION, _R.customer_id == bindparam("customer_id")).order_by(_R.ref)
-)
+_RECORDS_OF = Statement(_BODY.where(_R.generation == _GENERATION, _R.customer_id == bindparam("customer_id")))
 _OWNERS = Statement(
     select(_R.ref, _R.customer_id).where(_R.generation == _GENERATION, any_of(_R.ref, "refs")), lists=("refs",)
 )
@@ -230,8 +228,9 @@ class Overlay:
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """The overlay's records of a customer; records of it that never changed are in the generation alone."""
+        # put in order here: asked for it, SQLite would read the whole generation in that order
         rows = self.session.all(_RECORDS_OF, self._values(customer_id=customer_id))
-        return [StoredRecord.from_json(row[0]) for row in rows]
+        return sorted((StoredRecord.from_json(row[0]) for row in rows), key=lambda record: record.ref)
 
     def owners(self, refs: Collection[int]) -> dict[int, str]:
         """The customer of each of those records that is in the overlay: who is not here is where it was published."""

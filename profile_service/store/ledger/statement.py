@@ -85,6 +85,8 @@ class _AnyOf(ColumnElement[bool]):
 
     inherit_cache = False
     type = Boolean()
+    # else SQLAlchemy writes `… = 1` for SQLite, and no index is used
+    _is_implicitly_boolean = True
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column = column
