@@ -30,6 +30,7 @@ from profile_service.settings import Settings
 
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 _BACKLOG = 1024
+_IDLE = 600  # seconds that a thread without work is kept: with it go its connections
 _LONGEST_START = 60.0  # seconds
 _LET_GO = 5.0  # seconds that a worker has for its last requests beyond the longest one
 
@@ -54,6 +55,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
             interface=Interfaces.WSGI,
             workers=settings.workers,
             blocking_threads=settings.threads,
+            blocking_threads_idle_timeout=_IDLE,
             backlog=_BACKLOG,
             respawn_failed_workers=True,
             workers_kill_timeout=math.ceil(settings.request_timeout_seconds + _LET_GO),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
+from profile_service.store.held import Held
 from profile_service.store.lines import Lines
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
@@ -62,10 +64,13 @@ class Review:
 
 
 class _PerThread(threading.local):
-    """Connections are never shared between threads."""
+    """Connections are never shared between threads, and end with theirs."""
 
     reader: sqlite3.Connection | None = None
     cursor: duckdb.DuckDBPyConnection | None = None
+
+    def __init__(self) -> None:
+        self.held: list[Held[Any]] = []
 
 
 class ServingGeneration:
@@ -78,7 +83,7 @@ class ServingGeneration:
         self.as_of = generation.manifest.as_of
         self.ledger_seq = generation.manifest.ledger_seq
         self._mine = _PerThread()
-        self._opened: list[sqlite3.Connection | duckdb.DuckDBPyConnection] = []
+        self._opened: weakref.WeakSet[Held[Any]] = weakref.WeakSet()
         self._opening = threading.Lock()
         self._warehouse: duckdb.DuckDBPyConnection | None = None
         self._closed = False
@@ -261,8 +266,8 @@ class ServingGeneration:
         """Close every thread's connections; to be called when no one reads any more."""
         with self._opening:
             self._closed = True
-            for connection in self._opened:
-                connection.close()
+            for held in list(self._opened):
+                held.connection.close()
             self._opened.clear()
             if self._warehouse is not None:
                 self._warehouse.close()
@@ -292,7 +297,10 @@ class ServingGeneration:
         if self._closed:
             connection.close()
             raise NotFound(f"generation {self.run_id} is closed")
-        self._opened.append(connection)
+        held = Held(connection)
+        self._mine.held.append(held)
+        with self._opening:
+            self._opened.add(held)
         return connection
 
     def _check_hashes(self) -> None:

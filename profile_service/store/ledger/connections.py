@@ -6,21 +6,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
+from profile_service.store.held import Closing, Held
 
-class Closable(Protocol):
-    """What can be closed."""
-
-    def close(self) -> None:
-        """Let go of what is held."""
-
-
-T = TypeVar("T", bound=Closable)
+T = TypeVar("T", bound=Closing)
 
 
 class PerThread(Generic[T]):
-    """Makes a connection for each thread that asks, and gives that thread the same one again.
+    """Makes a connection for each thread that asks, gives that thread the same one again, closes it with the thread.
 
     A process forked after a connection was made gets its own: SQLite and PostgreSQL connections do not survive a fork.
     """
@@ -29,7 +23,7 @@ class PerThread(Generic[T]):
         self._connect = connect
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._made: list[tuple[weakref.ref[threading.Thread], T]] = []
+        self._made: weakref.WeakSet[Held[T]] = weakref.WeakSet()
         self._pid = os.getpid()
 
     def get(self) -> T:
@@ -43,28 +37,23 @@ class PerThread(Generic[T]):
     def _make(self) -> T:
         connection = self._connect()
         self._local.connection, self._local.pid = connection, os.getpid()
+        held = Held(connection)
+        self._local.held = held
         with self._lock:
             if self._pid != os.getpid():
                 # the parent's connections are not this process's to close
-                self._pid, self._made = os.getpid(), []
-            living = []
-            for thread, made in self._made:
-                owner = thread()
-                if owner is not None and owner.is_alive():
-                    living.append((thread, made))
-                else:
-                    made.close()
-            self._made = [*living, (weakref.ref(threading.current_thread()), connection)]
+                self._pid, self._made = os.getpid(), weakref.WeakSet()
+            self._made.add(held)
         return connection
 
     def close(self) -> None:
         """Close the connections of every thread."""
         with self._lock:
-            made, self._made = self._made, []
+            made, self._made = list(self._made), weakref.WeakSet()
             self._local = threading.local()
         if self._pid == os.getpid():
-            for _, connection in made:
-                connection.close()
+            for held in made:
+                held.connection.close()
 
 
 class SharedByThreads(Generic[T]):
