@@ -86,6 +86,9 @@ def load_worker(settings: Settings) -> Callable[..., Any]:
     except ProfileError as error:
         logging.getLogger(__name__).error("a worker cannot start: %s", error)
         sys.exit(error.exit_status)
+    # what is there for good is not looked through again and again for garbage while requests wait
+    gc.collect()
+    gc.freeze()
     # a worker is a multiprocessing child: atexit does not reach it
     multiprocessing.util.Finalize(None, app.extensions[CLOSE], exitpriority=10)
     return app
