@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory
 from flask_smorest import Api  # type: ignore[import-untyped]
-from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
 from profile_service.api.answers import tagged
 from profile_service.api.problems import KINDS, MIMETYPE
@@ -62,6 +63,9 @@ _ANSWERED: dict[str, Any] = {
 }
 # The pages run nothing but what this service serves itself.
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+
+# Only Swagger UI 5 and later shows OpenAPI 3.1.
+_SWAGGER_UI = Path(str(files("flask_swagger_ui"))) / "dist"
 
 pages = Blueprint("documentation", __name__)
 
@@ -165,8 +169,10 @@ def show_description() -> Response:
 @public
 def start_page() -> Response:
     """What starts the page: a file of its own, so that the page runs no inline script."""
+    # validatorUrl: by itself the page shows a badge from a server of its makers
     script = (
-        "SwaggerUIBundle({url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, persistAuthorization: false})"
+        "SwaggerUIBundle({url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, "
+        "persistAuthorization: false, displayRequestDuration: true, validatorUrl: null})"
     )
     return Response(script, mimetype="text/javascript")
 
@@ -177,14 +183,14 @@ def read_asset(name: str) -> Response:
     """A file of the packaged Swagger UI."""
     if name not in _assets():
         abort(404)
-    answer = send_from_directory(str(swagger_ui_path), name)
+    answer = send_from_directory(_SWAGGER_UI, name)
     answer.headers["Cache-Control"] = "public, max-age=86400"
     return answer
 
 
 @cache
 def _assets() -> frozenset[str]:
-    return frozenset(file.name for file in swagger_ui_path.iterdir() if file.suffix in (".js", ".css", ".png"))
+    return frozenset(file.name for file in _SWAGGER_UI.iterdir() if file.suffix in (".js", ".css", ".png"))
 
 
 @pages.get("/problems/<kind>")
