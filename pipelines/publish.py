@@ -262,7 +262,8 @@ def _sweep(generations: Path) -> None:
 
 def _prune(generations: Path, standing: Generation, keep: int) -> tuple[str, ...]:
     """Remove all but the standing and the newest others, ``keep`` in all."""
-    folders = (folder for folder in generations.iterdir() if folder.is_dir() and folder != standing.folder)
+    # by name: the standing one may be known by its resolved path, and these by a relative one or through a link
+    folders = (folder for folder in generations.iterdir() if folder.is_dir() and folder.name != standing.folder.name)
     others = [found for folder in folders if (found := generation_in(folder)) is not None]
     others.sort(key=lambda other: (other.manifest.run_seq, other.manifest.run_id), reverse=True)
     gone = others[max(keep - 1, 0) :]

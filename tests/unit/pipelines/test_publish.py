@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from pipelines import publish as publishing
-from pipelines.publish import Policy, PublishReport, publish
+from pipelines.publish import Policy, PublishReport, keep_only_standing, publish
 from pipelines.run_context import RunContext
 from profile_service.errors import NotEnoughDisk, PromiseBroken, RunFailed
 from profile_service.identity.model import packaged_model
@@ -177,6 +177,19 @@ def test_old_generations_go_and_the_standing_one_never(world: WorkWorld) -> None
     names = sorted(path.name for path in (world.data_dir / "generations").iterdir())
     assert names == ["run_0003", "run_0004"]
     assert do_publish(world, keep=0).generation.folder.exists()
+
+
+@pytest.mark.parametrize("named", ["whole", "relative", "through a link"])
+def test_all_but_the_standing_generation_are_removed_however_the_data_directory_is_named(
+    world: WorkWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    do_publish(world)
+    standing = do_publish(world, next_run(world)).generation.folder.name
+    (tmp_path / "link").symlink_to(world.data_dir, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    names = {"whole": world.data_dir, "relative": world.data_dir.relative_to(tmp_path), "through a link": Path("link")}
+    assert len(keep_only_standing(names[named])) == 1
+    assert [folder.name for folder in (world.data_dir / "generations").iterdir()] == [standing]
 
 
 def test_a_reader_of_the_old_generation_reads_on_while_it_is_replaced_and_pruned(world: WorkWorld) -> None:
