@@ -18,7 +18,6 @@ from profile_service.store.ledger.key_rows import (
     add_key,
     find_key,
     key_named,
-    keys_version,
     list_keys,
     revoke_key,
 )
@@ -152,7 +151,7 @@ class Keys:
         One look at the ledger's count of changes makes a revocation bind at once in every worker; only a key that was
         not checked since the last change is looked up.
         """
-        version = keys_version(self._ledger.read())
+        version = self._ledger.glance().keys_version
         checked_at, checked = self._checked
         if version != checked_at or len(checked) > _MOST_KEPT:
             # a thread that read the former count keeps the former dictionary: it puts nothing stale into this one

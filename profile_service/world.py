@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from profile_service.errors import LedgerUnavailable, ProfileError, Refused
 from profile_service.identity.ids import IdSource
-from profile_service.live.replay import CURRENT, bring
+from profile_service.live.replay import bring
 from profile_service.live.step import Hand
 from profile_service.settings import Settings
 from profile_service.state import State
 from profile_service.store.generation import Generation, standing_generation
-from profile_service.store.ledger import Ledger, Overlay
+from profile_service.store.ledger import CURRENT, Ledger, Overlay
 from profile_service.store.serving import ServingGeneration
 
 _log = logging.getLogger(__name__)
@@ -66,9 +66,12 @@ class World:
         Refused (not-ready) before the first generation is published.
         """
         current = self._current
-        if current is None or self.ledger.log().meta(CURRENT) != current.run_id:
+        glance = self.ledger.glance()
+        if current is None or glance.current != current.run_id:
             current = self._caught_up()
-        return State(current, Overlay(self.ledger.read, current.run_id, current.ledger_seq))
+            glance = self.ledger.glance()
+        bare = glance.bare and glance.current == current.run_id
+        return State(current, Overlay(self.ledger.read, current.run_id, current.ledger_seq, bare=bare))
 
     def follow(self) -> bool:
         """Go over to the generation that stands by now, once all that the log says is on it; false when it is ours."""

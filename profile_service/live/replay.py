@@ -7,11 +7,9 @@ import orjson
 from profile_service.identity.ids import IdSource
 from profile_service.live.apply import apply
 from profile_service.live.step import APPLIED, Hand
-from profile_service.store.ledger import Ledger, Transaction
+from profile_service.store.ledger import CURRENT, Ledger, Transaction
 from profile_service.store.serving import ServingGeneration
 
-# The generation whose overlay every write goes to.
-CURRENT = "current_generation"
 OVERLAYS = "overlays"
 _KEPT = 2  # overlays: the current one and, for requests under way, the one before
 _IN_ONE_WRITE = 20  # entries: writers wait no longer than it takes to apply these

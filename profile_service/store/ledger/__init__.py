@@ -1,6 +1,7 @@
 """The ledger: what the service itself writes, as an append-only log with what is derived from it."""
 
 from profile_service.store.ledger.answers import Answer, Request
+from profile_service.store.ledger.glance import CURRENT, Glance
 from profile_service.store.ledger.ledger import Ledger
 from profile_service.store.ledger.log import NOTHING, About, Entry, Log
 from profile_service.store.ledger.overlay import LiveConsent, LiveEvent, Overlay, OverlayCustomer
@@ -9,10 +10,12 @@ from profile_service.store.ledger.session import Session
 from profile_service.store.ledger.transaction import Transaction
 
 __all__ = [
+    "CURRENT",
     "NOTHING",
     "About",
     "Answer",
     "Entry",
+    "Glance",
     "Ledger",
     "LiveConsent",
     "LiveEvent",

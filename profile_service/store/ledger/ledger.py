@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable, WrongUsage
+from profile_service.store.ledger.glance import Glance, Glances
 from profile_service.store.ledger.log import Log
 from profile_service.store.ledger.session import Driver, Session
 from profile_service.store.ledger.sqlite import SqliteDriver
@@ -30,6 +31,7 @@ class Ledger:
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._turn = threading.Lock()
+        self._glances = Glances()
         try:
             self._create()
         except BaseException:
@@ -52,6 +54,10 @@ class Ledger:
     def log(self) -> Log:
         """The log, read on this thread's session."""
         return Log(self._driver.reader())
+
+    def glance(self) -> Glance:
+        """What every request asks first; it sees every write that was acknowledged before it was called."""
+        return self._glances.take(self._driver.reader())
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:

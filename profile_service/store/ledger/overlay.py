@@ -156,10 +156,12 @@ class Overlay:
     ``read`` gives the calling thread's session: ``Overlay(ledger.read, …)`` may be shared by all threads. Every method
     reads what is committed; inside a transaction use ``OverlayWriter``, which has the same methods.
     A customer that is in the overlay in any state is answered from it alone; any other by the generation.
+    ``bare``: there was no customer in it a moment ago, and whoever reads is to see that moment.
     """
 
-    def __init__(self, read: Callable[[], Session], run_id: str, ledger_seq: int) -> None:
+    def __init__(self, read: Callable[[], Session], run_id: str, ledger_seq: int, *, bare: bool = False) -> None:
         self._read = read
+        self.bare = bare
         self.run_id = run_id
         self.ledger_seq = ledger_seq
 
@@ -178,6 +180,8 @@ class Overlay:
 
     def customer(self, customer_id: str) -> OverlayCustomer | None:
         """How that customer stands here, or ``None`` when it is as published."""
+        if self.bare:
+            return None
         row = self.session.one(_CUSTOMER, {"generation": self.run_id, "customer_id": customer_id})
         return None if row is None else OverlayCustomer(customer_id, *row)
 
@@ -193,7 +197,7 @@ class Overlay:
 
     def covered(self, customer_ids: Collection[str]) -> dict[str, str]:
         """The state of each of those customers that is in the overlay."""
-        if not customer_ids:
+        if self.bare or not customer_ids:
             return {}
         rows = self.session.all(_COVERED, self._values(customer_ids=list(customer_ids)))
         return {row[0]: row[1] for row in rows}
@@ -205,6 +209,8 @@ class Overlay:
 
     def holders(self, type: str, value: str) -> list[str]:
         """The customers standing here that hold an identifier."""
+        if self.bare:
+            return []
         rows = self.session.all(_HOLDERS, {"generation": self.run_id, "type": type, "value": value})
         return [row[0] for row in rows]
 

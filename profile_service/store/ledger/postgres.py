@@ -62,6 +62,10 @@ class PostgresSession:
             with self.connection.cursor() as cursor:
                 cursor.executemany(_query(statement.postgres), prepared)
 
+    def changes(self) -> int | None:
+        """The server counts none that cost less than asking what one wants to know."""
+        return None
+
     def execute(self, text: str) -> None:
         """Run a text without parameters, such as BEGIN or a definition."""
         self.connection.execute(_query(text))

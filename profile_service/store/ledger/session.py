@@ -26,6 +26,9 @@ class Session(Protocol):
     def many(self, statement: Statement, rows: Iterable[Values]) -> None:
         """Run a statement once for each row of values."""
 
+    def changes(self) -> int | None:
+        """A number that differs whenever others have committed since; ``None`` where the database counts none."""
+
 
 class Driver(Protocol):
     """One kind of database: its connections and its write lock."""

@@ -46,6 +46,11 @@ class SqliteSession:
         """Once for each row."""
         self.connection.executemany(statement.sqlite, (statement.sqlite_values(row) for row in rows))
 
+    def changes(self) -> int | None:
+        """SQLite's own count for this connection, which only reads: every commit is another connection's."""
+        count: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        return count
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
