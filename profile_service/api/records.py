@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from profile_service.take import (
 )
 
 records = blueprint("records", "What channels and customers say now, on the profile at once.")
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _OF_CONSENT = ("purpose", "channel", "consent", "customer_consent", "stated_at")
 
 
@@ -101,10 +103,7 @@ def write_consents(call: Call, sent: dict[str, Any], customer_id: str) -> Respon
 
     The newest word on a purpose and channel stands; over channels a no stands unless a yes is newer.
     """
-    said = [
-        SentConsent(each["purpose"], each["channel"], each["consent"], moment_of(each.get("stated_at")))
-        for each in sent["consents"]
-    ]
+    said = [_sent_consent(call, place, each) for place, each in enumerate(sent["consents"])]
 
     def do(hand: Hand) -> Written:
         standing_customer(hand, customer_id)
@@ -140,6 +139,15 @@ def _sent_event(call: Call, sent: dict[str, Any]) -> SentEvent:
     beside = ("channel", "source_record_id", "event_id")
     fields = {name: value for name, value in sent.items() if name not in beside and value}
     return SentEvent(sent["channel"], sent["event_id"], sent["source_record_id"], fields)
+
+
+def _sent_consent(call: Call, place: int, sent: dict[str, Any]) -> SentConsent:
+    stated_at = moment_of(sent.get("stated_at"))
+    if stated_at is not None and stated_at > call.frame.clock() + _CLOCKS_DIFFER:
+        # it would stand over every word that the customer says until then
+        errors = [{"pointer": f"/consents/{place}/stated_at", "detail": "lies in the future: nobody has said it yet"}]
+        raise Refused("invalid-request", "see errors", errors=errors)
+    return SentConsent(sent["purpose"], sent["channel"], sent["consent"], stated_at)
 
 
 def _own_channel(call: Call, channel: str) -> None:

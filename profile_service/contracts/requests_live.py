@@ -8,10 +8,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from profile_service.contracts.feeds import MAX_EXTRA, CustomerRow, EventRow
+from profile_service.contracts.feeds import ALIASES, MAX_EXTRA, CustomerRow, EventRow
 from profile_service.contracts.fields import MAX_CHARACTERS, Amount, Choice, Moment, Text
 
 MOST_AT_ONCE = 10_000  # what a setting may allow
+MOST_NESTED = 32  # objects and arrays in each other; answers that tell of them have a limit of their own
 _CHANNEL = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z", error="has letters, digits, '.', '-' and '_' only")
 _TEXT = {"maxLength": MAX_CHARACTERS, "pattern": "^[^\\u0000]*$"}
 _MOMENT = {"format": "date-time", "description": "RFC 3339."}
@@ -62,6 +63,8 @@ class Further(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if not isinstance(value, Mapping):
             raise ValidationError("is not an object")
+        if _deeper(value, MOST_NESTED):
+            raise ValidationError(f"is nested more than {MOST_NESTED} deep")
         try:
             text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
             text.encode()
@@ -72,8 +75,16 @@ class Further(Text):
         return super()._deserialize(text, attr, data, **kwargs)
 
 
-class RecordSent(CustomerRow):
-    """A channel's record, now: the fields of a feed's row with its channel."""
+class _Row(Schema):
+    """A row of a feed as one JSON object: its names are found, and what no field knows is kept, as in a feed."""
+
+    @pre_load
+    def _as_in_a_feed(self, data: Any, **_: Any) -> Any:
+        return _with_further(data, self.load_fields) if isinstance(data, Mapping) else data
+
+
+class RecordSent(_Row, CustomerRow):
+    """A channel's record, now: the fields of a feed's row with its channel; further ones go into `extra`."""
 
     channel = Channel()
     authenticated = fields.Boolean(
@@ -87,8 +98,8 @@ class RecordSent(CustomerRow):
     extra = Further()
 
 
-class EventSent(EventRow):
-    """An event, now: the fields of a feed's row with its channel."""
+class EventSent(_Row, EventRow):
+    """An event, now: the fields of a feed's row with its channel; further ones go into `extra`."""
 
     channel = Channel()
     amount = AnyAmount()
@@ -138,10 +149,52 @@ def _as_several(data: Any, name: str) -> Any:
     return {name: [data]} if isinstance(data, Mapping) and name not in data else data
 
 
+def _with_further(row: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` by the names of ``known`` fields, in whatever case or by a known other name; the rest in ``extra``.
+
+    As in a feed: what is empty says nothing, and a second spelling of a field that is there is a further one.
+    """
+    taken = {name: value for name, value in row.items() if name in known}
+    further: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in known:
+            continue
+        field = next((field for field in (name.casefold(), _OTHER_NAMES.get(name.casefold())) if field in known), None)
+        if field is not None and field not in taken:
+            taken[field] = value
+        elif value is not None and value != "":
+            further[name] = value
+    extra = taken.get("extra") or {}
+    if further and isinstance(extra, Mapping):
+        taken["extra"] = {**extra, **further}
+    return taken
+
+
+_OTHER_NAMES: Mapping[str, str] = {other: field for field, others in ALIASES.items() for other in others}
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether objects and arrays stand in each other more than ``most`` deep."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, Mapping) else each)
+            if isinstance(inner, Mapping | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def _describe(schema: type[Schema]) -> None:
     for name, field in schema._declared_fields.items():
         if isinstance(field, Further):
-            field.metadata = {"type": "object", "description": "Further values, kept as JSON."}
+            field.metadata = {
+                "type": "object",
+                "description": "Further values, kept as JSON; whatever else the body holds joins them.",
+            }
         elif isinstance(field, Text):
             field.metadata = {**_TEXT, **_SAID.get(name, {})}
 

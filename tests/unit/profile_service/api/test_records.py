@@ -24,6 +24,14 @@ def record(name: str, channel: str = "web", **fields: Any) -> dict[str, Any]:
     return {"channel": channel, "source_record_id": name, **PERSON, **fields}
 
 
+def nested(deep: int) -> dict[str, Any]:
+    """An object in an object, so many in all."""
+    found: dict[str, Any] = {}
+    for _ in range(deep - 1):
+        found = {"in": found}
+    return found
+
+
 def test_a_record_is_on_the_next_read_and_audited(service: ServiceApp) -> None:
     key = service.key(RECORDS, READ, trusted=True, name="till")
     written = service.client.post("/v1/records", json=record("r-1"), headers=key)
@@ -82,9 +90,10 @@ def test_a_key_of_one_channel_writes_for_no_other(service: ServiceApp) -> None:
         ({"email": 7}, "/email"),
         ({"marketing_consent": "maybe"}, "/marketing_consent"),
         ({"channel": "../web"}, "/channel"),
-        ({"nickname": "Otti"}, "/nickname"),
         ({"given_name": "O\0"}, "/given_name"),
         ({"extra": "shoe size 38"}, "/extra"),
+        ({"extra": nested(33)}, "/extra"),
+        ({"family": nested(300)}, "/extra"),
     ],
 )
 def test_a_wrong_value_is_named_and_nothing_is_written(
@@ -131,3 +140,35 @@ def test_consents_are_put_by_purpose_and_channel(service: ServiceApp) -> None:
     assert service.client.put(path, json={"channel": "web"}, headers=key).status_code == 422
     nobody = service.client.put("/v1/profiles/cus_nobody/consents", json=no, headers=key)
     assert nobody.status_code == 404
+
+
+def test_what_no_field_knows_is_kept_as_a_feed_keeps_it(service: ServiceApp) -> None:
+    key = service.key(RECORDS, EVENTS, READ, "privacy", trusted=True)
+    person = {"Given_Name": "Ermengarde", "family_name": "Zwicky", "profession": "baker"}
+    beside = {"shoe_size": 38, "nickname": "", "family": nested(31), "extra": {"newsletter": ["shoes"]}}
+    body = {"channel": "store", "source_record_id": "r-further", **person, **beside}
+    written = service.client.post("/v1/records", json=body, headers=key)
+    assert written.status_code == 201
+    event = {"channel": "store", "event_id": "e-further", "source_record_id": "r-further", "basket": nested(31)}
+    assert service.client.post("/v1/events", json=event, headers=key).status_code == 200
+    customer_id = written.json["customer_id"]  # type: ignore[index]
+    told = service.client.get(f"/v1/profiles/{customer_id}/export", headers=key).json
+    assert told is not None
+    (record_told,) = told["records"]
+    assert record_told["as_sent"] == {"given_name": "Ermengarde", "family_name": "Zwicky", "occupation": "baker"}
+    assert record_told["further"] == {"shoe_size": 38, "family": nested(31), "newsletter": ["shoes"]}
+    (event_told,) = service.client.get(f"/v1/profiles/{customer_id}/timeline", headers=key).json["data"]  # type: ignore[index]
+    assert event_told["extra"] == {"basket": nested(31)}
+
+
+def test_nobody_says_today_what_stands_tomorrow(service: ServiceApp) -> None:
+    key = service.key(RECORDS, CONSENTS, trusted=True)
+    body = record("r-tomorrow", given_name="Kunigunde", family_name="Abernathy", email="k.abernathy@example.org")
+    customer_id = service.client.post("/v1/records", json=body, headers=key).json["customer_id"]  # type: ignore[index]
+    path = f"/v1/profiles/{customer_id}/consents"
+    yes = {"channel": "web", "consent": "yes", "stated_at": "9000-01-01T00:00:00Z"}
+    refused = service.client.put(path, json=yes, headers=key)
+    assert refused.status_code == 422
+    assert [each["pointer"] for each in refused.json["errors"]] == ["/consents/0/stated_at"]  # type: ignore[index]
+    answer = service.client.put(path, json={"channel": "web", "consent": "no"}, headers=key)
+    assert [each["consent"] for each in answer.json["consents"]] == ["no"]  # type: ignore[index]
