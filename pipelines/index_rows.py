@@ -127,7 +127,8 @@ def record_bodies_sql(rows: Rows) -> str:
                    sum(amount) AS amount
             FROM publish_events WHERE rid IS NOT NULL GROUP BY rid, currency),
         e AS (SELECT rid, {_events_sql()} AS events FROM spent GROUP BY rid),
-        h AS (SELECT rid, min(updated_at) AS first_seen FROM record_history GROUP BY rid),
+        h AS (SELECT rid, min(v.updated_at) AS first_seen FROM record_history v JOIN records r USING (rid)
+              WHERE v.authenticated IS NOT FALSE OR r.authenticated IS FALSE GROUP BY rid),
         k AS (
             SELECT rid, list(json_array(purpose, channel, said, {moment_sql("stated_at")}, statements)
                              ORDER BY purpose, channel) AS statements

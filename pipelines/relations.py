@@ -182,7 +182,8 @@ def _customers(scope: Scope) -> str:
                    min(updated_at) AS first_seen, max(updated_at) AS last_seen
             FROM {RECORDS} GROUP BY cno),
         h AS (SELECT m.cno, min(v.updated_at) AS first_seen
-              FROM record_history v JOIN {RECORDS} m USING (rid) GROUP BY m.cno),
+              FROM record_history v JOIN {RECORDS} m USING (rid) JOIN records r USING (rid)
+              WHERE v.authenticated IS NOT FALSE OR r.authenticated IS FALSE GROUP BY m.cno),
         spent AS (
             SELECT cno, currency, count(*) AS events, min(occurred_at) AS first_event_at,
                    max(occurred_at) AS last_event_at, sum(amount) AS amount

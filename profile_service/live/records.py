@@ -35,7 +35,9 @@ def apply_record(step: Step) -> RecordTaken:
         return RecordTaken(known.customer_id, verdict, known=True)
     before = known.consent if sent.authenticated and known.authenticated else None
     consent = consent_after(before, sent.fields, sent.updated_at)
-    first_seen = min((at for at in (known.first_seen, sent.first_seen) if at is not None), default=None)
+    # when they were first seen is what somebody vouches for, too
+    telling = [each for each in (known, sent) if each.authenticated or not (known.authenticated or sent.authenticated)]
+    first_seen = min((each.first_seen for each in telling if each.first_seen is not None), default=None)
     if verdict == "superseded":
         if not sent.authenticated:
             # a claim that nobody vouches for says nothing beside one that somebody does

@@ -140,7 +140,8 @@ def test_claims_consents_and_decisions_are_folded_as_they_were_answered(
     bought = {"occurred_at": "2026-10-02T10:00:00Z", "amount": "7.5000", "currency": "EUR"}
     rows = [
         SentEvent("web", "e-early", "w-1", bought),
-        SentRecord("web", "w-1", person | {"marketing_consent": "yes"}, at),
+        SentRecord("web", "w-1", person | {"marketing_consent": "yes", "extra": '{"shoe_size":38}'}, at),
+        SentRecord("web", "w-1", {"given_name": "Eve"}, moment_of("1900-01-01T00:00:00Z"), authenticated=False),
         SentRecord("store", "s-1", person, at),
         SentRecord("mobile", "m-claim", person | {"marketing_consent": "no"}, at, authenticated=False),
         SentEvent("mobile", "e-claim", "m-claim", bought),
@@ -156,9 +157,10 @@ def test_claims_consents_and_decisions_are_folded_as_they_were_answered(
     assert len(set(owners.values())) == 3
     before = documents(world, set(owners.values()))
     assert before[customer_id]["marketing_consent"] == "no"
+    assert before[customer_id]["first_seen"] == "2026-10-01T00:00:00Z"
     summary = fold(data_dir)
     assert {name: summary.folded[name] for name in ("records", "events", "consents", "decisions")} == {
-        "records": 3,
+        "records": 4,
         "events": 2,
         "consents": 2,
         "decisions": 1,
@@ -166,6 +168,9 @@ def test_claims_consents_and_decisions_are_folded_as_they_were_answered(
     assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
     assert world.follow()
     assert documents(world, set(owners.values())) == before
+    with worlds.published(data_dir) as warehouse:
+        kept = warehouse.execute("SELECT extra FROM customer_records WHERE source_record_id = 'w-1'").fetchall()
+    assert kept == [('{"shoe_size":38}',)]
     # said again on the folded generation, and folded again
     with world.write() as hand:
         take_consents(hand, customer_id, [SentConsent("marketing", "email", "yes")], "test")
