@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ _PATIENCE = 600.0  # seconds that a run at work has to end
 _BETWEEN_ATTEMPTS = 0.5
 _BETWEEN_LOOKS = 2.0
 _AFTER_FAILURE = 60.0
+_LEDGER_VARIABLE = "PROFILES_LEDGER_URL"
 
 
 def remove_erased(settings: Settings, say: Callable[[str], None]) -> list[dict[str, Any]]:
@@ -102,9 +104,19 @@ def watch(settings: Settings, say: Callable[[str], None], parent: int) -> None:
             except ProfileError as error:
                 say(f"an erasure could not be completed, trying again in a minute: {error}")
                 rest = _AFTER_FAILURE
+            except Exception as error:
+                # whoever waits to be forgotten must not wait for a restart; the message may quote a person's values
+                say(f"an erasure could not be completed, trying again in a minute: {_kind_and_place(error)}")
+                rest = _AFTER_FAILURE
             _sleep(rest, parent)
     finally:
         ledger.close()
+
+
+def _kind_and_place(error: Exception) -> str:
+    """What broke and where, without its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in " + " < ".join(f"{each.name}:{each.lineno}" for each in reversed(frames[-4:]))
 
 
 def _sleep(seconds: float, parent: int) -> None:
@@ -119,8 +131,10 @@ def eraser_beside(settings: Settings) -> Iterator[None]:
     if not settings.erase_in_background:
         yield
         return
-    command = [sys.executable, "-m", "pipelines.eraser", str(settings.data_dir), settings.ledger_url]
-    beside = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "pipelines.eraser", str(settings.data_dir)]
+    # whoever lists processes reads their arguments: a database's password goes by the environment
+    environment = {**os.environ, _LEDGER_VARIABLE: settings.ledger_url}
+    beside = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
     try:
         yield
     finally:
@@ -139,6 +153,5 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     # Ctrl-C at a terminal reaches the whole group: the service ends this process when its own requests are answered
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _data_dir, _ledger = sys.argv[1:3]
-    _given = {"data_dir": Path(_data_dir), "ledger_url": _ledger or None}
+    _given = {"data_dir": Path(sys.argv[1]), "ledger_url": os.environ.get(_LEDGER_VARIABLE) or None}
     watch(load_settings(os.environ, _given), _say, os.getppid())

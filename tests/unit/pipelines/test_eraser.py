@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
 from pipelines import erase as erasing
-from pipelines.eraser import remove_erased
+from pipelines import eraser
+from pipelines.eraser import eraser_beside, remove_erased, watch
 from profile_service.audit import Audit
 from profile_service.correct import Wish
 from profile_service.erase import erase
@@ -59,3 +62,51 @@ def test_two_who_remove_the_same_people_at_once_do_it_once(
     assert audit.verify().broken_at is None
     ledger.close()
     assert remove_erased(settings, lambda line: None) == []
+
+
+class _Enough(Exception):
+    """The rest after a failure is over."""
+
+
+def test_one_who_waits_to_be_removed_outlives_a_fault_that_nobody_foresaw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("Ada Quillfeather cannot be cast to a date")
+
+    def rest(seconds: float, parent: int) -> None:
+        raise _Enough(seconds)
+
+    monkeypatch.setattr(eraser, "unfinished_erasures", lambda log: [1])
+    monkeypatch.setattr(eraser, "remove_erased", fail)
+    monkeypatch.setattr(eraser, "_sleep", rest)
+    with pytest.raises(_Enough, match=r"60\.0"):
+        watch(Settings(data_dir=tmp_path), said.append, os.getppid())
+    (line,) = said
+    assert "RuntimeError in fail" in line
+    assert "Ada" not in line
+
+
+def test_a_database_password_stands_in_no_list_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[list[str], dict[str, str]]] = []
+
+    class Beside:
+        """A process that does nothing."""
+
+        def __init__(self, command: list[str], *, env: dict[str, str], **_: object) -> None:
+            begun.append((command, env))
+
+        def terminate(self) -> None:
+            """Ended already."""
+
+        def wait(self, timeout: float) -> None:
+            """Ended already."""
+
+    monkeypatch.setattr(subprocess, "Popen", Beside)
+    with eraser_beside(Settings(data_dir=tmp_path, ledger_url="postgresql://user:hush@host/database")):
+        pass
+    ((command, environment),) = begun
+    assert "hush" not in " ".join(command)
+    assert environment["PROFILES_LEDGER_URL"] == "postgresql://user:hush@host/database"
