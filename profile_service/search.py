@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from profile_service.search_marks import Match, matches_in
 from profile_service.search_query import Part, Sought, access, parts_of
-from profile_service.search_terms import search_terms
+from profile_service.search_terms import LOYALTY, PHONE, TOLD_BY, search_terms
 from profile_service.state import State
 from profile_service.store.ledger.overlay import Overlay
 from profile_service.store.terms import Terms
@@ -42,17 +42,19 @@ class Results:
     parts: tuple[str, ...]
 
 
-def search(state: State, text: str, limit: int = 20) -> Results:
+def search(state: State, text: str, limit: int = 20, hidden: Collection[str] = ()) -> Results:
     """Search for ``text``: names, numbers, e-mails, postcodes, cities, birth dates, whole or in part.
 
-    Where nobody fits every part, those who fit the most parts are found.
+    Where nobody fits every part, those who fit the most parts are found. ``hidden`` fields are searched for nothing but
+    the whole of an identifier, as a look-up is: who may not read a value is not told it bit by bit either.
     """
     terms, overlay = state.generation.terms, state.overlay
     parts = parts_of(
         text, state.generation.model, lambda word: bool(len(terms.exactly(word)) or _live_holders(overlay, word))
     )
-    if not parts:
-        return Results((), 0, ())
+    parts = [_without(part, hidden) for part in parts] if hidden else parts
+    if not any(part.readings for part in parts):
+        return Results((), 0, tuple(part.typed for part in parts))
     looked_at = max(_LOOKED_AT, limit * _TIMES_LIMIT)
     candidates, found = _published(state, terms, parts, looked_at)
     live = _live(overlay, parts, looked_at)
@@ -61,6 +63,17 @@ def search(state: State, text: str, limit: int = 20) -> Results:
     best = sorted((hit for hit in hits if len(hit.matches) == most), key=_likeliest_first)
     told = max(found + len(live), len(best)) if most == len(parts) else len(best)
     return Results(tuple(best[:limit]), told, tuple(part.typed for part in parts))
+
+
+def _without(part: Part, hidden: Collection[str]) -> Part:
+    """A part without the readings that would tell of ``hidden`` fields."""
+    kept = [each for each in part.readings if TOLD_BY.get(each.mark) not in hidden or _is_whole(each)]
+    return replace(part, readings=tuple(kept))
+
+
+def _is_whole(reading: Sought) -> bool:
+    """Whether only somebody who knows all of an identifier can have typed it."""
+    return reading.how == "exact" and (reading.mark in (PHONE, LOYALTY) or bool(reading.and_also))
 
 
 def _likeliest_first(hit: Hit) -> tuple[float, str, str]:

@@ -14,6 +14,20 @@ from typing import Protocol
 NAME, SOUND, MAILBOX, DOMAIN, PHONE = "n_", "s_", "m_", "d_", "p_"
 POSTCODE, CITY, LOYALTY, LOYALTY_END, SOURCE, BIRTH = "z_", "c_", "l_", "k_", "i_", "b_"
 
+# The field of a profile that a word of each kind tells of; of a record's own id none does.
+TOLD_BY = {
+    NAME: "full_name",
+    SOUND: "full_name",
+    MAILBOX: "email",
+    DOMAIN: "email",
+    PHONE: "phone",
+    POSTCODE: "postcode",
+    CITY: "city",
+    LOYALTY: "loyalty_id",
+    LOYALTY_END: "loyalty_id",
+    BIRTH: "birth_date",
+}
+
 # Everything in ASCII that ``plain`` leaves out.
 _MARKS = "".join(chr(code) for code in range(1, 128) if not chr(code).isalnum())
 # A name that is the same in an earlier column says nothing new.

@@ -11,7 +11,7 @@ from profile_service.api.calls import Call
 from profile_service.errors import Moved, Refused
 from profile_service.lookup import Ambiguous, Erased, Found, Generic, Outcome, Retired, by_id
 
-# By what an agent tells candidates apart.
+# By what an agent tells candidates apart; to a customer all but one of them are strangers.
 _TELLING = ("customer_id", "full_name", "birth_date", "address", "channels", "last_seen")
 
 
@@ -49,7 +49,8 @@ def identified(call: Call, outcome: Outcome) -> Found:
         if document is not None:
             call.note_read("profile.candidate", customer_id)
             whole = seen(call, document)
-            candidates.append({name: whole[name] for name in _TELLING if name in whole})
+            told = _TELLING if call.key.audience != "subject" else ("customer_id",)
+            candidates.append({name: whole[name] for name in told if name in whole})
     raise Refused(
         "ambiguous-identifier", f"{outcome.total} customers fit", candidates=candidates, candidates_total=outcome.total
     )

@@ -9,7 +9,7 @@ from flask import Response
 from profile_service.api.calls import Call
 from profile_service.api.outcomes import customer
 from profile_service.api.routes import blueprint, needs
-from profile_service.contracts.answers import AgentExplanation, SearchAnswer, Timeline
+from profile_service.contracts.answers import AgentExplanation, SearchAnswer, Timeline, unread_fields
 from profile_service.contracts.requests import Search, TimelinePage
 from profile_service.errors import Refused
 from profile_service.explain import explain_customer
@@ -60,9 +60,11 @@ def explain_profile(call: Call, customer_id: str) -> Response:
 def find_customers(call: Call, asked: dict[str, Any]) -> Response:
     """An agent's search: names in any order and spelling, phone, e-mail, postcode, city, birth date, whole or in part.
 
-    The likeliest come first. Where nobody fits every part, those who fit the most parts are found.
+    The likeliest come first. Where nobody fits every part, those who fit the most parts are found. By what the key
+    may not read nobody is found, but by the whole of an e-mail address, a phone or a card's number.
     """
-    results = search(call.state, asked["query"], asked["limit"])
+    hidden = unread_fields(call.key.audience, frozenset(call.key.mask))
+    results = search(call.state, asked["query"], asked["limit"], hidden)
     show = call.view("hit")
     data = []
     for hit in results.hits:

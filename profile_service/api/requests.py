@@ -16,6 +16,8 @@ from profile_service.api.calls import FRAME, KEY, RATE, REQUEST_ID, Frame
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UNMATCHED = "unmatched"
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"))
+_OTHER = "other"
 _UNHEARD = frozenset(("/healthz", "/readyz", "/metrics"))  # asked every few seconds: counted, not logged
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 
@@ -49,6 +51,9 @@ def framed(app: Wsgi, frame: Frame) -> Wsgi:
             route = rule.rule if rule is not None else _UNMATCHED
             seconds = perf_counter() - started
             method = environ["REQUEST_METHOD"]
+            if method not in _METHODS:
+                # anyone can make up as many as they like, and put what they like into them
+                method = _OTHER
             code = int(status[:3])
             observe(method, route, code, seconds)
             if log.requests and route not in _UNHEARD:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from marshmallow import Schema, fields
 
+from profile_service.contracts.masks import hidden_fields
 from profile_service.contracts.shown import Count, Named, Number, Projection, Text, compiled, veiled
 from profile_service.contracts.views import (
     AUDIENCES,
@@ -210,6 +211,12 @@ def view_class(what: str, audience: str) -> tuple[type[Schema], frozenset[str]]:
     """The schema by which an audience sees something, and the fields it never reads."""
     standing: type[Standing] = AUDIENCES[audience]
     return _VIEWS[what][audience], standing.always_hidden
+
+
+@lru_cache(maxsize=4096)
+def unread_fields(audience: str, mask: frozenset[str]) -> frozenset[str]:
+    """The fields that an audience never reads under one key's policy, and all that would tell the same."""
+    return hidden_fields(AUDIENCES[audience].always_hidden | mask)
 
 
 @lru_cache(maxsize=4096)

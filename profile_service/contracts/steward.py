@@ -8,6 +8,7 @@ from functools import lru_cache
 from marshmallow import Schema, fields, validate
 
 from profile_service.contracts.answers import ExplainedRecord, Link, PageOf
+from profile_service.contracts.masks import MASKABLE
 from profile_service.contracts.shown import Count, Number, Projection, Text, compiled, veiled
 from profile_service.contracts.taken import Alias
 from profile_service.contracts.views import AUDIENCES
@@ -213,4 +214,6 @@ _VIEWS: Mapping[str, type[Schema]] = {"review": ReviewItem, "review detail": Rev
 @lru_cache(maxsize=1024)
 def steward_view(what: str, audience: str, mask: frozenset[str]) -> Projection:
     """The compiled view of ``what`` (review, review detail, decided) for an audience under one key's policy."""
-    return compiled(veiled(_VIEWS[what], AUDIENCES[audience].always_hidden | mask)())
+    # whoever waits for a judgement is somebody else than the customer who is shown their own data
+    hidden = MASKABLE if audience == "subject" else AUDIENCES[audience].always_hidden
+    return compiled(veiled(_VIEWS[what], hidden | mask)())

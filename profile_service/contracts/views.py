@@ -187,6 +187,8 @@ class AgentProfile(Person, Activity):
 class PageProfile(Standing):
     """For a web page or an app: nothing that identifies, nothing to reach the customer by."""
 
+    always_hidden = frozenset({*RECORD_FIELDS, "full_name"}) - {"marketing_consent"}
+
     channels = fields.List(fields.String(), metadata={"description": _CUSTOMER["channels"]})
     channel_count = Count(_CUSTOMER["channel_count"])
     marketing_consent = Text(_CUSTOMER["marketing_consent"])
