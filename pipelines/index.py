@@ -11,13 +11,12 @@ from typing import Any
 
 import duckdb
 
-from pipelines.index_arrays import write_arrays
-from pipelines.index_delta import remove_changed, with_marks
+from pipelines.index_arrays import write_arrays, write_identifiers
+from pipelines.index_delta import Gone, remove_changed, with_marks
 from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
     Rows,
     documents_sql,
-    golden_rules,
     judgements_sql,
     orphan_events_sql,
     record_bodies_sql,
@@ -26,6 +25,7 @@ from pipelines.index_rows import (
 )
 from pipelines.index_search import write_search
 from pipelines.relations import CHANGED
+from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.lines import Lines
@@ -35,7 +35,6 @@ _TABLES = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
     CREATE TABLE profiles (customer_id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
     CREATE TABLE ids (customer_id TEXT PRIMARY KEY, stands_as TEXT, event TEXT) WITHOUT ROWID;
-    CREATE TABLE identifiers (type TEXT, value TEXT, number INTEGER, PRIMARY KEY (type, value, number)) WITHOUT ROWID;
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
@@ -43,9 +42,6 @@ _TABLES = """
     CREATE TABLE judgements (left_ref INTEGER, right_ref INTEGER, verdict TEXT, decision_id TEXT);
     CREATE TABLE orphan_events (source_record_id TEXT, channel TEXT, body TEXT,
         PRIMARY KEY (source_record_id, channel)) WITHOUT ROWID;
-"""
-_INDEXES = """
-    CREATE UNIQUE INDEX profile_by_number ON profiles (number);
 """
 _AT_ONCE = 20_000
 
@@ -76,12 +72,16 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
             CREATE OR REPLACE TEMP TABLE index_customers AS
             SELECT {first} - 1 + row_number() OVER (ORDER BY customer_id)::INTEGER AS number, customer_id, cno
             FROM {CHANGED} WHERE standing""")
+        gone = Gone([], set())
         if refreshed is not None:
-            remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
-        documents.copy(work, documents_sql(golden_rules(work, model)))
-        _fill_customers(work, index)
+            gone = remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
+        documents.copy(work, documents_sql())
+        _fill(work, index, "profiles", "SELECT customer_id, number FROM index_customers ORDER BY customer_id")
+        write_identifiers(work, folder, refreshed, gone.numbers)
         if refreshed is not None:
-            documents.append(with_marks(work, index, Lines(refreshed, DOCUMENTS)))
+            touched = gone.identifiers.union(_identifiers(work))
+            fresh = range(first, first + whole_number(work, "SELECT count(*) FROM index_customers"))
+            documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, fresh))
         # one thread for what only counts bytes, beside DuckDB, which writes and joins
         with ThreadPoolExecutor(1) as aside:
             finished = [aside.submit(documents.finish)]
@@ -89,8 +89,6 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
             finished.append(aside.submit(records.finish))
             _fill_lists(work, index)
             index.execute("COMMIT")
-            if standing is None:
-                index.executescript(_INDEXES)
             write_search(work, searched_sql(rows), arrays, refreshed)
             for each in finished:
                 each.result()
@@ -101,16 +99,12 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
     return path.stat().st_size
 
 
-def _fill_customers(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
-    """The numbers of changed customers, and their identifiers."""
-    _fill(work, index, "profiles", "SELECT customer_id, number FROM index_customers ORDER BY customer_id")
-    _fill(
-        work,
-        index,
-        "identifiers",
-        """SELECT i.identifier_type, i.value, c.number FROM generation.main.customer_identifiers i
-           JOIN index_customers c USING (customer_id) ORDER BY ALL""",
-    )
+def _identifiers(work: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Those of changed customers."""
+    return work.execute(
+        "SELECT identifier_type, value FROM generation.main.customer_identifiers JOIN index_customers "
+        "USING (customer_id)"
+    ).fetchall()
 
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:

@@ -15,7 +15,10 @@ from pipelines.merge import RECORDS, columns_of
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS
+from profile_service.store.names import name_sql
 from profile_service.store.serving import (
+    IDENTIFIER_HOLDERS,
+    IDENTIFIER_NAMES,
     KEY_REFS,
     KEYS,
     PAIR_BITS,
@@ -23,7 +26,6 @@ from profile_service.store.serving import (
     PAIR_STARTS,
     RECORD_NAMES,
     RECORD_REFS,
-    record_name_sql,
 )
 
 Work = duckdb.DuckDBPyConnection
@@ -54,17 +56,35 @@ def _keys(work: Work, model: Model, refreshed: Path | None) -> dict[str, NDArray
         columns = work.execute(f"SELECT key, rid FROM ({query}) ORDER BY key").fetchnumpy()
         keys, refs = np.ma.getdata(columns["key"]).astype(np.uint64), np.ma.getdata(columns["rid"]).astype(np.int32)
     if refreshed is not None:
-        keys, refs = _merged(work, (keys, refs), refreshed)
+        changed = np.ma.getdata(work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy()["rid"]).astype(np.int64)
+        standing = (np.load(refreshed / f"{KEYS}.npy"), np.load(refreshed / f"{KEY_REFS}.npy"))
+        keys, refs = _merged((keys, refs), standing, changed)
     return {KEYS: keys, KEY_REFS: refs}
 
 
 Keys = tuple[NDArray[np.uint64], NDArray[np.int32]]
 
 
-def _merged(work: Work, fresh: Keys, refreshed: Path) -> Keys:
-    """Sorted keys of changed records put among those that the others had: sorting all anew takes ten times as long."""
-    known, holders = np.load(refreshed / f"{KEYS}.npy"), np.load(refreshed / f"{KEY_REFS}.npy")
-    changed = np.ma.getdata(work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy()["rid"])
+def write_identifiers(work: Work, folder: Path, refreshed: Path | None, gone: list[int]) -> None:
+    """Write which customers of ``index_customers`` carry which identifiers into the arrays of the generation.
+
+    ``gone``: numbers of customers in ``refreshed`` who do not carry anything any more.
+    """
+    columns = work.execute(
+        f"SELECT {name_sql('identifier_type', 'value')} AS name, c.number "
+        "FROM generation.main.customer_identifiers JOIN index_customers c USING (customer_id) ORDER BY name"
+    ).fetchnumpy()
+    found = (np.ma.getdata(columns["name"]).astype(np.uint64), np.ma.getdata(columns["number"]).astype(np.int32))
+    if refreshed is not None:
+        known = (np.load(refreshed / f"{IDENTIFIER_NAMES}.npy"), np.load(refreshed / f"{IDENTIFIER_HOLDERS}.npy"))
+        found = _merged(found, known, np.array(gone, dtype=np.int64))
+    np.save(folder / ARRAYS / f"{IDENTIFIER_NAMES}.npy", found[0])
+    np.save(folder / ARRAYS / f"{IDENTIFIER_HOLDERS}.npy", found[1])
+
+
+def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:
+    """Sorted keys of the changed put among those that the others had: sorting all anew takes ten times as long."""
+    known, holders = standing
     stale = np.zeros(int(max(changed.max(initial=0), holders.max(initial=0))) + 1, np.bool_)
     stale[changed] = True
     kept = ~stale[holders]
@@ -92,7 +112,7 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
 
 def _record_names(work: Work) -> dict[str, NDArray[np.generic]]:
     columns = work.execute(
-        f"SELECT {record_name_sql('channel', 'source_record_id')} AS name, record_number AS rid "
+        f"SELECT {name_sql('channel', 'source_record_id')} AS name, record_number AS rid "
         "FROM generation.main.customer_records ORDER BY name"
     ).fetchnumpy()
     return {RECORD_NAMES: _plain(columns["name"], np.uint64), RECORD_REFS: _plain(columns["rid"], np.int32)}

@@ -3,84 +3,80 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
-import orjson
+import numpy as np
 
 from pipelines.index_lines import LineWriter
 from pipelines.relations import CHANGED
+from profile_service.store.documents import identifiers_in, marked, record_numbers
+from profile_service.store.generation import ARRAYS
 from profile_service.store.lines import Lines
+from profile_service.store.names import name_hash
+from profile_service.store.serving import IDENTIFIER_HOLDERS, IDENTIFIER_NAMES
 
 Identifier = tuple[str, str]
 _IN_ONE_QUERY = 500
 
 
+class Gone(NamedTuple):
+    """The numbers that changed customers had, and the identifiers that they carried."""
+
+    numbers: list[int]
+    identifiers: set[Identifier]
+
+
 def remove_changed(
     work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, known: Lines, writers: tuple[LineWriter, LineWriter]
-) -> None:
-    """Remove what the index holds of the customers in ``publish_customers``, but for the words of their search.
+) -> Gone:
+    """Remove what the index holds of the customers in ``publish_customers``; answers what that was.
 
-    Those are found by the customer's number, and a changed customer gets another one. ``known``: the documents as they
-    stand; ``writers``: of documents and of records.
+    Words of their search stay: those are found by the customer's number, and a changed customer gets another one.
+    ``known``: the documents as they stand; ``writers``: of documents and of records.
     """
-    index.execute("CREATE TEMP TABLE touched (type TEXT, value TEXT, PRIMARY KEY (type, value)) WITHOUT ROWID")
     changed = [customer_id for (customer_id,) in work.execute(f"SELECT customer_id FROM {CHANGED}").fetchall()]
-    gone: list[int] = []
+    gone = Gone([], set())
     refs: list[int] = []
     for part in _parts(changed):
         marks = ", ".join("?" * len(part))
         numbers = index.execute(f"SELECT number FROM profiles WHERE customer_id IN ({marks})", part).fetchall()
         for (number,) in numbers:
-            gone.append(number)
-            refs += map(int, known.heading(number).split())
-            held = _identifiers(known.text(number))
-            index.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?)", held)
-            index.executemany(
-                "DELETE FROM identifiers WHERE type = ? AND value = ? AND number = ?",
-                [(*identifier, number) for identifier in held],
-            )
+            gone.numbers.append(number)
+            text = known.text(number)
+            if text is not None:
+                refs += record_numbers(text)
+                gone.identifiers.update(identifiers_in(text))
         index.execute(f"DELETE FROM profiles WHERE customer_id IN ({marks})", part)
     documents, records = writers
-    documents.remove(gone)
+    documents.remove(gone.numbers)
     records.remove(refs)
+    return gone
 
 
 def with_marks(
-    work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, known: Lines
-) -> Iterator[tuple[int, bytes, bytes]]:
-    """Lines of the unchanged who hold what changed customers have or had, where the mark ``shared`` is another now."""
-    index.executemany(
-        "INSERT OR IGNORE INTO touched VALUES (?, ?)",
-        work.execute(
-            "SELECT identifier_type, value FROM generation.main.customer_identifiers JOIN index_customers "
-            "USING (customer_id)"
-        ).fetchall(),
-    )
-    first = work.execute("SELECT coalesce(min(number), 2147483647) FROM index_customers").fetchall()[0][0]
+    folder: Path, known: Lines, touched: Iterable[Identifier], fresh: Collection[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Lines of the unchanged who hold an identifier ``touched``, where the mark ``shared`` is another one now.
+
+    ``folder``: the generation, its arrays of identifiers written; ``fresh``: numbers that are new in it.
+    """
+    names = np.load(folder / ARRAYS / f"{IDENTIFIER_NAMES}.npy", mmap_mode="r")
+    holders = np.load(folder / ARRAYS / f"{IDENTIFIER_HOLDERS}.npy", mmap_mode="r")
+    identifiers = list(touched)
+    wanted = np.array([name_hash(*identifier) for identifier in identifiers], dtype=np.uint64)
+    first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
     shared: dict[int, dict[Identifier, bool]] = {}
-    held = index.execute(
-        "SELECT i.type, i.value, i.number, count(*) OVER (PARTITION BY i.type, i.value) "
-        "FROM touched JOIN identifiers i USING (type, value)"
-    )
-    for kind, value, number, holders in held:
-        if number < first:
-            shared.setdefault(number, {})[kind, value] = holders > 1
+    for identifier, start, end in zip(identifiers, first, last, strict=True):
+        for number in holders[start:end].tolist():
+            if number not in fresh:
+                shared.setdefault(number, {})[identifier] = end - start > 1
     for number, marks in shared.items():
-        document = orjson.loads(known.text(number) or b"{}")
-        stale = False
-        for each in document["identifiers"]:
-            mark = marks.get((each["type"], each["value"]), each["shared"])
-            stale = stale or mark != each["shared"]
-            each["shared"] = mark
-        if stale:
-            yield number, known.heading(number), orjson.dumps(document)
-    index.execute("DROP TABLE touched")
-
-
-def _identifiers(document: bytes | None) -> list[Identifier]:
-    return [(each["type"], each["value"]) for each in orjson.loads(document)["identifiers"]] if document else []
+        text = marked(known.text(number) or b"", marks)
+        if text is not None:
+            yield number, text
 
 
 def _parts(ids: Sequence[str]) -> Iterator[list[Any]]:

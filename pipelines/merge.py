@@ -35,8 +35,8 @@ def gather_records(
     rules that have a value to choose among.
     """
     known = columns_of(work, "standardised")
-    sent = _filled(work, "records", [*_fields(rules.values()), *RECORD_FIELDS])
-    read = _filled(work, "standardised", [name for name in STANDARD_FIELDS if name in known])
+    sent = filled(work, "records", [*_fields(rules.values()), *RECORD_FIELDS])
+    read = filled(work, "standardised", [name for name in STANDARD_FIELDS if name in known])
     rules = {
         name: replace(rule, readable=tuple(field for field in rule.readable if field in known))
         for name, rule in rules.items()
@@ -193,7 +193,7 @@ def _shown_sql(rule: SurvivorshipRule, name: str) -> str:
     return f"CASE WHEN {guard} THEN {shown} END"
 
 
-def _filled(work: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> set[str]:
+def filled(work: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> set[str]:
     """Those columns that have a value; a column without any is known by its statistics, so that none is counted."""
     some = [f"(SELECT '{name}' FROM {table} WHERE {name} IS NOT NULL LIMIT 1)" for name in dict.fromkeys(columns)]
     return {str(name) for (name,) in work.execute(" UNION ALL ".join(some)).fetchall()}

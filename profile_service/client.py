@@ -62,9 +62,9 @@ class ProfileClient:
         """Close its connections."""
         self._http.close()
 
-    def profile(self, customer_id: str) -> Document:
-        """The profile of a customer, by its id or one that was merged into it."""
-        return self._get(_of(customer_id))
+    def profile(self, customer_id: str, *, fields: bool = False) -> Document:
+        """The profile of a customer, by its id or one merged into it; ``fields``: with where each value comes from."""
+        return self._get(_of(customer_id), **({"include": "fields"} if fields else {}))
 
     def lookup(self, *identifiers: tuple[str, str]) -> Document:
         """The one customer who carries all of some (type, value); none of them stands in a URL."""

@@ -11,6 +11,7 @@ from profile_service.identity.compare import compare_pair
 from profile_service.identity.model import Model
 from profile_service.identity.score import score_pair
 from profile_service.live.standing import Standing
+from profile_service.profile import provenance
 from profile_service.state import State
 from profile_service.store.ledger.overlay_judgements import binding
 from profile_service.store.schema import RECORD_FIELDS
@@ -28,8 +29,8 @@ def explain_customer(state: State, customer_id: str) -> dict[str, Any] | None:
     ``records``: each with its values by field, as sent and as compared. ``links``: the scored pairs among them, the
     strongest first, at most ``MOST_LINKS``, with what each comparison says in bits; these and ``prior_bits`` add up to
     ``bits``. ``strongest_links``: the fewest of these that hold all records together. ``judgements``: what people
-    decided of two of them. ``fields`` and ``sureness``: as the profile has them. ``outside``: the strongest pairs with
-    records of other customers, at most ``MOST_OUTSIDE``; of these only the keys are told.
+    decided of two of them. ``fields``: where each value comes from. ``sureness``: as the profile has it. ``outside``:
+    the strongest pairs with records of other customers, at most ``MOST_OUTSIDE``; of these only the keys are told.
     """
     body = state.document(customer_id)
     if body is None:
@@ -58,7 +59,7 @@ def explain_customer(state: State, customer_id: str) -> dict[str, Any] | None:
             for judgement in binding(standing.judgements(list(mine)))
             if judgement.ref in mine and judgement.other in mine
         ],
-        "fields": document["fields"],
+        "fields": provenance(records, model),
         "sureness": document["sureness"],
         "outside": [{**link_table(pair, model), "customer_id": pair[1].customer_id} for pair in outside[:MOST_OUTSIDE]],
     }

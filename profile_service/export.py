@@ -11,6 +11,7 @@ import orjson
 
 from profile_service.errors import NotFound
 from profile_service.live.standing import Standing
+from profile_service.profile import provenance
 from profile_service.state import State
 from profile_service.store.ledger.audit_rows import AuditRow
 from profile_service.store.schema import RECORD_FIELDS
@@ -26,10 +27,10 @@ def export_customer(
 ) -> dict[str, Any] | None:
     """The export of a customer that stands, or ``None``.
 
-    ``profile``: the merged profile. ``records``: each as its channel sent it and as it was standardised.
-    ``earlier_versions``: what those records said before. ``events``: of all channels, newest first. ``decisions``:
-    what people decided of two of the records. ``former_ids``: ids that answer through this one. ``accesses``: who
-    read or changed any of it, when and why.
+    ``profile``: the merged profile, with where each value of it comes from. ``records``: each as its channel sent it
+    and as it was standardised. ``earlier_versions``: what those records said before. ``events``: of all channels,
+    newest first. ``decisions``: what people decided of two of the records. ``former_ids``: ids that answer through this
+    one. ``accesses``: who read or changed any of it, when and why.
     """
     body = state.document(customer_id)
     if body is None:
@@ -40,7 +41,7 @@ def export_customer(
         "exported_at": moment_text(now),
         "as_of": state.generation.as_of,
         "snapshot_id": state.generation.run_id,
-        "profile": orjson.loads(body),
+        "profile": {**orjson.loads(body), "fields": provenance(records, state.generation.model)},
         "records": [_record(record) for record in records],
         "earlier_versions": _versions(state, records),
         "events": _events(state, customer_id),

@@ -71,7 +71,7 @@ def assemble(
     elsewhere are passed over. Times are RFC 3339 in UTC, amounts decimal strings, missing values None.
     """
     ordered = sorted(records, key=lambda record: (record.channel, record.source_record_id))
-    golden = golden_record([Evidence(record.as_raw(), record.standard) for record in ordered], model.survivorship)
+    golden = _golden(ordered, model)
     weakest = weakest_link(ordered, pairs)
     statements = [*_statements_of(ordered), *customer.statements]
     events = [record.events for record in ordered if record.events is not None]
@@ -86,7 +86,6 @@ def assemble(
         "full_name": _full_name(values),
         **{name: values.get(name) for name in GOLDEN_FIELDS},
         "birth_date": _day(values.get("birth_date")),
-        "address": {name: values.get(name) for name in ADDRESS_FIELDS},
         "marketing_consent": _consent(said for said in statements if said.purpose == MARKETING),
         "channels": channels,
         "channel_count": len(channels),
@@ -99,7 +98,8 @@ def assemble(
         "weakest_link_bits": weakest,
         "customer_since": moment_text(customer.customer_since),
         "run_id": customer.run_id,
-        "fields": {name: _field(value) for name, value in golden.items()},
+        "address": {name: values.get(name) for name in ADDRESS_FIELDS},
+        "sureness": sureness(weakest, len(ordered)),
         "identifiers": identifiers_of(ordered, customer.shared),
         "consents": _consents(statements),
         "records": [
@@ -110,8 +110,19 @@ def assemble(
             }
             for record in ordered
         ],
-        "sureness": sureness(weakest, len(ordered)),
     }
+
+
+def provenance(records: Sequence[StoredRecord], model: Model) -> dict[str, dict[str, Any]]:
+    """Where each value of a customer's profile comes from, by field, of all its records: the row of customer_fields.
+
+    It is long, seldom asked for, and follows from the records: no document holds it.
+    """
+    return {name: _field(value) for name, value in _golden(records, model).items()}
+
+
+def _golden(records: Sequence[StoredRecord], model: Model) -> dict[str, GoldenValue]:
+    return golden_record([Evidence(record.as_raw(), record.standard) for record in records], model.survivorship)
 
 
 def weakest_link(records: Sequence[StoredRecord], pairs: Iterable[Pair]) -> float | None:

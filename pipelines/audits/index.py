@@ -8,17 +8,23 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import orjson
+from numpy.typing import NDArray
 
 from pipelines.audits.audit import SHOWN
 from pipelines.work import whole_number
 from profile_service.errors import PromiseBroken
+from profile_service.store.documents import customer_of, identifiers_in, record_numbers, whole
 from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.lines import LENGTH, Lines
-from profile_service.store.serving import DOCUMENTS, RECORD_BODIES
+from profile_service.store.names import named
+from profile_service.store.serving import DOCUMENTS, IDENTIFIER_HOLDERS, IDENTIFIER_NAMES, RECORD_BODIES
+from profile_service.store.stored import head_of
 
 # Documents that are read through, evenly from those written now: all of a small run, some of a whole build.
 MOST_READ = 2_000
+
+Names = NDArray[np.uint64]
+Holders = NDArray[np.int32]
 
 
 def audit_index(work: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -32,8 +38,12 @@ def audit_index(work: duckdb.DuckDBPyConnection, folder: Path) -> None:
         documents, records = Lines(folder / ARRAYS, DOCUMENTS), Lines(folder / ARRAYS, RECORD_BODIES)
         _check("every standing customer has one document", _without_document(work, index, documents))
         _check("every current record is found by its number", _without_body(work, records))
-        _check("every identifier of a customer finds it", _unlike_counts(work, index))
-        _check("a document tells of its own customer, records and identifiers", _astray(index, documents, records))
+        names, holders = (np.load(folder / ARRAYS / f"{name}.npy") for name in (IDENTIFIER_NAMES, IDENTIFIER_HOLDERS))
+        _check("every identifier of a customer finds it", _unlike_counts(work, names, holders))
+        found = (names, holders)
+        _check(
+            "a document tells of its own customer, records and identifiers", _astray(index, found, documents, records)
+        )
     finally:
         index.close()
 
@@ -69,34 +79,31 @@ def _lacking(numbers: np.ndarray[tuple[int], np.dtype[np.int64]], lines: Lines) 
         yield f"{np.count_nonzero(filled) - len(numbers)} texts of no one"
 
 
-def _unlike_counts(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> Iterator[str]:
-    here = int(index.execute("SELECT count(*) FROM identifiers").fetchone()[0])
+def _unlike_counts(work: duckdb.DuckDBPyConnection, names: Names, holders: Holders) -> Iterator[str]:
     there = whole_number(work, "SELECT count(*) FROM generation.main.customer_identifiers")
-    if here != there:
-        yield f"{here} found by key and {there} in customer_identifiers"
+    if not len(names) == len(holders) == there:
+        yield f"{len(names)} found by key and {there} in customer_identifiers"
+    if np.any(names[1:] < names[:-1]):
+        yield "their order, by which they are found"
 
 
-def _astray(index: sqlite3.Connection, documents: Lines, records: Lines) -> Iterator[str]:
+def _astray(
+    index: sqlite3.Connection, identifiers: tuple[Names, Holders], documents: Lines, records: Lines
+) -> Iterator[str]:
     newest: Sequence[tuple[int, str]] = index.execute(
         "SELECT number, customer_id FROM profiles WHERE number % (SELECT max(1, count(*) / ?) FROM profiles) = 0 "
         "UNION SELECT * FROM (SELECT number, customer_id FROM profiles ORDER BY number DESC LIMIT ?)",
         [MOST_READ // 2, MOST_READ // 2],
     ).fetchall()
     for number, customer_id in newest:
-        document = orjson.loads(documents.text(number) or b"{}")
-        bodies = [orjson.loads(records.text(int(ref)) or b"{}") for ref in documents.heading(number).split()]
-        held = {
-            (each["type"], each["value"])
-            for each in document.get("identifiers", ())
-            if index.execute(
-                "SELECT 1 FROM identifiers WHERE type = ? AND value = ? AND number = ?",
-                [each["type"], each["value"], number],
-            ).fetchone()
-        }
+        text = documents.text(number) or b""
+        document = whole(text)
+        bodies = [head_of(records.text(ref) or b"") for ref in record_numbers(text)]
+        found = [number in named(*identifiers, *identifier) for identifier in identifiers_in(text)]
         if (
-            document.get("customer_id") != customer_id
-            or len(held) != len(document["identifiers"])
-            or {body.get("customer") for body in bodies} != {customer_id}
-            or len(bodies) != document["record_count"]
+            not document["customer_id"] == customer_of(text) == customer_id
+            or not all(found)
+            or {(body.customer_id, body.channel, body.source_record_id) for body in bodies}
+            != {(customer_id, each["channel"], each["source_record_id"]) for each in document["records"]}
         ):
             yield customer_id

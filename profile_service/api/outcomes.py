@@ -56,9 +56,11 @@ def identified(call: Call, outcome: Outcome) -> Found:
     )
 
 
-def seen(call: Call, document: bytes) -> Mapping[str, Any]:
-    """A profile document as the call's key may see it."""
+def seen(call: Call, document: bytes, further: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """A profile document, and ``further`` members of it, as the call's key may see it."""
     whole = orjson.loads(document)
+    if further:
+        whole |= further
     generation = call.state.generation
     # what was written since the generation says so itself
     whole.setdefault("as_of", generation.as_of)

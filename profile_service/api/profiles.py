@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 from flask import Response
 
@@ -13,12 +14,22 @@ from profile_service.contracts.requests import Lookup
 from profile_service.contracts.views import AnyProfile
 from profile_service.errors import Refused
 from profile_service.lookup import IDENTIFIER_TYPES, Found, by_identifier, by_identifiers
+from profile_service.profile import provenance
 
 profiles = blueprint("profiles", "One customer, in the view of the key's audience.")
 
+FIELDS = "fields"
+_INCLUDE = {
+    "name": "include",
+    "in": "query",
+    "schema": {"type": "string", "enum": [FIELDS]},
+    "description": "`fields`: also where each value comes from, by field, as the key's audience may see it.",
+}
+
 
 @profiles.route("/profiles/<customer_id>")
-@needs("profiles:read", answers=(304, 308), refuses=(410,))
+@needs("profiles:read", answers=(304, 308), refuses=(410, 422))
+@profiles.doc(parameters=[_INCLUDE])
 @profiles.response(200, AnyProfile)
 def read_profile(call: Call, customer_id: str) -> Response:
     """The merged profile.
@@ -29,7 +40,8 @@ def read_profile(call: Call, customer_id: str) -> Response:
 
 
 @profiles.route("/profiles/by/<identifier_type>/<path:value>")
-@needs("profiles:read", answers=(304,), refuses=(409,))
+@needs("profiles:read", answers=(304,), refuses=(409, 422))
+@profiles.doc(parameters=[_INCLUDE])
 @profiles.response(200, AnyProfile)
 def read_profile_by(call: Call, identifier_type: str, value: str) -> Response:
     """The merged profile of whoever carries an identifier.
@@ -45,6 +57,7 @@ def read_profile_by(call: Call, identifier_type: str, value: str) -> Response:
 @profiles.route("/profiles/lookup", methods=["POST"])
 @needs("profiles:read", refuses=(409,))
 @profiles.arguments(Lookup)
+@profiles.doc(parameters=[_INCLUDE])
 @profiles.response(200, AnyProfile)
 def look_up(call: Call, asked: dict[str, Any]) -> Response:
     """The merged profile of the one customer who carries several identifiers, none of which stands in a URL."""
@@ -53,5 +66,17 @@ def look_up(call: Call, asked: dict[str, Any]) -> Response:
 
 
 def _profile(call: Call, found: Found) -> Response:
+    # most ask for nothing further: what reads parameters is for the others
+    query: str = call.environ.get("QUERY_STRING", "")
     call.note_read("profile.read", found.customer_id)
-    return call.answer(seen(call, found.document))
+    return call.answer(seen(call, found.document, _further(call, found.customer_id, query) if query else None))
+
+
+def _further(call: Call, customer_id: str, query: str) -> dict[str, Any]:
+    """Members of the profile that are made on demand. Raises Refused for those that there are not."""
+    included = parse_qs(query, keep_blank_values=True).get("include", [])
+    if any(name != FIELDS for name in included):
+        raise Refused(
+            "invalid-request", "see errors", errors=[{"parameter": "include", "detail": f"is to be {FIELDS}"}]
+        )
+    return {FIELDS: provenance(call.state.records_of(customer_id), call.state.generation.model)} if included else {}

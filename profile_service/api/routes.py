@@ -83,6 +83,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
         return decorate
 
+    def doc(self, **facts: Any) -> Callable[[View], View]:
+        """Add ``facts`` to what OpenAPI says of the view."""
+        decorate: Callable[[View], View] = super().doc(**facts)
+        return decorate
+
     def alt_response(self, status: int, *options: Any, **named: Any) -> Callable[[View], View]:
         """Document what the view answers otherwise."""
         decorate: Callable[[View], View] = super().alt_response(status, *options, **named)

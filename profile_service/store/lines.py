@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from profile_service.errors import NotFound
 
-# A line is: the number in ten digits, the heading, a tab, the text, a line break. Of a text its place is kept: the
-# file's number and the first byte packed in one integer, the bytes it has, and the bytes of the heading before it.
+# A line is: the number in ten digits, the text, a line break. Of a text its place is kept: the file's number and the
+# first byte packed in one integer, and the bytes it has.
 DIGITS = 10
 FILE_SHIFT = 48
-START, LENGTH, HEADING = range(3)
+START, LENGTH = range(2)
 
 
 def places_file(folder: Path, name: str) -> Path:
-    """The array of places: a row a number, three columns; no length: no text."""
+    """The array of places: a row a number, two columns; no length: no text."""
     return folder / f"{name}-places.npy"
 
 
@@ -58,27 +58,14 @@ class Lines:
 
     def text(self, number: int) -> bytes | None:
         """The text of a number, or None where there is none."""
-        place = self._place(number)
-        if place is None:
-            return None
-        file, start, length, _ = place
-        return self._files[file][start : start + length]
-
-    def heading(self, number: int) -> bytes:
-        """What stands before the text in its line."""
-        place = self._place(number)
-        if place is None:
-            return b""
-        file, start, _, heading = place
-        return self._files[file][start - 1 - heading : start - 1]
-
-    def _place(self, number: int) -> tuple[int, int, int, int] | None:
         if not 0 <= number < len(self.places):
             return None
-        packed, length, heading = self.places[number].tolist()
+        packed, length = self.places[number].tolist()
         if not length:
             return None
-        return packed >> FILE_SHIFT, packed & ((1 << FILE_SHIFT) - 1), length, heading
+        start = packed & ((1 << FILE_SHIFT) - 1)
+        text: bytes = self._files[packed >> FILE_SHIFT][start : start + length]
+        return text
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

@@ -309,7 +309,7 @@ RELATIONS: tuple[Relation, ...] = (
 
 
 # Of the documents, records and arrays beside the warehouse: to be counted up when what stands in one of them changes.
-INDEX_FORMAT = 2
+INDEX_FORMAT = 3
 
 
 def schema_version() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import threading
 import weakref
@@ -22,15 +21,28 @@ from profile_service.identity.block import blocking_keys
 from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
+from profile_service.store import documents
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.held import Held
 from profile_service.store.lines import Lines
+from profile_service.store.names import named
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
-# the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs.
-KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS, RECORD_NAMES, RECORD_REFS = ARRAY_NAMES = (
+# the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs,
+# and hashed identifiers in ascending order with the numbers of the customers who carry them.
+(
+    KEYS,
+    KEY_REFS,
+    PAIR_STARTS,
+    PAIR_OTHERS,
+    PAIR_BITS,
+    RECORD_NAMES,
+    RECORD_REFS,
+    IDENTIFIER_NAMES,
+    IDENTIFIER_HOLDERS,
+) = ARRAY_NAMES = (
     "keys",
     "key_refs",
     "pair_starts",
@@ -38,11 +50,12 @@ KEYS, KEY_REFS, PAIR_STARTS, PAIR_OTHERS, PAIR_BITS, RECORD_NAMES, RECORD_REFS =
     "pair_bits",
     "record_names",
     "record_refs",
+    "identifier_names",
+    "identifier_holders",
 )
-# Its texts by number: profile documents by the customer's number, headed by the numbers of its records, and records.
+# Its texts by number: profile documents by the customer's number, and records by their own.
 DOCUMENTS, RECORD_BODIES = "documents", "records"
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
-_IN_ONE_QUERY = 500
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
 
 
@@ -118,8 +131,8 @@ class ServingGeneration:
 
     def document(self, customer_id: str) -> bytes | None:
         """The profile document of a customer that stands, as JSON."""
-        number = self._number(customer_id)
-        return None if number is None else self._documents.text(number)
+        text = self._text(customer_id)
+        return None if text is None else orjson.dumps(documents.whole(text))
 
     def retired(self, customer_id: str) -> tuple[str, str | None] | None:
         """What became of an id that stands no more: the event, and the id that answers for it (None when erased)."""
@@ -128,14 +141,13 @@ class ServingGeneration:
 
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers who carry an identifier, by its standard form."""
-        return [
-            customer_id
-            for (customer_id,) in self._read(
-                "SELECT p.customer_id FROM identifiers i JOIN profiles p USING (number) "
-                "WHERE i.type = ? AND i.value = ? ORDER BY 1",
-                (identifier_type, value),
-            )
-        ]
+        found = []
+        for number in named(self._arrays[IDENTIFIER_NAMES], self._arrays[IDENTIFIER_HOLDERS], identifier_type, value):
+            text = self._documents.text(number)
+            # two identifiers may share a hash: the customer's own say which it is
+            if text is not None and (identifier_type, value) in documents.identifiers_in(text):
+                found.append(documents.customer_of(text))
+        return sorted(found)
 
     def is_generic(self, field: str, value: str) -> bool:
         """Whether too many families share a value for it to say anything."""
@@ -143,16 +155,12 @@ class ServingGeneration:
 
     def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
         """A current record by its key."""
-        name = np.uint64(_record_name(channel, source_record_id))
-        names = self._arrays[RECORD_NAMES]
-        place = int(np.searchsorted(names, name))
-        while place < len(names) and names[place] == name:
+        for ref in named(self._arrays[RECORD_NAMES], self._arrays[RECORD_REFS], channel, source_record_id):
             # two names may share a hash: the record itself says which it is
-            body = self._records.text(int(self._arrays[RECORD_REFS][place]))
+            body = self._records.text(ref)
             record = None if body is None else StoredRecord.from_json(body)
             if record and (record.channel, record.source_record_id) == (channel, source_record_id):
                 return record
-            place += 1
         return None
 
     def record_keys(self) -> list[tuple[str, str]]:
@@ -171,8 +179,8 @@ class ServingGeneration:
 
     def records_of(self, customer_id: str) -> list[StoredRecord]:
         """The records of a customer, in the order of their numbers."""
-        number = self._number(customer_id)
-        return [] if number is None else self.records(map(int, self._documents.heading(number).split()))
+        text = self._text(customer_id)
+        return [] if text is None else self.records(documents.record_numbers(text))
 
     def key_members(self, keys: Sequence[int]) -> dict[int, list[int]]:
         """For each blocking key the records that hold it, at most one more than the model's cap."""
@@ -221,13 +229,8 @@ class ServingGeneration:
 
     def customers_numbered(self, numbers: Iterable[int]) -> dict[int, str]:
         """The customers of some numbers, as ``terms`` gives them; those that nobody has any more are left out."""
-        found: dict[int, str] = {}
-        wanted = [int(number) for number in numbers]
-        for start in range(0, len(wanted), _IN_ONE_QUERY):
-            part = wanted[start : start + _IN_ONE_QUERY]
-            marks = ", ".join("?" * len(part))
-            found |= dict(self._read(f"SELECT number, customer_id FROM profiles WHERE number IN ({marks})", part))
-        return found
+        texts = ((int(number), self._documents.text(int(number))) for number in numbers)
+        return {number: documents.customer_of(text) for number, text in texts if text is not None}
 
     def judgements_of(self, refs: Iterable[int]) -> list[tuple[int, int, str, str]]:
         """(record, other record, same or different, id of the decision) of judgements on those records' pairs."""
@@ -273,9 +276,9 @@ class ServingGeneration:
                 self._warehouse.close()
                 self._warehouse = None
 
-    def _number(self, customer_id: str) -> int | None:
+    def _text(self, customer_id: str) -> bytes | None:
         row = self._reader().execute("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,)).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else self._documents.text(row[0])
 
     def _one(self, query: str, *parameters: str) -> bytes | None:
         row = self._reader().execute(query, parameters).fetchone()
@@ -310,16 +313,6 @@ class ServingGeneration:
                 f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
                 "`profiles run --rebuild`"
             )
-
-
-def record_name_sql(channel: str, source_record_id: str) -> str:
-    """What ``record_names`` holds of a record: a hash that Python and SQL make alike."""
-    return f"md5_number_lower({channel} || chr(31) || {source_record_id})"
-
-
-def _record_name(channel: str, source_record_id: str) -> int:
-    digest = hashlib.md5(f"{channel}\x1f{source_record_id}".encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "little")
 
 
 def _shut_in(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -12,10 +12,25 @@ import orjson
 
 from profile_service.identity.model import Model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
+from profile_service.identity.standardise import name_pair
 from profile_service.store.schema import RECORD_FIELDS
 
+# What follows from other standard values at once is not kept.
+_FOLLOWS = ("email_local", "phone_tail", "given_root", "name_pair")
+# Few channels send these, most none at all: they stand last, so that they can be left out where nothing follows.
+_RARE_SENT = ("street_2", "middle_name", "full_name", "sex", "birth_place", "occupation", "extra")
+_RARE_STANDARD = ("street_2", "suffix", "middle_name", "sex", "birth_place", "occupation")
+SENT, STANDARD = "sent", "standard"
 # In JSON the values stand in this order without their names: half the bytes, a third of the time to read.
-SENT_COLUMNS = (*RECORD_FIELDS, "extra")
+VALUES = (
+    *((SENT, name) for name in RECORD_FIELDS if name not in _RARE_SENT),
+    *((STANDARD, name) for name in STANDARD_COLUMNS if name not in (*_FOLLOWS, *_RARE_STANDARD)),
+    *((SENT, name) for name in _RARE_SENT),
+    *((STANDARD, name) for name in _RARE_STANDARD),
+)
+# In a record's JSON, a moment that is its ``updated_at``.
+SAME = ""
+_UNKNOWN: Mapping[str, str | None] = dict.fromkeys(STANDARD_COLUMNS)
 Consent = tuple[str, datetime | None, int]
 
 
@@ -48,12 +63,12 @@ class EventSummary:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> EventSummary:
-        """The summary as it stands in a record's JSON."""
+        """The summary as a generation keeps it for records that are not there."""
         return cls(
             count=table["count"],
             first_at=moment_of(table["first_at"]),
             last_at=moment_of(table["last_at"]),
-            amounts={currency: Decimal(amount) for currency, amount in table["amounts"].items()},
+            amounts=_amounts_of(table["amounts"]),
         )
 
 
@@ -81,10 +96,8 @@ class RecordHead(NamedTuple):
 
 
 def head_of(body: bytes) -> RecordHead:
-    """The head of a record's JSON, which stands first in it; a tenth of the time that the whole takes."""
-    # inside a value the quotes of this mark would be escaped
-    table = orjson.loads(body[: body.index(b',"sent":')] + b"}")
-    return RecordHead(table["ref"], table["channel"], table["id"], table["customer"])
+    """The head of a record's JSON, which stands first in it; a third of the time that the record takes."""
+    return RecordHead(*orjson.loads(body)[:4])
 
 
 @dataclass(frozen=True)
@@ -126,58 +139,82 @@ class StoredRecord:
         return StandardisedRecord(self.channel, self.source_record_id, self.standard, bins)
 
     def to_json(self) -> bytes:
-        """The record as JSON, the same as ``pipelines.index`` makes of a million."""
-        said = self.consent
+        """The record as JSON, a list; ``from_json`` makes the same of it as of what ``pipelines.index`` writes."""
+        said: Consent | tuple[None, None, None] = self.consent or (None, None, None)
         spent = self.events
+        values = [(self.fields if kind == SENT else self.standard).get(name) for kind, name in VALUES]
+        while values and values[-1] is None:
+            values.pop()
         return orjson.dumps(
-            {
-                "ref": self.ref,
-                "channel": self.channel,
-                "id": self.source_record_id,
-                "customer": self.customer_id,
-                "sent": [self.fields.get(name) for name in SENT_COLUMNS],
-                "standard": [self.standard.get(name) for name in STANDARD_COLUMNS],
-                "updated_at": moment_text(self.updated_at),
-                "first_seen": moment_text(self.first_seen),
-                "consent": None if said is None else [said[0], moment_text(said[1]), said[2]],
-                "events": None if spent is None else _events_table(spent),
-                "authenticated": self.authenticated,
-                "statements": [
+            [
+                self.ref,
+                self.channel,
+                self.source_record_id,
+                self.customer_id,
+                self.authenticated,
+                moment_text(self.updated_at),
+                moment_text(self.first_seen),
+                said[0],
+                moment_text(said[1]),
+                said[2],
+                *((None,) * 4 if spent is None else _events_list(spent)),
+                [
                     [said.purpose, said.channel, said.said, moment_text(said.stated_at), said.statements]
                     for said in self.statements
-                ],
-            }
+                ]
+                or None,
+                *values,
+            ]
         )
 
     @classmethod
     def from_json(cls, text: bytes | str) -> StoredRecord:
         """The record that ``to_json`` wrote."""
-        table: dict[str, Any] = orjson.loads(text)
-        said = table["consent"]
-        spent = table["events"]
+        ref, channel, source_record_id, customer_id, authenticated, at, first, *more = orjson.loads(text)
+        said, stated_at, times, events, first_at, last_at, amounts, statements, *values = more
+        updated_at = moment_of(at)
+        fields: dict[str, str] = {}
+        standard = dict(_UNKNOWN)
+        for (kind, name), value in zip(VALUES, values, strict=False):
+            if value is not None:
+                (fields if kind == SENT else standard)[name] = value
+        _add_what_follows(standard)
         return cls(
-            ref=table["ref"],
-            channel=table["channel"],
-            source_record_id=table["id"],
-            customer_id=table["customer"],
-            fields={name: value for name, value in zip(SENT_COLUMNS, table["sent"], strict=True) if value is not None},
-            standard=dict(zip(STANDARD_COLUMNS, table["standard"], strict=True)),
-            updated_at=moment_of(table["updated_at"]),
-            first_seen=moment_of(table["first_seen"]),
-            consent=None if said is None else (said[0], moment_of(said[1]), said[2]),
-            events=None if spent is None else EventSummary.from_table(spent),
-            authenticated=table["authenticated"],
+            ref=ref,
+            channel=channel,
+            source_record_id=source_record_id,
+            customer_id=customer_id,
+            fields=fields,
+            standard=standard,
+            updated_at=updated_at,
+            first_seen=updated_at if first == SAME else moment_of(first),
+            consent=None if said is None else (said, updated_at if stated_at == SAME else moment_of(stated_at), times),
+            events=None
+            if events is None
+            else EventSummary(events, moment_of(first_at), moment_of(last_at), _amounts_of(amounts)),
+            authenticated=authenticated,
             statements=tuple(
                 CarriedConsent(purpose, channel, said, moment_of(stated_at), times)
-                for purpose, channel, said, stated_at, times in table["statements"]
+                for purpose, channel, said, stated_at, times in statements or ()
             ),
         )
 
 
-def _events_table(spent: EventSummary) -> dict[str, Any]:
-    return {
-        "count": spent.count,
-        "first_at": moment_text(spent.first_at),
-        "last_at": moment_text(spent.last_at),
-        "amounts": {currency: f"{amount:.4f}" for currency, amount in sorted(spent.amounts.items())},
-    }
+def _add_what_follows(standard: dict[str, str | None]) -> None:
+    email, phone, roots = standard["email"], standard["phone"], standard["given_roots"]
+    if email is not None:
+        standard["email_local"] = email.rpartition("@")[0]
+    if phone is not None:
+        standard["phone_tail"] = phone[-7:]
+    if roots is not None:
+        standard["given_root"] = roots.split(" ", 1)[0]
+    standard["name_pair"] = name_pair(standard["given_fixed"], standard["family_fixed"])
+
+
+def _events_list(spent: EventSummary) -> tuple[int, str | None, str | None, dict[str, str]]:
+    amounts = {currency: f"{amount:.4f}" for currency, amount in sorted(spent.amounts.items())}
+    return spent.count, moment_text(spent.first_at), moment_text(spent.last_at), amounts
+
+
+def _amounts_of(amounts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {currency: Decimal(amount) for currency, amount in amounts.items()}

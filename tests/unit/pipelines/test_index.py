@@ -96,6 +96,7 @@ def test_every_document_is_what_assemble_makes_of_the_customers_records(
     for customer_id in everyone:
         stands, made = assembled(serving, customer_id)
         assert stands == made
+        assert list(stands) == list(made)
 
 
 def test_a_refresh_tells_unchanged_customers_what_is_shared_by_now(refreshed: ServingGeneration) -> None:

@@ -52,7 +52,17 @@ def test_links_and_fields_are_those_of_the_warehouse_and_the_profile(sample_stat
         assert here == pytest.approx({pair: bits for pair, bits in published.items() if pair in here}, abs=0.01)
         assert len(here) == told["links_total"] >= len(published)
         document = orjson.loads(sample_state.generation.document(customer_id) or b"")
-        assert (told["fields"], told["sureness"]) == (document["fields"], document["sureness"])
+        assert told["sureness"] == document["sureness"]
+        values = sample_state.generation.warehouse().execute(
+            "SELECT field, value, channel, source_record_id, decided_by, records, distinct_values, runners_up "
+            "FROM customer_fields WHERE customer_id = $1",
+            [customer_id],
+        )
+        facts = ("value", "channel", "source_record_id", "decided_by", "records", "distinct_values", "runners_up")
+        rows_by_field = {
+            field: dict(zip(facts, [*row, losers or []], strict=True)) for field, *row, losers in values.fetchall()
+        }
+        assert {name: {fact: each[fact] for fact in facts} for name, each in told["fields"].items()} == rows_by_field
 
 
 def test_of_others_only_their_keys_are_told(sample_state: State, merged: list[str]) -> None:

@@ -32,6 +32,31 @@ def test_the_same_numbers_stand_in_sql_and_api(service: ServiceApp, someone: dic
     assert said["as_of"].endswith("Z")
 
 
+def test_where_values_come_from_is_told_on_demand(service: ServiceApp, someone: dict[str, Any]) -> None:
+    path = f"/v1/profiles/{someone['customer_id']}"
+    key = service.key("profiles:read")
+    assert "fields" not in service.client.get(path, headers=key).json
+    body = {"identifiers": [{"type": "email", "value": someone["email"]}]}
+    for answer in (
+        service.client.get(f"{path}?include=fields", headers=key),
+        service.client.get(f"/v1/profiles/by/email/{someone['email']}?include=fields", headers=key),
+        service.client.post("/v1/profiles/lookup?include=fields", json=body, headers=key),
+    ):
+        assert answer.json["fields"]["email"]["value"] == someone["email"]
+        assert answer.json["fields"]["email"]["decided_by"]
+    masked = service.client.get(f"{path}?include=fields", headers=service.key("profiles:read", mask=("email",)))
+    assert masked.json["fields"]["email"]["value"]["masked"] is True
+    page = service.client.get(f"{path}?include=fields", headers=service.key("profiles:read", audience="page"))
+    assert "fields" not in page.json
+
+
+def test_nothing_else_is_included(service: ServiceApp, someone: dict[str, Any]) -> None:
+    answer = service.client.get(
+        f"/v1/profiles/{someone['customer_id']}?include=secrets", headers=service.key("profiles:read")
+    )
+    assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (422, "include")
+
+
 def test_an_identifier_may_be_written_in_any_way_that_means_it(service: ServiceApp, someone: dict[str, Any]) -> None:
     key = service.key("profiles:read")
     local, _, domain = someone["email"].partition("@")
