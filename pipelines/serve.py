@@ -9,6 +9,7 @@ import math
 import multiprocessing.util
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -33,6 +34,7 @@ _BACKLOG = 1024
 _IDLE = 600  # seconds that a thread without work is kept: with it go its connections
 _LONGEST_START = 60.0  # seconds
 _LET_GO = 5.0  # seconds that a worker has for its last requests beyond the longest one
+_BETWEEN_LOOKS = 0.5  # seconds
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> None:
@@ -68,7 +70,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         gc.freeze()
         try:
             with eraser_beside(settings):
-                server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
+                server.serve(target_loader=partial(load_worker, settings, os.getpid()), wrap_loader=False)
         except SystemExit as ended:
             if ended.code:
                 raise RunFailed("a worker could not go on; the log on standard error says why") from None
@@ -77,8 +79,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         shutil.rmtree(counts, ignore_errors=True)
 
 
-def load_worker(settings: Settings) -> Callable[..., Any]:
-    """The application of one worker, closed when its process ends."""
+def load_worker(settings: Settings, parent: int) -> Callable[..., Any]:
+    """The application of one worker of the process ``parent``, closed when its process ends."""
     from profile_service.app import CLOSE, create_app
 
     try:
@@ -91,7 +93,15 @@ def load_worker(settings: Settings) -> Callable[..., Any]:
     gc.freeze()
     # a worker is a multiprocessing child: atexit does not reach it
     multiprocessing.util.Finalize(None, app.extensions[CLOSE], exitpriority=10)
+    threading.Thread(target=_end_after, args=(parent,), name="orphan", daemon=True).start()
     return app
+
+
+def _end_after(parent: int) -> None:
+    """End this worker in good order when ``parent`` was killed: it would hold the port against the next service."""
+    while os.getppid() == parent:
+        time.sleep(_BETWEEN_LOOKS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def free_port(settings: Settings) -> int:
@@ -107,7 +117,7 @@ def free_port(settings: Settings) -> int:
         except OSError as error:
             said = error.strerror or str(error)
             raise WrongUsage(
-                f"{settings.host}:{settings.port} cannot be served on: {said}; use another --port"
+                f"{settings.host}:{settings.port} cannot be served on: {said}; use another --port or --host"
             ) from error
         port: int = asked.getsockname()[1]
     return port

@@ -193,6 +193,25 @@ def test_a_server_that_is_told_to_end_ends_in_good_order(published: Path, tmp_pa
     assert "error" not in {json.loads(line)["level"] for line in server.log.read_text().splitlines()}
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.slow
+def test_a_service_whose_first_process_was_killed_lets_the_next_one_have_its_port(
+    published: Path, tmp_path: Path
+) -> None:
+    with served(borrowed(published, tmp_path / "data"), tmp_path / "log") as server:
+        port = server.address.rpartition(":")[2]
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        deadline = time.monotonic() + 20
+        while listens(int(port)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        with served(server.data_dir, tmp_path / "next", "--port", port) as again, again.client() as client:
+            assert client.get("/readyz").status_code == 200
+
+
 @pytest.mark.slow
 def test_a_request_that_is_under_way_is_answered_before_the_end(published: Path, tmp_path: Path) -> None:
     body = json.dumps({"identifiers": [{"type": "email", "value": "nobody@example.org"}]}).encode()
