@@ -30,6 +30,7 @@ How = Literal["exact", "start", "end", "inside", "nickname", "spelling", "sound"
 
 _DAY = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})")
 _OF_A_NUMBER = re.compile(r"[+(]*[0-9][0-9()./-]*")
+_TAGGED = re.compile(r"([^+]*[^\W\d_][^+]*)\+.*")
 _MOST_DIGITS = 15  # a phone number has no more
 _ALONE = 8  # digits that are a number by themselves behind a postcode
 
@@ -128,6 +129,11 @@ def _readings(token: str, model: Model, words: Vocabulary) -> Iterator[Sought]:
     day = _DAY.fullmatch(token)
     if day:
         yield from (Sought(marks.BIRTH, found, "exact", 0.9) for found in _days(day))
+    mailbox = _TAGGED.fullmatch(token)
+    if mailbox:
+        # records are known without what is behind the plus
+        yield Sought(marks.MAILBOX, plain(values.fold(mailbox[1])), "exact", 0.85)
+        yield Sought(marks.MAILBOX, plain(values.fold(mailbox[1])), "inside", 0.5)
     channel, colon, rest = token.partition(":")
     if colon and channel and plain(rest):
         yield Sought(marks.SOURCE, plain(rest), "exact", 1.0)

@@ -55,6 +55,7 @@ TYPED = {
     ),
     "the whole e-mail": lambda p: p.email.upper(),
     "an e-mail's mailbox": lambda p: p.email.split("@")[0],
+    "a mailbox with a tag": lambda p: p.email.split("@")[0] + "+orders",
     "a fragment of it": lambda p: p.email.split("@")[0][2:],
     "its end and the domain's beginning": lambda p: p.email.split("@")[0][-4:] + "@" + p.email.split("@")[1][:3],
     "the phone": lambda p: p.phone,
