@@ -65,19 +65,34 @@ def keys_group() -> None:
     "  profiles keys create shop --scope records:write --channel web --trusted --rate-limit 600",
 )
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given several times.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    help="What it may do: profiles:read, profiles:search, profiles:explain, records:write, events:write, "
+    "consents:write, reviews, privacy; may be given several times.",
+)
 @click.option("--audience", default="agent", show_default=True, help="Whose view: agent, page, analyst, subject.")
 @click.option("--channel", help="The channel that uses it.")
 @click.option("--trusted", is_flag=True, help="Its records are from people who have proved who they are.")
 @click.option("--mask", multiple=True, help="A field to hide further; may be given several times.")
 @click.option("--rate-limit", type=click.IntRange(min=1), help="Requests a minute  [default: the service's]")
-@click.option("--expires", type=click.DateTime(), help="Until when it stands, UTC  [default: until revoked]")
+@click.option(
+    "--expires",
+    metavar="DATE",
+    type=click.DateTime(),
+    help="Until when it stands, UTC: YYYY-MM-DD, with THH:MM:SS if need be.  [default: until revoked]",
+)
 @_data_dir
 def create_command(name: str, data_dir: Path | None, expires: datetime | None, **grant: Any) -> None:
     """Make a key named NAME. It is shown once, on the last line, and kept nowhere."""
     from profile_service.audit import Act, Audit
+    from profile_service.errors import WrongUsage
     from profile_service.keys import KeyGrant, Keys
 
+    if expires is not None and expires.replace(tzinfo=UTC) <= datetime.now(UTC):
+        raise WrongUsage(f"a key that expires at {expires:%Y-%m-%dT%H:%M:%SZ} opens nothing: that is past")
     with opened(data_dir) as (settings, ledger):
         secret = settings.server_secret()
         wanted = KeyGrant(name, **grant, expires_at=expires.replace(tzinfo=UTC) if expires else None)
@@ -87,7 +102,7 @@ def create_command(name: str, data_dir: Path | None, expires: datetime | None, *
     click.echo(text)
 
 
-@keys_group.command("list")
+@keys_group.command("list", epilog="\b\nExamples:\n  profiles keys list\n  profiles keys list --json")
 @_data_dir
 @_as_json
 def list_command(data_dir: Path | None, as_json: bool) -> None:
@@ -98,8 +113,10 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
         keys = Keys(ledger, settings.server_secret()).list()
     now = datetime.now(UTC)
     if as_json:
-        click.echo(json.dumps([_key_table(key, now) for key in keys], default=str))
+        click.echo(json.dumps([_key_table(key, now) for key in keys]))
         return
+    if not keys:
+        click.echo("there is no key yet: `profiles keys create --help`", file=sys.stderr)
     for key in keys:
         table = _key_table(key, now)
         click.echo(f"{key.name:<24} {table['state']:<8} {key.audience:<8} {' '.join(key.scopes)}")
@@ -107,11 +124,15 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 
 def _key_table(key: Key, now: datetime) -> dict[str, Any]:
     state = "revoked" if key.revoked_at else "stands" if key.standing(now) else "expired"
-    table = {name: value for name, value in vars(key).items() if value is not None}
+    table = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in vars(key).items()
+        if value is not None
+    }
     return table | {"scopes": list(key.scopes), "mask": list(key.mask), "state": state}
 
 
-@keys_group.command("revoke")
+@keys_group.command("revoke", epilog="\b\nExamples:\n  profiles keys revoke desk")
 @click.argument("name")
 @_data_dir
 def revoke_command(name: str, data_dir: Path | None) -> None:
@@ -131,7 +152,12 @@ def audit_group() -> None:
     """The audit trail: who read or changed what, why and when."""
 
 
-@audit_group.command("verify")
+@audit_group.command(
+    "verify",
+    epilog="\b\nExamples:\n"
+    "  profiles audit verify\n"
+    "  profiles audit verify --noted 4485:c913f76ed1ad5fe02d77afb4e69fc45b991c052e87cc90aea6cc1c7329132e09",
+)
 @click.option("--noted", metavar="SEQ:HASH", help="A head that an earlier check printed.")
 @_data_dir
 def verify_command(noted: str | None, data_dir: Path | None) -> None:
@@ -153,7 +179,12 @@ def verify_command(noted: str | None, data_dir: Path | None) -> None:
     click.echo(verdict.head)
 
 
-@audit_group.command("show")
+@audit_group.command(
+    "show",
+    epilog="\b\nExamples:\n"
+    "  profiles audit show --limit 20\n"
+    "  profiles audit show --customer cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA --json",
+)
 @click.option("--customer", "customer_id", metavar="ID", help="Only what was done with this customer.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The last so many rows.")
 @_data_dir

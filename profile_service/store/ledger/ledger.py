@@ -119,7 +119,12 @@ def _driver(where: str | Path) -> Driver:
     if scheme == "sqlite":
         return SqliteDriver(Path(rest.removeprefix("/")))
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        from profile_service.store.ledger.postgres import PostgresDriver
+        try:
+            from profile_service.store.ledger.postgres import PostgresDriver
+        except ModuleNotFoundError as error:
+            raise WrongUsage(
+                "a ledger in PostgreSQL needs psycopg: pip install '.[postgres]' of this project"
+            ) from error
 
         return PostgresDriver(f"postgresql://{rest}")
     raise WrongUsage(f"a ledger is a file or a postgresql:// URL, not {scheme}://")

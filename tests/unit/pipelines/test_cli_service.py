@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
+import click
 import pytest
 
 from pipelines.cli import main
+from pipelines.cli_service import audit_group, keys_group
 from profile_service.keys import Keys
 from profile_service.settings import Settings
 from profile_service.store.ledger import Ledger
@@ -43,13 +46,28 @@ def test_a_key_stands_alone_on_the_last_line_and_opens_what_it_was_made_for(
 def test_options_of_a_key_reach_it(capsys: pytest.CaptureFixture[str]) -> None:
     typed(
         capsys, "keys", "create", "shop", "--scope", "records:write", "--trusted", "--channel", "web", "--audience",
-        "page", "--mask", "email", "--rate-limit", "9", "--expires", "2020-01-01",
+        "page", "--mask", "email", "--rate-limit", "9", "--expires", "2999-01-01",
     )  # fmt: skip
     (table,) = json.loads("".join(typed(capsys, "keys", "list", "--json")[1]))
-    assert table["state"] == "expired"
+    assert table["state"] == "stands"
     assert (table["trusted"], table["channel"], table["audience"]) == (True, "web", "page")
-    assert (table["mask"], table["rate_limit"], table["expires_at"][:10]) == (["email"], 9, "2020-01-01")
+    assert (table["mask"], table["rate_limit"], table["expires_at"][:10]) == (["email"], 9, "2999-01-01")
+    assert datetime.fromisoformat(table["expires_at"]).tzinfo is not None and "T" in table["created_at"]
     assert "digest" not in table
+
+
+def test_a_key_that_would_open_nothing_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("keys", "create", "desk", "--scope", "profiles:read", "--expires")
+    status, lines, said = typed(capsys, *asked, "2020-01-01")
+    assert (status, lines) == (2, []) and "is past" in said
+    status, lines, said = typed(capsys, "keys", "list")
+    assert (status, lines) == (0, []) and "no key yet" in said
+
+
+@pytest.mark.parametrize("group", [keys_group, audit_group], ids=lambda group: str(group.name))
+def test_the_help_of_each_command_has_an_example(group: click.Group) -> None:
+    for name, command in group.commands.items():
+        assert f"profiles {group.name} {name}" in (command.epilog or "")
 
 
 def test_a_revoked_key_is_listed_as_such(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import click
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from pipelines.cli_service import keys_group
 from profile_service.api.application import BLUEPRINTS
 from profile_service.api.routes import PUBLIC
 from profile_service.keys import AUDIENCES, SCOPES
@@ -66,6 +69,9 @@ def test_every_route_says_who_may_call_it(service: ServiceApp) -> None:
 def test_every_scope_that_a_route_asks_for_can_be_granted(service: ServiceApp) -> None:
     asked = {scope_of(service.app, rule) for _, rule in calls(service.app)}
     assert asked <= {PUBLIC, *SCOPES}
+    (option,) = [each for each in keys_group.commands["create"].params if each.name == "scopes"]
+    assert isinstance(option, click.Option) and option.help is not None
+    assert {str(scope) for scope in asked} - {PUBLIC} <= set(re.findall(r"[a-z:]+", option.help))
 
 
 def test_every_route_of_the_contract_is_there_with_its_scope(service: ServiceApp) -> None:
