@@ -38,8 +38,9 @@ from profile_service.store.stored import moment_text
 # How long services that are open have to follow to the new generation before the older ones go.
 GRACE_SECONDS = 1.0
 _FRESH = "pipeline.fresh.duckdb"
-# Tables of the ledger that say of an erased customer that it is erased, by its id alone.
-_SAY_ERASED = frozenset({"entries", "audit", "overlay_customers"})
+# Tables of the ledger that say of an erased customer that it is erased, by its id alone: of answers kept for repeated
+# requests the one to the erasure itself.
+_SAY_ERASED = frozenset({"entries", "audit", "overlay_customers", "idempotency"})
 NOT_HERE = (
     "The landing files and backups are not touched: rows of these records in them are recognised and not taken in "
     "again, and a restored copy forgets them in its next run."

@@ -33,7 +33,8 @@ def test_an_erasure_through_the_service_is_completed_while_it_serves(published: 
         rows = warehouse.execute("SELECT customer_id FROM customers WHERE record_count > 2 ORDER BY 1 LIMIT 2")
         (customer_id,), (other,) = rows.fetchall()
     with served(data_dir, tmp_path / "log") as server, server.client(key) as client:
-        assert client.delete(f"/v1/profiles/{customer_id}", headers={"Purpose": "article 17"}).status_code == 202
+        once = {"Purpose": "article 17", "Idempotency-Key": "forget"}
+        assert client.delete(f"/v1/profiles/{customer_id}", headers=once).status_code == 202
         assert client.get(f"/v1/profiles/{customer_id}").status_code == 410
         failed = []
         until = time.monotonic() + _LONGEST
@@ -47,6 +48,8 @@ def test_an_erasure_through_the_service_is_completed_while_it_serves(published: 
                 break
         told = completed(client, customer_id)
         assert failed == []
+        # asked again, it is answered as it was the first time
+        assert client.delete(f"/v1/profiles/{customer_id}", headers=once).json()["state"] == "invisible"
         assert told["receipt"]["residue"] == 0  # type: ignore[index]
         assert server.stop() == 0
     assert len(list((data_dir / "generations").iterdir())) == 1
