@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +90,8 @@ def publish(
     generations.mkdir(parents=True, exist_ok=True)
     _sweep(generations)
     job = Work(_since(work, standing, model), run.run_seq)
-    with run.progress.stage("publish", _STEPS) as stage, disk_errors_named(data_dir):
+    with disk_errors_named(data_dir), ExitStack() as shown:
+        stage = shown.enter_context(run.progress.stage("publish", _STEPS))
         if _too_much_for_a_copy(work, standing, job):
             job = Work(None, job.until)
         with changed_customers(work, job) as changed:
@@ -107,8 +108,11 @@ def publish(
                     audit_generation(work, written)
                     audit_delivery(work, written)
                     refreshed = None if standing is None or job.whole else standing.folder
-                    profiles_bytes = build_index(work, folder, model, refreshed)
-                    audit_index(work, folder)
+                    shown.close()
+                    with run.progress.stage("index"):
+                        profiles_bytes = build_index(work, folder, model, refreshed)
+                        audit_index(work, folder)
+                    shown.enter_context(run.progress.stage("publish"))
                     work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
                         "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"

@@ -67,7 +67,7 @@ def test_a_first_run_publishes_and_says_what_it_did(places: Places) -> None:
     assert summary.merges_by_channels == {2: 5}
     assert summary.total("received") == summary.total("accepted") == 10
     assert summary.generation == places.data_dir / "generations" / summary.run_id
-    assert {"ingest", "identify", "publish"} <= set(summary.durations)
+    assert {"ingest", "identify", "publish", "index"} <= set(summary.durations)
     assert summary.peak_memory_bytes > 1_000_000
     assert committed(places, "SELECT state FROM runs") == [("published",)]
 
