@@ -87,7 +87,9 @@ class World:
                 bring(self.ledger, current, self._ids)
                 return True
             opened = self._open(standing)
-            bring(self.ledger, opened, self._ids)
+            # where another worker has made it the current one, nothing is left to bring and no turn to wait for
+            if current is None or self.ledger.log().meta(CURRENT) != opened.run_id:
+                bring(self.ledger, opened, self._ids)
             self._current = opened
             if current is not None:
                 self._following.leaving.append((time.monotonic() + _GRACE, current))

@@ -64,11 +64,15 @@ def write_events(call: Call, sent: dict[str, Any]) -> Response:
     if len(sent["events"]) > most:
         raise Refused("body-too-large", f"send at most {most} events at once")
     events = [_sent_event(call, each) for each in sent["events"]]
-    # the generation does not change: no need to look while others wait to write
-    published = call.state.generation.known_events([(event.channel, event.event_id) for event in events])
+    keys = [(event.channel, event.event_id) for event in events]
+    # looked for before anybody has to wait for this write
+    looked_in = call.state.generation
+    published = looked_in.known_events(keys)
 
     def do(hand: Hand) -> Written:
-        taken = take_events(hand, events, published, call.key.name)
+        # another generation may have come to stand meanwhile, and hold them
+        known = published if hand.generation is looked_in else hand.generation.known_events(keys)
+        taken = take_events(hand, events, known, call.key.name)
         new = sum(each.new for each in taken)
         document = {
             "accepted": new,

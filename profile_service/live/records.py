@@ -101,10 +101,12 @@ def _resolve(step: Step, record: StoredRecord, known: StoredRecord | None) -> Re
 def _waiting(step: Step, record: StoredRecord) -> EventSummary | None:
     """The events that came before their record."""
     published = step.standing.generation.orphan_events(record.channel, record.source_record_id)
-    live = step.overlay.events_of([(record.channel, record.source_record_id)])
+    # in a replay the log beyond this entry is yet to come
+    kept = step.overlay.events_of([(record.channel, record.source_record_id)])
+    live = [event for event in kept if event.seq < step.entry.seq]
+    known = step.standing.generation.known_events([(event.channel, event.event_id) for event in live])
     summary = published
     for event in live:
-        # in a replay the log beyond this entry is yet to come
-        if event.seq < step.entry.seq and (event.channel, event.event_id) not in step.standing.published_events:
+        if (event.channel, event.event_id) not in known:
             summary = summary_of(event, summary)
     return summary

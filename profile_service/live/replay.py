@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import orjson
 
 from profile_service.identity.ids import IdSource
@@ -12,35 +14,59 @@ from profile_service.store.serving import ServingGeneration
 
 OVERLAYS = "overlays"
 _KEPT = 2  # overlays: the current one and, for requests under way, the one before
-_IN_ONE_WRITE = 20  # entries: writers wait no longer than it takes to apply these
+_PAGE = 20  # entries read at once
+# Seconds that one turn may hold the write lock; longer ones only while others write faster than turns apply.
+_TURN, _LONGEST_TURN = 0.05, 2.0
+# Seconds between two turns: long enough that whoever waits to write notices.
+_PAUSE = 0.005
 
 
 def bring(ledger: Ledger, generation: ServingGeneration, ids: IdSource) -> int:
     """Apply every entry that the generation does not hold and make it the current one; answers how many there were.
 
     Any number of processes may do so at once, and it may be broken off anywhere: how far the log is applied is kept
-    with what was applied.
+    with what was applied. It comes to its end however much is written meanwhile: turns grow until they gain on it.
     """
-    applied = 0
+    applied, turn, behind = 0, _TURN, -1
     while True:
         with ledger.write() as tx:
             hand = Hand(tx, generation, ids)
             tx.skip_to(generation.ledger_seq)
-            done = max(int(tx.log.meta(APPLIED + generation.run_id) or 0), generation.ledger_seq)
-            entries = tx.log.entries_after(done, _IN_ONE_WRITE)
-            events = [entry for entry in entries if entry.kind == "event" and entry.payload is not None]
-            keys = [(entry.about.channel or "", (entry.payload or {})["event_id"]) for entry in events]
-            hand.standing.published_events = generation.known_events(keys)
-            for entry in entries:
-                if entry.payload is not None or entry.kind == "erasure":
-                    apply(hand.step(entry))
-            applied += len(entries)
-            if len(entries) < _IN_ONE_WRITE:
+            count, done = _apply_some(hand, time.monotonic() + turn)
+            applied += count
+            left = tx.seq - done
+            if not left:
                 _answer_for_given_ids(hand)
                 hand.note_applied()
                 _make_current(tx, hand)
                 return applied
-            tx.set_meta(APPLIED + generation.run_id, str(entries[-1].seq))
+            tx.set_meta(APPLIED + generation.run_id, str(done))
+        if 0 <= behind <= left:
+            turn = min(2 * turn, _LONGEST_TURN)
+        behind = left
+        time.sleep(_PAUSE)
+        if ledger.log().meta(CURRENT) == generation.run_id:
+            # another process has come to the end
+            return applied
+
+
+def _apply_some(hand: Hand, until: float) -> tuple[int, int]:
+    """Apply entries until that moment (of the monotonic clock); answers how many, and the number of the last one."""
+    log, generation = hand.tx.log, hand.generation
+    done = max(int(log.meta(APPLIED + generation.run_id) or 0), generation.ledger_seq)
+    applied = 0
+    while entries := log.entries_after(done, _PAGE):
+        events = [entry for entry in entries if entry.kind == "event" and entry.payload is not None]
+        keys = [(entry.about.channel or "", (entry.payload or {})["event_id"]) for entry in events]
+        hand.standing.published_events = generation.known_events(keys)
+        for entry in entries:
+            if entry.payload is not None or entry.kind == "erasure":
+                apply(hand.step(entry))
+        applied += len(entries)
+        done = entries[-1].seq
+        if time.monotonic() >= until:
+            return applied, done
+    return applied, hand.tx.seq
 
 
 def _answer_for_given_ids(hand: Hand) -> None:
