@@ -10,9 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from profile_service.api.answers import Answer
 from profile_service.api.calls import FRAME, Frame
-from profile_service.api.problems import problem
+from profile_service.api.problems import answer_refusal, problem
 from profile_service.api.routes import public
-from profile_service.errors import ProfileError
+from profile_service.errors import LedgerUnavailable, ProfileError
 
 operations = Blueprint("operations", __name__)
 
@@ -32,6 +32,8 @@ def is_ready() -> Response:
     try:
         standing = frame.world.state().generation
         frame.ledger.log().last_seq()
+    except LedgerUnavailable as error:
+        return answer_refusal(error)
     except ProfileError as error:
         return problem("not-ready", str(error))
     return Answer(orjson.dumps({"status": "ready", "run_id": standing.run_id, "as_of": standing.as_of}))

@@ -31,6 +31,7 @@ from profile_service.errors import (
 
 MIMETYPE = "application/problem+json"
 RETRY_SECONDS = 1  # when to ask again after a 503
+UNAVAILABLE = "what the service keeps cannot be read or written just now: its log says why"
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ def answer_refusal(error: ProfileError) -> Response:
     kind = next((kind for raised, kind in _OF_ERROR if isinstance(error, raised)), None)
     if kind is None:
         return answer_fault(error)
+    if isinstance(error, LedgerUnavailable):
+        # it may say where the database is and who asks it: for the operator, not for the caller
+        frame: Frame = current_request.environ[FRAME]
+        frame.log.warning("unavailable", request_id=current_request.environ[REQUEST_ID], reason=str(error))
+        return problem(kind, UNAVAILABLE)
     return problem(kind, str(error))
 
 

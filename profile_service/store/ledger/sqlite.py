@@ -61,9 +61,12 @@ class SqliteDriver:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # it holds personal data: for this user's eyes, from the first byte
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # it holds personal data: for this user's eyes, from the first byte
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
         self._readers = PerThread(self._connect)
         self._writer = SharedByThreads(self._connect)
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from profile_service.api.problems import KINDS
+from profile_service.api.logs import Log
+from profile_service.api.problems import KINDS, UNAVAILABLE
+from profile_service.errors import LedgerUnavailable
+from profile_service.world import World
 from tests.service_app import ServiceApp
 
 JSON = {"Content-Type": "application/json"}
@@ -109,3 +112,21 @@ def test_a_request_keeps_the_id_that_it_brings_if_it_is_one(service: ServiceApp)
     assert kept.headers["Request-Id"] == "trace-0123456789"
     other = service.client.get("/healthz", headers={"Request-Id": "short"})
     assert len(other.headers["Request-Id"]) == 24
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/profiles/by/email/nobody@example.org"])
+def test_where_the_database_is_stands_in_the_log_and_in_no_answer(
+    service: ServiceApp, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    key = service.key("profiles:read")
+    logged: list[str] = []
+    monkeypatch.setattr(Log, "warning", lambda _, event, **facts: logged.append(facts["reason"]))
+
+    def gone(*_: object) -> None:
+        raise LedgerUnavailable('connection to server at "10.0.0.7" failed for user "ledgers"')
+
+    monkeypatch.setattr(World, "state", gone)
+    answer = service.client.get(path, headers=key)
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert answer.get_json(force=True)["detail"] == UNAVAILABLE
+    assert "10.0.0.7" in logged[0]

@@ -164,6 +164,13 @@ def test_a_file_that_is_no_ledger_is_said_so(tmp_path: Path) -> None:
         Ledger.open(path)
 
 
+def test_a_place_where_no_ledger_can_be_made_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "ledger.sqlite", tmp_path):
+        with pytest.raises(LedgerUnavailable, match="cannot be opened"):
+            Ledger.open(path)
+
+
 def test_a_full_disk_undoes_the_write_and_is_said_so(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.sqlite")
     append(ledger, {})
