@@ -1,4 +1,4 @@
-"""The examples of docs/api.md work, as they stand there, one after the other, against a real server on the sample."""
+"""The examples of docs/api.md and docs/stewards.md work as they stand there, one after the other, on a real server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUNNERS = {
     "js": ["node", "--input-type=module", "-e"],
     "py": [sys.executable, "-c"],
 }
-TEXT = (worlds.ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+TEXT = "\n".join((worlds.ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("api.md", "stewards.md"))
 EXAMPLES = [
     (language, text) for language, text in re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.M | re.S) if language in RUNNERS
 ]
