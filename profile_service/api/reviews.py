@@ -107,6 +107,7 @@ def split_customer(call: Call, said: dict[str, Any], customer_id: str) -> Respon
 def list_judgements(call: Call, asked: dict[str, Any]) -> Response:
     """What was decided, the newest first; what concerned erased customers is not told."""
     page = judgements(call.frame.ledger.log(), call.page_size(asked.get("limit")), asked.get("cursor"))
+    call.note_read("judgements.read", None, {"decisions": len(page.items)})
     return call.answer(page.as_document())
 
 

@@ -41,6 +41,7 @@ def write(call: Call, body: Any, do: Callable[[Hand], Written]) -> Response:
     asked = _request(call, body)
     with call.frame.world.write() as hand:
         if asked is not None and (known := hand.tx.replayed(asked)) is not None:
+            call.note_read("write.replay", known.customer_id)
             answer = tagged(known.body, known.status)
             answer.headers["Idempotency-Replayed"] = "true"
             return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -120,3 +121,22 @@ def test_the_queue_pages_and_a_decision_takes_an_item_off(service: ServiceApp) -
     assert service.client.get("/v1/reviews?kind=customer&limit=2", headers=key).status_code == 200
     assert service.client.get("/v1/reviews?cursor=nonsense", headers=key).status_code == 400
     assert service.client.get("/v1/reviews?kind=other", headers=key).status_code == 422
+
+
+def test_what_is_told_of_decisions_a_second_time_is_audited_too(service: ServiceApp) -> None:
+    key = service.key("reviews", name="desk-twice")
+    one, other = pair(service, 6)
+    once = key | {"Idempotency-Key": "twice"}
+    for _ in range(2):
+        answer = service.client.post(f"/v1/profiles/{one}/merge", json={"customer_ids": [other], **WHY}, headers=once)
+        assert answer.status_code == 200
+    assert service.client.get("/v1/judgements", headers=key).status_code == 200
+    audited: list[str] = []
+    until = time.monotonic() + 5
+    while len(audited) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+        ledger = Ledger.open(service.settings.ledger)
+        rows = Audit(ledger, service.settings.server_secret()).newest(1000)
+        ledger.close()
+        audited = [row.action for row in rows if row.actor == "desk-twice" and not row.action.startswith("customer.")]
+    assert sorted(audited) == ["judgements.read", "write.replay"]
