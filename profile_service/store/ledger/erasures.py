@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from profile_service.store.ledger.transaction import Transaction
 ERASURE = "erasure"
 _SALT = "suppression_salt"
 _PAGE = 1000
+_LOOKED_FOR_AT_ONCE = 50  # in one statement: SQLite takes a thousand conditions at most
 
 _TOKEN = Statement(select(SUPPRESSIONS.c.token).where(SUPPRESSIONS.c.token == bindparam("token")))
 _SUPPRESS = adding_if_new(SUPPRESSIONS)
@@ -126,23 +127,32 @@ def forget_answers_naming(tx: Transaction, customer_ids: Iterable[str]) -> None:
 def rows_holding(session: Session, texts: Iterable[str], keys: Iterable[RecordKey]) -> dict[str, int]:
     """For each table of the ledger how many rows hold one of ``texts`` anywhere, or are about one of the records.
 
-    Letters match in either case.
+    Letters match in either case. Beyond some dozens of texts or records a row may count more than once.
     """
     wanted, named = sorted(set(texts)), sorted(set(keys))
-    values: dict[str, Any] = {f"text{number}": f"%{_escaped(text)}%" for number, text in enumerate(wanted)}
-    for number, (channel, source_record_id) in enumerate(named):
-        values |= {f"channel{number}": channel, f"name{number}": source_record_id}
-    found = {}
-    for table in METADATA.sorted_tables:
-        if not any(isinstance(column.type, Text | LargeBinary) for column in table.columns):
-            continue
-        about = {"channel", "source_record_id"} <= set(table.columns.keys())
-        used = {name: value for name, value in values.items() if about or name.startswith("text")}
-        if used:
-            counts = [_count_sql(table, len(wanted), len(named), decoded) for decoded in (_as_text, _unpacked)]
-            row = session.one(Statement(*counts), used)
-            found[table.name] = int(row[0]) if row else 0
+    tables = [
+        table
+        for table in METADATA.sorted_tables
+        if any(isinstance(column.type, Text | LargeBinary) for column in table.columns)
+    ]
+    found = dict.fromkeys((table.name for table in tables), 0) if wanted or named else {}
+    for start in range(0, max(len(wanted), len(named)), _LOOKED_FOR_AT_ONCE):
+        part = slice(start, start + _LOOKED_FOR_AT_ONCE)
+        for table in tables:
+            found[table.name] += _rows_holding(session, table, wanted[part], named[part])
     return found
+
+
+def _rows_holding(session: Session, table: Table, wanted: Sequence[str], named: Sequence[RecordKey]) -> int:
+    values: dict[str, Any] = {f"text{number}": f"%{_escaped(text)}%" for number, text in enumerate(wanted)}
+    if {"channel", "source_record_id"} <= set(table.columns.keys()):
+        for number, (channel, source_record_id) in enumerate(named):
+            values |= {f"channel{number}": channel, f"name{number}": source_record_id}
+    if not values:
+        return 0
+    counts = [_count_sql(table, len(wanted), len(named), decoded) for decoded in (_as_text, _unpacked)]
+    row = session.one(Statement(*counts), values)
+    return int(row[0]) if row else 0
 
 
 def _count_sql(

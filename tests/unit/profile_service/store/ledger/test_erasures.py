@@ -82,6 +82,9 @@ def test_answers_and_entries_say_less_when_asked_to(erased: Ledger) -> None:
         (["AnnxLee@example.com"], [], set()),
         ([], [("web", "W1")], {"entries"}),
         (["100%"], [("web", "W2")], set()),
+        # what some dozens of people erased at once leave to be looked for
+        ([f"nobody {number}" for number in range(1500)], [("web", "W1")], {"entries"}),
+        (["Ann_Lee@example.com"], [("web", f"N{number}") for number in range(1500)], {"entries"}),
     ],
 )
 def test_what_is_left_is_found_in_whatever_table(
