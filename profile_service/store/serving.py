@@ -127,7 +127,13 @@ class ServingGeneration:
         version = generation.manifest.model_version
         if not (generation.folder / PROFILES).exists() or version is None:
             raise NotFound(f"{generation.folder} holds nothing to serve: publish it anew with `profiles run --rebuild`")
-        return cls(generation, load_model(models / version))
+        try:
+            return cls(generation, load_model(models / version))
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"{generation.folder} was published by another version of this program: publish it anew with "
+                "`profiles run LANDING --rebuild`"
+            ) from error
 
     def document(self, customer_id: str) -> bytes | None:
         """The profile document of a customer that stands, as JSON."""

@@ -263,6 +263,17 @@ def test_a_generation_without_an_index_cannot_be_served(sample: ServingGeneratio
         ServingGeneration.open(Generation(folder, sample.generation.manifest), tmp_path)
 
 
+def test_a_generation_of_another_layout_says_how_to_publish_it_anew(sample: ServingGeneration, tmp_path: Path) -> None:
+    folder = tmp_path / "generation"
+    shutil.copytree(sample.generation.folder, folder)
+    (folder / ARRAYS / "identifier_names.npy").unlink()
+    version = sample.generation.manifest.model_version
+    assert version is not None
+    shutil.copytree(sample.generation.folder.parent.parent / "models" / version, tmp_path / version)
+    with pytest.raises(NotFound, match="--rebuild"):
+        ServingGeneration.open(Generation(folder, sample.generation.manifest), tmp_path)
+
+
 def test_a_file_of_documents_cut_short_is_not_opened(sample: ServingGeneration, tmp_path: Path) -> None:
     arrays = tmp_path / ARRAYS
     shutil.copytree(sample.generation.folder / ARRAYS, arrays)
