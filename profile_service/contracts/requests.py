@@ -22,12 +22,18 @@ class AskedIdentifier(Schema):
     type = fields.String(
         required=True,
         validate=validate.OneOf(IDENTIFIER_TYPES, error="is none of {choices}"),
-        metadata={"description": "What kind of identifier it is; `record` takes `channel:source_record_id`."},
+        metadata={
+            "description": "What kind of identifier it is; `record` takes `channel:source_record_id`.",
+            "example": "email",
+        },
     )
     value = fields.String(
         required=True,
         validate=[validate.Length(min=1, max=LONGEST_VALUE), validate.ContainsNoneOf("\0")],
-        metadata={"description": "The identifier as anybody may write it; the server standardises it."},
+        metadata={
+            "description": "The identifier as anybody may write it; the server standardises it.",
+            "example": "Ignatius.Sudkin+news@Yahoo.com",
+        },
     )
 
 
@@ -49,7 +55,10 @@ class Search(Schema):
     query = fields.String(
         required=True,
         validate=[validate.Length(min=1, max=LONGEST_QUERY), validate.ContainsNoneOf("\0")],
-        metadata={"description": "Names, numbers, e-mails, postcodes, cities, birth dates, whole or in part."},
+        metadata={
+            "description": "Names, numbers, e-mails, postcodes, cities, birth dates, whole or in part.",
+            "example": "sudkinn ignat 80236",
+        },
     )
     limit = fields.Integer(
         load_default=20,
