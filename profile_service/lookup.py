@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from profile_service.identity import phones, values
 from profile_service.identity.model import Model
@@ -17,10 +20,10 @@ MOST_CANDIDATES = 50
 
 @dataclass(frozen=True)
 class Found:
-    """The one customer: its profile document as JSON; ``by``: the identifiers that led to it, ``without``: no one's."""
+    """The one customer: its profile document; ``by``: the identifiers that led to it, ``without``: no one's."""
 
     customer_id: str
-    document: bytes
+    profile: dict[str, Any]
     by: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
@@ -71,11 +74,11 @@ def by_id(state: State, customer_id: str) -> Found | Retired | Erased | Unknown:
     over = state.overlay.customer(customer_id)
     if over is not None:
         if over.state == STANDING and over.document is not None:
-            return Found(customer_id, over.document)
+            return Found(customer_id, orjson.loads(over.document))
         return _gone(state, customer_id, over.state, over.stands_as)
-    document = state.generation.document(customer_id)
-    if document is not None:
-        return Found(customer_id, document)
+    profile = state.generation.profile(customer_id)
+    if profile is not None:
+        return Found(customer_id, profile)
     retired = state.generation.retired(customer_id)
     return Unknown() if retired is None else _gone(state, customer_id, *retired)
 
@@ -115,8 +118,8 @@ def by_identifiers(state: State, identifiers: Iterable[tuple[str, str]]) -> Foun
         return Unknown(readable) if generic is None else Generic(generic)
     if len(candidates) == 1:
         (customer_id,) = candidates
-        document = state.document(customer_id)
-        return Unknown() if document is None else Found(customer_id, document, tuple(led), tuple(without))
+        profile = state.profile(customer_id)
+        return Unknown() if profile is None else Found(customer_id, profile, tuple(led), tuple(without))
     several = sorted(candidates or everyone)
     return Ambiguous(tuple(several[:MOST_CANDIDATES]), len(several))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from profile_service.store.ledger import Overlay
 from profile_service.store.serving import ServingGeneration
@@ -19,6 +21,13 @@ class State(NamedTuple):
         """The profile document of a customer that stands, as JSON."""
         over = self.overlay.customer(customer_id)
         return self.generation.document(customer_id) if over is None else over.document
+
+    def profile(self, customer_id: str) -> dict[str, Any] | None:
+        """The same as a mapping, the caller's own to change."""
+        over = self.overlay.customer(customer_id)
+        if over is None:
+            return self.generation.profile(customer_id)
+        return None if over.document is None else orjson.loads(over.document)
 
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers who stand and carry an identifier, by its standard form, in order."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from pipelines.audits.audit import SHOWN
@@ -97,7 +98,7 @@ def _astray(
     ).fetchall()
     for number, customer_id in newest:
         text = documents.text(number) or b""
-        document = whole(text)
+        document = whole(orjson.loads(text))
         bodies = [head_of(records.text(ref) or b"") for ref in record_numbers(text)]
         found = [number in named(*identifiers, *identifier) for identifier in identifiers_in(text)]
         if (

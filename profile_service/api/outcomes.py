@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from profile_service.api.calls import Call
 from profile_service.errors import Moved, Refused
 from profile_service.lookup import Ambiguous, Erased, Found, Generic, Outcome, Retired, by_id
@@ -45,10 +43,10 @@ def identified(call: Call, outcome: Outcome) -> Found:
         return found(outcome)
     candidates = []
     for customer_id in outcome.candidates:
-        document = call.state.document(customer_id)
-        if document is not None:
+        profile = call.state.profile(customer_id)
+        if profile is not None:
             call.note_read("profile.candidate", customer_id)
-            whole = seen(call, document)
+            whole = seen(call, profile)
             told = _TELLING if call.key.audience != "subject" else ("customer_id",)
             candidates.append({name: whole[name] for name in told if name in whole})
     raise Refused(
@@ -56,9 +54,8 @@ def identified(call: Call, outcome: Outcome) -> Found:
     )
 
 
-def seen(call: Call, document: bytes, further: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """A profile document, and ``further`` members of it, as the call's key may see it."""
-    whole = orjson.loads(document)
+def seen(call: Call, whole: dict[str, Any], further: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """A whole profile, and ``further`` members of it, as the call's key may see it."""
     if further:
         whole |= further
     generation = call.state.generation

@@ -69,7 +69,7 @@ def _profile(call: Call, found: Found) -> Response:
     # most ask for nothing further: what reads parameters is for the others
     query: str = call.environ.get("QUERY_STRING", "")
     call.note_read("profile.read", found.customer_id)
-    return call.answer(seen(call, found.document, _further(call, found.customer_id, query) if query else None))
+    return call.answer(seen(call, found.profile, _further(call, found.customer_id, query) if query else None))
 
 
 def _further(call: Call, customer_id: str, query: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from flask import Response
 
 from profile_service.api.calls import Call
@@ -112,7 +111,7 @@ def write_consents(call: Call, sent: dict[str, Any], customer_id: str) -> Respon
     def do(hand: Hand) -> Written:
         standing_customer(hand, customer_id)
         take_consents(hand, customer_id, said, call.key.name)
-        document = orjson.loads(standing_customer(hand, customer_id).document)
+        document = standing_customer(hand, customer_id).profile
         details = {"purposes": sorted({each.purpose for each in said}), "channels": sorted({e.channel for e in said})}
         return Written(
             {

@@ -37,9 +37,8 @@ _ADDRESS = slice(PLAIN.index(ADDRESS_FIELDS[0]), PLAIN.index(ADDRESS_FIELDS[-1])
 _BEGIN = len(b'["')
 
 
-def whole(text: bytes) -> dict[str, Any]:
-    """The document as ``assemble`` makes it, from the list that a generation keeps."""
-    table = orjson.loads(text)
+def whole(table: list[Any]) -> dict[str, Any]:
+    """The document as ``assemble`` makes it, from the list that a generation keeps, which is used up."""
     identifiers, consents, records = table[len(PLAIN) :]
     said = dict(zip(PLAIN, table, strict=False))
     for each in (identifiers, consents):
@@ -84,6 +83,11 @@ def record_numbers(text: bytes) -> list[int]:
 def identifiers_in(text: bytes) -> list[tuple[str, str]]:
     """Type and value of the customer's identifiers."""
     return [(each[0], each[1]) for each in orjson.loads(text)[len(PLAIN)]]
+
+
+def holds(table: list[Any], identifier_type: str, value: str) -> bool:
+    """Whether the customer has that identifier."""
+    return any(each[1] == value and each[0] == identifier_type for each in table[len(PLAIN)])
 
 
 def marked(text: bytes, shared: dict[tuple[str, str], bool]) -> bytes | None:

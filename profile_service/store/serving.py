@@ -80,6 +80,7 @@ class _PerThread(threading.local):
     """Connections are never shared between threads, and end with theirs."""
 
     reader: sqlite3.Connection | None = None
+    held_table: tuple[str, list[Any]] | None = None
     cursor: duckdb.DuckDBPyConnection | None = None
 
     def __init__(self) -> None:
@@ -135,10 +136,19 @@ class ServingGeneration:
                 "`profiles run LANDING --rebuild`"
             ) from error
 
-    def document(self, customer_id: str) -> bytes | None:
-        """The profile document of a customer that stands, as JSON."""
+    def profile(self, customer_id: str) -> dict[str, Any] | None:
+        """The profile document of a customer that stands; the caller's own to change."""
+        held = self._mine.held_table
+        if held is not None and held[0] == customer_id:
+            self._mine.held_table = None
+            return documents.whole(held[1])
         text = self._text(customer_id)
-        return None if text is None else orjson.dumps(documents.whole(text))
+        return None if text is None else documents.whole(orjson.loads(text))
+
+    def document(self, customer_id: str) -> bytes | None:
+        """The same as JSON."""
+        profile = self.profile(customer_id)
+        return None if profile is None else orjson.dumps(profile)
 
     def retired(self, customer_id: str) -> tuple[str, str | None] | None:
         """What became of an id that stands no more: the event, and the id that answers for it (None when erased)."""
@@ -150,9 +160,12 @@ class ServingGeneration:
         found = []
         for number in named(self._arrays[IDENTIFIER_NAMES], self._arrays[IDENTIFIER_HOLDERS], identifier_type, value):
             text = self._documents.text(number)
+            table = None if text is None else orjson.loads(text)
             # two identifiers may share a hash: the customer's own say which it is
-            if text is not None and (identifier_type, value) in documents.identifiers_in(text):
-                found.append(documents.customer_of(text))
+            if table is not None and documents.holds(table, identifier_type, value):
+                found.append(table[0])
+                # who asks for the holder asks for its profile next
+                self._mine.held_table = (table[0], table)
         return sorted(found)
 
     def is_generic(self, field: str, value: str) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from pipelines.progress import SilentProgress
@@ -33,7 +32,7 @@ def documents(world: World, ids: set[str]) -> dict[str, dict[str, Any]]:
     for customer_id in ids:
         outcome = by_id(world.state(), customer_id)
         assert isinstance(outcome, Found), customer_id
-        table = orjson.loads(outcome.document)
+        table = outcome.profile
         found[customer_id] = {name: value for name, value in table.items() if name not in GIVEN_BY_A_RUN}
     return found
 

@@ -217,7 +217,7 @@ def test_a_customer_who_shared_an_identifier_with_the_erased_shares_it_no_more(w
     found = by_identifier(world.state(), identifier_type, value)
     assert isinstance(found, Found)
     assert found.customer_id == other
-    told = orjson.loads(found.document)["identifiers"]
+    told = found.profile["identifiers"]
     assert [each["shared"] for each in told if each["value"] == value] == [False]
 
 

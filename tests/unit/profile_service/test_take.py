@@ -57,7 +57,7 @@ def put_event(world: World, key: str, event_id: str, **fields: str) -> EventTake
 def profile(world: World, customer_id: str) -> dict[str, Any]:
     outcome = by_id(world.state(), customer_id)
     assert isinstance(outcome, Found)
-    table: dict[str, Any] = orjson.loads(outcome.document)
+    table: dict[str, Any] = outcome.profile
     return table
 
 
