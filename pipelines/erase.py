@@ -20,7 +20,8 @@ from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, open_work
 from profile_service.errors import RunFailed, RunLocked
-from profile_service.live.replay import OVERLAYS
+from profile_service.identity.ids import IdSource
+from profile_service.live.replay import OVERLAYS, bring
 from profile_service.live.step import APPLIED
 from profile_service.privacy import Erasure, RecordKey
 from profile_service.settings import LEDGER_FILE
@@ -33,6 +34,7 @@ from profile_service.store.ledger.erasures import (
     settle,
     unfinished_erasures,
 )
+from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import moment_text
 
 # How long services that are open have to follow to the new generation before the older ones go.
@@ -111,6 +113,7 @@ def carry_out(
         return []
     with progress.stage("erase", total=4) as stage:
         standing = standing_generation(data_dir)
+        _make_current(ledger, standing, data_dir)
         if standing is not None and len(list(standing.folder.parent.iterdir())) > 1:
             time.sleep(grace_seconds)
         dropped = keep_only_standing(data_dir)
@@ -128,6 +131,17 @@ def carry_out(
     if left:
         raise RunFailed(f"something of an erased person is left in {'; '.join(left)}; run `profiles erase` again")
     return receipts
+
+
+def _make_current(ledger: Ledger, standing: Generation | None, data_dir: Path) -> None:
+    """Services that still answer from an older generation go over before anything that lies over it is dropped."""
+    if standing is None or not standing.manifest.profiles_bytes:
+        return
+    served = ServingGeneration.open(standing, data_dir / "models")
+    try:
+        bring(ledger, served, IdSource())
+    finally:
+        served.close()
 
 
 def _written_anew(data_dir: Path) -> Path:
