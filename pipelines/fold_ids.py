@@ -135,15 +135,23 @@ def _own(
 
 
 def _answer_for_given(work: Work, live: LiveLog, run: RunContext) -> None:
-    """An id that a live answer gave on an older generation answers through the customer of its record."""
+    """An id that a live answer gave on an older generation answers through the customer of its record.
+
+    Where its record has none, it is the customer again: the work store was restored from a backup, and the generation
+    that stands has folded the record already.
+    """
     for (channel, source_record_id, customer_id), since in live.given.items():
         if work.execute("SELECT 1 FROM customer_ids WHERE customer_id = ?", [customer_id]).fetchall():
             continue
         holders = work.execute(
-            """SELECT m.customer_id FROM records r JOIN membership m USING (rid)
+            """SELECT r.rid, m.customer_id FROM records r LEFT JOIN membership m USING (rid)
             WHERE r.channel = ? AND r.source_record_id = ?""",
             [channel, source_record_id],
         ).fetchall()
-        if holders:
-            alias = LiveId(customer_id, "merged_into", str(holders[0][0]), since)
-            _enter(work, alias, {customer_id: str(holders[0][0])}, run)
+        for rid, holder in holders:
+            if holder is None:
+                _enter(work, LiveId(customer_id, "created", None, since), {}, run)
+                work.execute("INSERT INTO membership VALUES (?, ?)", [rid, customer_id])
+            else:
+                alias = LiveId(customer_id, "merged_into", str(holder), since)
+                _enter(work, alias, {customer_id: str(holder)}, run)

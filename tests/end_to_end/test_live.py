@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
 from pipelines.summary import RunSummary
 from profile_service.correct import Wish, split
-from profile_service.lookup import Found, Retired, by_id
+from profile_service.erase import erase
+from profile_service.lookup import Erased, Found, Retired, by_id
 from profile_service.settings import Settings
 from profile_service.store.stored import moment_of
 from profile_service.take import SentConsent, SentEvent, SentRecord, take_consents
@@ -102,6 +104,37 @@ def test_the_batch_folds_all_of_a_crashed_run_once(
     assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
     assert world.follow()
     assert live_customers(world, owners) == owners
+
+
+def test_ids_given_live_stand_when_the_work_store_comes_from_a_backup(
+    begun: tuple[World, worlds.Feeds, Path], tmp_path: Path
+) -> None:
+    world, rest, data_dir = begun
+    shutil.copytree(data_dir / "work", tmp_path / "backup")
+    answered = write_all(world, shuffled(rest, seed=7)[:100])
+    fold(data_dir)
+    owners = live_customers(world, answered)
+    shutil.rmtree(data_dir / "work")
+    shutil.copytree(tmp_path / "backup", data_dir / "work")
+    assert fold(data_dir).outcome == "published"
+    assert world.follow()
+    assert live_customers(world, answered) == owners
+    for customer_id in set(answered.values()):
+        assert isinstance(by_id(world.state(), customer_id), Found | Retired)
+
+
+def test_an_erasure_is_carried_out_under_a_service_that_has_not_followed_yet(
+    begun: tuple[World, worlds.Feeds, Path],
+) -> None:
+    world, rest, data_dir = begun
+    answered = write_all(world, shuffled(rest, seed=8)[:50])
+    erased = min(set(worlds.ids(data_dir).values()) - set(answered.values()))
+    with world.write() as hand:
+        erase(hand, erased, Wish("test", "article 17"))
+    owners = live_customers(world, answered)
+    fold(data_dir)
+    assert live_customers(world, answered) == owners
+    assert isinstance(by_id(world.state(), erased), Erased)
 
 
 def _dies(*_: object) -> None:
