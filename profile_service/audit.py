@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
+from profile_service.audit_reads import packed, told
 from profile_service.store.ledger import Ledger, Log, Session, Transaction
 from profile_service.store.ledger.audit_rows import (
+    READS,
     AuditRow,
     add_audit_rows,
     audit_rows_after,
@@ -20,6 +22,8 @@ from profile_service.store.ledger.audit_rows import (
 )
 from profile_service.store.ledger.times import as_text
 
+# A row's columns from ``at`` to ``details``.
+Content = tuple[str, str, str, str | None, str | None, str | None, str]
 HEAD = "audit_head"
 FIRST_HASH = "0" * 64  # what the first row follows
 BROKEN = "chain.broken"  # the act of the trail itself, when its last row is not the one that was sealed
@@ -69,17 +73,26 @@ class Audit:
 
     def append(self, tx: Transaction, acts: Sequence[tuple[str, Act]]) -> None:
         """Put (time, act) at the end of the chain; a time is RFC 3339 in UTC."""
-        if not acts:
+        self._extend(tx, [_content(at, act) for at, act in acts])
+
+    def append_reads(self, tx: Transaction, lines: Sequence[bytes]) -> None:
+        """Put reads into one row at the end of the chain; a line is a JSON array as ``audit_reads.told`` reads it."""
+        if lines:
+            self._extend(tx, [(as_text(tx.now), "journal", READS, None, None, None, packed(lines))])
+
+    def _extend(self, tx: Transaction, contents: Sequence[Content]) -> None:
+        if not contents:
             return
         last = last_audit_row(tx.session)
         seq, link = (0, FIRST_HASH) if last is None else (last.seq, last.hash)
         rows = []
         if self._sealed_head(tx.session) != f"{seq}:{link}":
             # a new seal over a chain that was tampered with would hide it: the chain itself says so from here on
-            acts = [(as_text(tx.now), Act("audit", BROKEN, details={"sealed": tx.log.meta(HEAD), "found": seq})), *acts]
-        for at, act in acts:
+            told_of = Act("audit", BROKEN, details={"sealed": tx.log.meta(HEAD), "found": seq})
+            contents = [_content(as_text(tx.now), told_of), *contents]
+        for content in contents:
             seq += 1
-            row = _row(seq, at, act, link)
+            row = _row(seq, content, link)
             link = row.hash
             rows.append(row)
         add_audit_rows(tx.session, rows)
@@ -91,12 +104,14 @@ class Audit:
         return f"0:{FIRST_HASH}" if last is None else f"{last.seq}:{last.hash}"
 
     def rows(self, customer_id: str | None = None, *, after: int = 0, limit: int = 1000) -> list[AuditRow]:
-        """The next rows above number ``after``, in order; of one customer when one is named."""
-        return audit_rows_after(self._ledger.read(), after, limit, customer_id)
+        """The acts of the next rows above number ``after``, in order; of one customer when one is named."""
+        rows = audit_rows_after(self._ledger.read(), after, limit, customer_id)
+        return [act for row in rows for act in told(row, customer_id)]
 
     def newest(self, limit: int, customer_id: str | None = None) -> list[AuditRow]:
-        """The last at most ``limit`` rows, oldest of them first; of one customer when one is named."""
-        return newest_audit_rows(self._ledger.read(), limit, customer_id)
+        """The last at most ``limit`` acts, oldest of them first; of one customer when one is named."""
+        rows = newest_audit_rows(self._ledger.read(), limit, customer_id)
+        return [act for row in rows for act in told(row, customer_id)][-limit:]
 
     def verify(self, noted: str | None = None, progress: Callable[[int], None] = lambda rows: None) -> Verdict:
         """Check every row; ``noted`` is a head written down before, which must still be in the chain.
@@ -152,11 +167,15 @@ def verify_chain(ledger: Ledger, secret: bytes) -> Verdict:
     return Audit(ledger, secret).verify()
 
 
-def _row(seq: int, at: str, act: Act, previous: str) -> AuditRow:
+def _content(at: str, act: Act) -> Content:
     details = orjson.dumps(act.details, option=orjson.OPT_SORT_KEYS).decode()
     purpose = None if act.purpose is None else act.purpose[:_LONGEST_PURPOSE]
-    content = (seq, at, act.actor, act.action, act.customer_id, purpose, act.request_id, details, previous)
-    return AuditRow(*content, hash=_hash(content))
+    return at, act.actor, act.action, act.customer_id, purpose, act.request_id, details
+
+
+def _row(seq: int, content: Content, previous: str) -> AuditRow:
+    whole = (seq, *content, previous)
+    return AuditRow(*whole, hash=_hash(whole))
 
 
 def _hash(content: tuple[object, ...]) -> str:

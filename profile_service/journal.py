@@ -172,7 +172,11 @@ class ReadJournal:
                 start = folded_bytes(tx.session, journal.path.name)
                 lines, end = journal.lines_from(start)
                 if lines:
-                    self._audit.append(tx, [_act(line) for line in lines])
+                    # somebody wrote into the file: the chain says so rather than stop
+                    strange = [line for line in lines if not _is_read(line)]
+                    told = [Act("audit", "journal.unreadable", details={"bytes": len(line)}) for line in strange]
+                    self._audit.append(tx, [(as_text(tx.now), act) for act in told])
+                    self._audit.append_reads(tx, [line for line in lines if line not in strange])
                     put_folded_bytes(tx.session, journal.path.name, end)
             self._folded[journal.path] = end
             count += len(lines)
@@ -201,10 +205,16 @@ class ReadJournal:
                 _log.warning("the audit trail waits: %s", error)
 
 
-def _act(line: bytes) -> tuple[str, Act]:
+def _is_read(line: bytes) -> bool:
+    """Whether ``note`` may have written it."""
     try:
         at, actor, action, customer_id, purpose, request_id, details = orjson.loads(line)
-        return at, Act(actor, action, customer_id, purpose, request_id, details)
     except (ValueError, TypeError):
-        # somebody wrote into the file: the chain says so rather than stop
-        return as_text(now_utc()), Act("audit", "journal.unreadable", details={"bytes": len(line)})
+        return False
+    texts = (at, actor, action)
+    maybe = (customer_id, purpose, request_id)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(text is None or isinstance(text, str) for text in maybe)
+        and isinstance(details, dict)
+    )
