@@ -87,9 +87,18 @@ class World:
                 bring(self.ledger, current, self._ids)
                 return True
             opened = self._open(standing)
-            # where another worker has made it the current one, nothing is left to bring and no turn to wait for
+        try:
+            # where another worker has made it the current one, nothing is left to bring and no turn to wait for;
+            # meanwhile a request that finds it current may go over by itself
             if current is None or self.ledger.log().meta(CURRENT) != opened.run_id:
                 bring(self.ledger, opened, self._ids)
+        except BaseException:
+            opened.close()
+            raise
+        with self._following.lock:
+            if self._current is not current:
+                opened.close()
+                return False
             self._current = opened
             if current is not None:
                 self._following.leaving.append((time.monotonic() + _GRACE, current))
