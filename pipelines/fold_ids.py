@@ -30,14 +30,70 @@ def take_over_ids(work: Work, live: LiveLog, run: RunContext) -> None:
         ).fetchall()
     }
     behind = folded_seq(work) != live.run_folded
+    if not behind and _is_last_run(work, live):
+        # what stands again live, and did not in the run that published the generation
+        restored = {
+            each.customer_id
+            for each in live.ids
+            if each.stands_as is None and not known.get(each.customer_id, (True,))[0]
+        }
+        for customer_id in sorted(restored):
+            restore(work, customer_id, run)
+            known[customer_id] = (True, customer_id)
     answers_for = _aliases(live, known)
     for each in live.ids:
         if each.customer_id not in known:
             _enter(work, each, answers_for, run)
         elif each.stands_as is not None and known[each.customer_id][0] and not behind:
             _retire(work, each.customer_id, answers_for, run)
+        elif each.stands_as is not None and not behind:
+            work.execute(
+                "UPDATE customer_ids SET stands_as = ?, changed_seq = ? WHERE customer_id = ? AND NOT standing",
+                [answers_for[each.customer_id], run.run_seq, each.customer_id],
+            )
     _own(work, live.owners, answers_for, run, only_new=behind)
     _answer_for_given(work, live, run)
+    _keep_former(work, live)
+
+
+def restore(work: Work, customer_id: str, run: RunContext) -> None:
+    """An id that answered through another stands again."""
+    history = "INSERT INTO id_history SELECT customer_id, ?, NULL, 'restored', stands_as, ? FROM customer_ids "
+    work.execute(
+        "UPDATE id_history SET valid_to = ? WHERE customer_id = ? AND valid_to IS NULL", [run.now, customer_id]
+    )
+    work.execute(history + "WHERE customer_id = ?", [run.now, run.run_seq, customer_id])
+    work.execute(
+        "UPDATE customer_ids SET standing = true, stands_as = customer_id, changed_seq = ? WHERE customer_id = ?",
+        [run.run_seq, customer_id],
+    )
+
+
+def _is_last_run(work: Work, live: LiveLog) -> bool:
+    """Whether the generation that live answers were given on holds all that the work store does."""
+    last = work.execute("SELECT run_id FROM runs ORDER BY run_seq DESC LIMIT 1").fetchall()
+    return last == [(live.run_id,)]
+
+
+def _keep_former(work: Work, live: LiveLog) -> None:
+    """Which records had the ids that were merged away live: should they part, it is theirs again."""
+    if not live.former:
+        return
+    columns = {
+        name: [row[place] for row in live.former] for place, name in enumerate(("channels", "names", "ids", "at"))
+    }
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE left_live AS
+        SELECT r.rid, f.customer_id, f.retired_us FROM (
+            SELECT unnest($channels::VARCHAR[]) AS channel, unnest($names::VARCHAR[]) AS source_record_id,
+                   unnest($ids::VARCHAR[]) AS customer_id, unnest($at::BIGINT[]) AS retired_us) f
+        JOIN records r USING (channel, source_record_id) JOIN customer_ids c USING (customer_id)
+        WHERE NOT c.standing""",
+        columns,
+    )
+    work.execute("DELETE FROM former_ids WHERE customer_id IN (SELECT customer_id FROM left_live)")
+    work.execute("INSERT INTO former_ids FROM left_live")
+    work.execute("DROP TABLE left_live")
 
 
 def _aliases(live: LiveLog, known: Mapping[str, tuple[bool, str | None]]) -> dict[str, str]:

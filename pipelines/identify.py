@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import duckdb
 import numpy as np
 
 from pipelines.audits import audit_work
+from pipelines.fold_ids import restore
 from pipelines.work import whole_number
 from profile_service.identity.claims import Edge, claim
 from profile_service.identity.ids import IdSource
@@ -19,14 +21,15 @@ if TYPE_CHECKING:
 # A record's name as one sortable text: no channel holds this letter.
 KEY_SQL = "r.channel || chr(1) || r.source_record_id"
 
-_TEMPORARY = ("edges", "claims", "assigned", "moved", "retired", "lost")
+_TEMPORARY = ("edges", "claims", "assigned", "moved", "retired", "lost", "free_ids")
 
 
 @dataclass(frozen=True)
 class IdentifyCounts:
     """What became of the customers in one run.
 
-    ``created``: new ids; ``split``: those of them that took records from an id that stands; ``merged``: ids that
+    ``created``: new ids; ``split``: those of them that took records from an id that stands, and ids that had answered
+    through another and stand again with their records; ``merged``: ids that
     became aliases; ``erased``: ids whose last record is gone; ``unchanged``: customers with the same records as
     before; ``churn``: records that had an id and now have another; ``customers``: ids that stand.
     """
@@ -61,14 +64,16 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
         work,
         """SELECT count(DISTINCT customer_id) FROM (
             SELECT former AS customer_id FROM moved WHERE former IS NOT NULL
-            UNION ALL SELECT customer_id FROM moved SEMI JOIN customer_ids USING (customer_id)
+            UNION ALL SELECT customer_id FROM moved WHERE customer_id IN (
+                SELECT customer_id FROM customer_ids WHERE standing)
             UNION ALL SELECT customer_id FROM lost)""",
     )
     work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM moved WHERE former IS NOT NULL)")
     work.execute("INSERT INTO membership SELECT rid, customer_id FROM moved")
     _retire(work, run)
+    restored = _restore(work, run)
     _enter(work, run)
-    split = whole_number(work, "SELECT count(*) FROM assigned WHERE split_from IS NOT NULL")
+    split = restored + whole_number(work, "SELECT count(*) FROM assigned WHERE split_from IS NOT NULL")
     counts = IdentifyCounts(
         created=whole_number(work, "SELECT count(*) FROM assigned WHERE fresh"),
         merged=whole_number(work, "SELECT count(*) FROM retired WHERE winner IS NOT NULL"),
@@ -102,11 +107,26 @@ def _claims(work: duckdb.DuckDBPyConnection) -> None:
         SELECT cluster, customer_id FROM edges
         WHERE cluster NOT IN (SELECT cluster FROM edges GROUP BY cluster HAVING count(*) > 1)
           AND customer_id NOT IN (SELECT customer_id FROM edges GROUP BY customer_id HAVING count(*) > 1)""")
+    # the records at hand that had an id of their own until it was merged away
+    work.execute("""
+        CREATE TEMP TABLE free_ids AS
+        SELECT f.rid, f.customer_id, f.retired_us FROM former_ids f SEMI JOIN new_clusters USING (rid)
+        JOIN customer_ids i USING (customer_id) WHERE NOT i.standing AND i.stands_as IS NOT NULL""")
     contested = work.execute(f"""
-        SELECT n.cluster, m.customer_id, count(*), min({KEY_SQL})
+        SELECT n.cluster, m.customer_id, count(*), min({KEY_SQL}),
+               count(*) FILTER (n.rid IN (SELECT rid FROM free_ids))
         FROM new_clusters n JOIN membership m USING (rid) JOIN records r USING (rid)
         WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
-    kept = claim(Edge(*row) for row in contested)
+    _settle(work, claim(Edge(*row) for row in contested))
+    free = work.execute(f"""
+        SELECT n.cluster, f.customer_id, count(*), min({KEY_SQL}), 0, max(f.retired_us)
+        FROM new_clusters n JOIN free_ids f USING (rid) JOIN records r USING (rid)
+        WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
+    _settle(work, claim(Edge(*row) for row in free))
+
+
+def _settle(work: duckdb.DuckDBPyConnection, kept: Mapping[int, str]) -> None:
+    """Enter in ``claims`` which cluster keeps, or gets back, which id."""
     if kept:
         settled = {"cluster": np.array(list(kept)), "customer_id": np.array(list(kept.values()), dtype=object)}
         work.register("settled_claims", settled)
@@ -175,10 +195,44 @@ def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
         [run.now],
     )
     work.execute(
+        """DELETE FROM former_ids WHERE customer_id IN (
+               SELECT customer_id FROM retired
+               UNION ALL SELECT customer_id FROM customer_ids WHERE NOT standing AND stands_as IS NULL)
+           OR rid NOT IN (SELECT rid FROM records)"""
+    )
+    work.execute(
+        """INSERT INTO former_ids SELECT m.rid, m.former, epoch_us($now::TIMESTAMPTZ) FROM moved m
+           JOIN retired t ON t.customer_id = m.former WHERE t.winner IS NOT NULL""",
+        {"now": run.now},
+    )
+    work.execute(
         """INSERT INTO id_history SELECT customer_id, $now, NULL,
                CASE WHEN winner IS NULL THEN 'erased' ELSE 'merged_into' END, winner, $seq FROM retired""",
         {"now": run.now, "seq": run.run_seq},
     )
+
+
+def _restore(work: duckdb.DuckDBPyConnection, run: RunContext) -> int:
+    """Ids that answered through another and have records again stand again; answers how many.
+
+    An id that answered through the same one goes with most of its own records.
+    """
+    again = work.execute(
+        """SELECT DISTINCT customer_id FROM moved JOIN customer_ids USING (customer_id)
+           WHERE NOT standing ORDER BY customer_id"""
+    ).fetchall()
+    for (customer_id,) in again:
+        restore(work, customer_id, run)
+    if again:
+        work.execute(
+            """UPDATE customer_ids c SET stands_as = p.holder, changed_seq = $seq FROM (
+                   SELECT customer_id, arg_min(holder, (-records, holder)) AS holder FROM (
+                       SELECT f.customer_id, m.customer_id AS holder, count(*) AS records
+                       FROM free_ids f JOIN membership m USING (rid) GROUP BY ALL) GROUP BY ALL) p
+               WHERE c.customer_id = p.customer_id AND NOT c.standing AND list_contains($again, p.holder)""",
+            {"seq": run.run_seq, "again": [customer_id for (customer_id,) in again]},
+        )
+    return len(again)
 
 
 def _enter(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:

@@ -17,6 +17,7 @@ from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
     Rows,
     documents_sql,
+    former_ids_sql,
     judgements_sql,
     orphan_events_sql,
     record_bodies_sql,
@@ -40,6 +41,8 @@ _TABLES = """
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
     CREATE TABLE duplicate_free (channel TEXT PRIMARY KEY, number INTEGER);
     CREATE TABLE judgements (left_ref INTEGER, right_ref INTEGER, verdict TEXT, decision_id TEXT);
+    CREATE TABLE former_ids (ref INTEGER, customer_id TEXT, retired_us INTEGER, since TEXT,
+        PRIMARY KEY (ref, customer_id)) WITHOUT ROWID;
     CREATE TABLE orphan_events (source_record_id TEXT, channel TEXT, body TEXT,
         PRIMARY KEY (source_record_id, channel)) WITHOUT ROWID;
 """
@@ -109,7 +112,16 @@ def _identifiers(work: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:
     """What is short enough to be written anew every time."""
-    for table in ("meta", "generic_values", "ids", "reviews", "duplicate_free", "judgements", "orphan_events"):
+    for table in (
+        "meta",
+        "generic_values",
+        "ids",
+        "reviews",
+        "duplicate_free",
+        "judgements",
+        "former_ids",
+        "orphan_events",
+    ):
         index.execute(f"DELETE FROM {table}")
     _fill(work, index, "meta", f"SELECT 'hash_probe', ({HASH_PROBE_SQL})")
     _fill(work, index, "generic_values", "SELECT field, value, holders FROM generic_values")
@@ -123,6 +135,7 @@ def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> N
     _fill(work, index, "reviews", reviews_sql())
     _fill(work, index, "duplicate_free", "SELECT channel, number FROM duplicate_free")
     _fill(work, index, "judgements", judgements_sql())
+    _fill(work, index, "former_ids", former_ids_sql())
     _fill(work, index, "orphan_events", orphan_events_sql())
 
 

@@ -153,6 +153,14 @@ def judgements_sql() -> str:
         WHERE a.rid <> b.rid"""
 
 
+def former_ids_sql() -> str:
+    """Rows (ref, customer_id, retired_us, since) of ids that were merged away, and the records that had them."""
+    return f"""
+        SELECT f.rid, f.customer_id, f.retired_us, {moment_sql("min(h.valid_from)")}
+        FROM former_ids f JOIN customer_ids i USING (customer_id) JOIN id_history h USING (customer_id)
+        WHERE NOT i.standing AND i.stands_as IS NOT NULL GROUP BY ALL"""
+
+
 def orphan_events_sql() -> str:
     """Rows (source_record_id, channel, body) of records that are not there but have events; body as in a record's."""
     return f"""

@@ -16,6 +16,7 @@ from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import Generation, standing_generation
 from profile_service.store.ledger import Entry, Ledger, Log, Overlay
 from profile_service.store.ledger.overlay import STANDING
+from profile_service.store.ledger.overlay_former import all_former_ids
 from profile_service.store.serving import ServingGeneration
 
 _PAGE = 1000
@@ -35,6 +36,7 @@ class LiveId:
 class LiveLog:
     """Entries up to ``last_seq``; whose every live or moved record is (channel, id, customer); ids; people to forget.
 
+    ``former``: which record (channel, id) had which id when it was merged away live (microseconds since 1970).
     ``owners`` and ``ids`` are of the generation ``run_id``, whose run had folded the log up to ``run_folded``; both are
     empty where no generation stands that they could be of.
     """
@@ -43,6 +45,7 @@ class LiveLog:
     entries: Sequence[Entry] = ()
     owners: Sequence[tuple[str, str, str]] = ()
     ids: Sequence[LiveId] = ()
+    former: Sequence[tuple[str, str, str, int]] = ()
     given: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     erasures: Sequence[Erasure] = ()
     run_id: str | None = None
@@ -90,6 +93,7 @@ def read_live_log(ledger: Ledger, standing: Generation | None, models: Path, fol
                 entries=_entries(log, folded_seq),
                 owners=() if overlay is None else overlay.owned(),
                 ids=() if overlay is None else _ids(overlay, since),
+                former=() if overlay is None else all_former_ids(overlay),
                 given=given,
                 erasures=due_erasures(log, folded_seq),
                 run_id=None if served is None else served.run_id,

@@ -82,6 +82,8 @@ TABLES = {
     # every id ever given; changed_seq: the last run in which its records or their values changed
     "customer_ids": """customer_id VARCHAR, standing BOOLEAN, stands_as VARCHAR,
         created_seq INTEGER, changed_seq INTEGER""",
+    # which records had an id when it was merged away, and when (microseconds since 1970): if they part, it is theirs
+    "former_ids": "rid INTEGER, customer_id VARCHAR, retired_us BIGINT",
     "id_history": """customer_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, event VARCHAR,
         other_customer_id VARCHAR, run_seq INTEGER""",
 }

@@ -118,7 +118,7 @@ def describe_record(sent: SentRecord, taken: RecordTaken) -> dict[str, Any]:
         "customer": "created" if created else "extended" if not taken.known else "known",
         "authenticated": sent.authenticated,
         "merged": [{"customer_id": old, "stands_as": new} for old, new in taken.customers.retired],
-        "split": sorted(set(taken.customers.created) - {taken.customer_id}),
+        "split": sorted({*taken.customers.created, *taken.customers.restored} - {taken.customer_id}),
     }
 
 

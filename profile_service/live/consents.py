@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from profile_service.errors import PromiseBroken
-from profile_service.live.recluster import name_of, recluster
+from profile_service.live.owners import name_of
+from profile_service.live.recluster import recluster
 from profile_service.live.step import Step
 from profile_service.store.ledger import LiveConsent
 from profile_service.store.stored import CarriedConsent, StoredRecord, moment_of

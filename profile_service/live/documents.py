@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -28,15 +29,21 @@ class _Former:
     identifiers: frozenset[Identifier]
 
 
-def write_documents(step: Step, customer_ids: Sequence[str], retired: Collection[str] = ()) -> None:
+def write_documents(
+    step: Step,
+    customer_ids: Sequence[str],
+    retired: Collection[str] = (),
+    since: Mapping[str, datetime] = MappingProxyType({}),
+) -> None:
     """Assemble the profiles of ``customer_ids`` from their records as they are now.
 
     Whoever else comes to share an identifier with them, or shares one no more, is written anew too. ``retired``: ids
-    that stood before this step and do not any more. An id without records is passed over.
+    that stood before this step and do not any more. ``since``: when an id that stands again was first given. An id
+    without records is passed over.
     """
     records = {customer_id: step.standing.records_of(customer_id) for customer_id in customer_ids}
     records = {customer_id: held for customer_id, held in records.items() if held}
-    former = {customer_id: _former(step, customer_id) for customer_id in records}
+    former = {customer_id: _former(step, customer_id, since.get(customer_id)) for customer_id in records}
     holding: dict[Identifier, set[str]] = {}
     for customer_id, held in records.items():
         for identifier in identifiers_of(held):
@@ -59,10 +66,10 @@ def identifiers_of(records: Sequence[StoredRecord]) -> list[Identifier]:
     return sorted(found)
 
 
-def _former(step: Step, customer_id: str) -> _Former:
+def _former(step: Step, customer_id: str, given: datetime | None) -> _Former:
     document = step.standing.document(customer_id)
     if document is None:
-        return _Former(step.entry.at, frozenset())
+        return _Former(given or step.entry.at, frozenset())
     table = orjson.loads(document)
     since = moment_of(table["customer_since"]) or step.entry.at
     return _Former(since, frozenset((each["type"], each["value"]) for each in table["identifiers"]))

@@ -10,6 +10,7 @@ from profile_service.live.documents import identifiers_of
 from profile_service.live.recluster import Reclustered, recluster
 from profile_service.live.step import Step
 from profile_service.privacy import Erasure
+from profile_service.store.ledger.overlay_former import drop_former_id, drop_former_ids_of
 from profile_service.store.ledger.overlay_judgements import drop_judgements
 from profile_service.store.stored import StoredRecord
 
@@ -40,6 +41,7 @@ def apply_erasure(step: Step) -> Reclustered:
             emptied.add(owner)
     for owner in sorted(emptied):
         step.overlay.erase_customer(owner, step.entry.seq)
+        drop_former_id(step.overlay, owner)
     for record in gone.values():
         _hide(step, record, erasure.customer_id)
     return recluster(step, seeds - gone.keys(), touched - emptied)
@@ -73,6 +75,7 @@ def _hide(step: Step, record: StoredRecord, customer_id: str) -> None:
     """Nothing of the record stays in the overlay but, where the generation has it, that it is the erased customer's."""
     step.overlay.drop_record(record.ref)
     drop_judgements(step.overlay, record.ref)
+    drop_former_ids_of(step.overlay, record.ref)
     if record.ref >= 0:
         bare = StoredRecord(
             record.ref,

@@ -5,26 +5,36 @@ This is the step that every kind of entry shares: a record, an event of one, a j
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from profile_service.identity.claims import Edge, claim
+import orjson
+
 from profile_service.live.component import Component, clusters, connected
 from profile_service.live.documents import write_documents
+from profile_service.live.owners import Owners, name_of, owners_of
 from profile_service.live.step import Step
-from profile_service.store.stored import RecordHead, StoredRecord
+from profile_service.store.former import FormerId
+from profile_service.store.ledger.overlay_former import put_former_ids
+from profile_service.store.stored import RecordHead, moment_of, moment_text
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 MERGED_INTO, ERASED = "merged_into", "erased"
 
 
 @dataclass(frozen=True)
 class Reclustered:
-    """What became of customers: new ids, ids that answer through another (old = new), and all whose profile changed."""
+    """What became of customers: new ids, ids that answer through another (old = new), and all whose profile changed.
+
+    ``restored``: ids that had answered through another and stand again.
+    """
 
     created: tuple[str, ...] = ()
     retired: tuple[tuple[str, str], ...] = ()
     changed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 def recluster(step: Step, seeds: Collection[int], changed: Collection[str] = ()) -> Reclustered:
@@ -39,64 +49,29 @@ def recluster(step: Step, seeds: Collection[int], changed: Collection[str] = ())
     if component is None or not component.records:
         write_documents(step, sorted(changed))
         return Reclustered(changed=tuple(sorted(changed)))
-    owners = _owners(step, component, clusters(component, step.standing))
+    owners = owners_of(step, component, clusters(component, step.standing))
     moved = [
-        (record, owners[place]) for place, record in enumerate(component.records) if record.customer_id != owners[place]
+        (record, owners.of[place])
+        for place, record in enumerate(component.records)
+        if record.customer_id != owners.of[place]
     ]
     whole = step.standing.records([record.ref for record, _ in moved])
     for record, customer_id in moved:
         step.overlay.move_record(replace(whole[record.ref], customer_id=customer_id))
     former = {record.customer_id for record, _ in moved if record.customer_id}
-    created = {customer_id for _, customer_id in moved if not _is_known(step, customer_id)}
-    retired = _retire(step, former - set(owners.values()), moved)
+    retired = _retire(step, former - set(owners.of), moved)
+    _lead_aliases(step, component, owners)
     touched = {*changed, *former, *(customer_id for _, customer_id in moved)} - {old for old, _ in retired}
-    write_documents(step, sorted(touched), {old for old, _ in retired})
-    return Reclustered(tuple(sorted(created)), tuple(retired), tuple(sorted(touched)))
-
-
-def name_of(record: StoredRecord | RecordHead) -> str:
-    """A record's name as one sortable text, the same as the batch sorts by."""
-    return f"{record.channel}\x01{record.source_record_id}"
-
-
-def _owners(step: Step, component: Component, labels: Sequence[int]) -> dict[int, str]:
-    """The customer of each place of a component: a cluster keeps the id of most of its records, or gets a new one."""
-    counts: Counter[tuple[int, str]] = Counter()
-    first: dict[tuple[int, str], str] = {}
-    members: dict[int, list[RecordHead]] = {}
-    for record, label in sorted(zip(component.records, labels, strict=True), key=lambda entry: name_of(entry[0])):
-        members.setdefault(label, []).append(record)
-        if record.customer_id:
-            counts[label, record.customer_id] += 1
-            first.setdefault((label, record.customer_id), name_of(record))
-    kept = claim(Edge(label, former, count, first[label, former]) for (label, former), count in counts.items())
-    for label, records in members.items():  # in the order of their smallest names
-        if label not in kept:
-            kept[label] = _new_id(step, records, set(kept.values()))
-    return {place: kept[label] for place, label in enumerate(labels)}
-
-
-def _new_id(step: Step, records: Sequence[RecordHead], taken: Collection[str]) -> str:
-    """The id that these records were given before, on another generation, where it is free; else a new one."""
-    for record in records:
-        for given in step.tx.log.given_ids(record.channel, record.source_record_id):
-            if given not in taken and not _is_known(step, given):
-                return given
-    new = step.ids.one()
-    step.tx.give_id(records[0].channel, records[0].source_record_id, new, step.entry.seq)
-    return new
-
-
-def _is_known(step: Step, customer_id: str) -> bool:
-    if step.overlay.customer(customer_id) is not None:
-        return True
-    generation = step.standing.generation
-    return generation.document(customer_id) is not None or generation.retired(customer_id) is not None
+    write_documents(step, sorted(touched), {old for old, _ in retired}, owners.restored)
+    return Reclustered(
+        tuple(sorted(owners.created)), tuple(retired), tuple(sorted(touched)), tuple(sorted(owners.restored))
+    )
 
 
 def _retire(step: Step, emptied: Collection[str], moved: Sequence[tuple[RecordHead, str]]) -> list[tuple[str, str]]:
     """Ids without a record become aliases of the customer that took most of their records; answers (old, new)."""
     retired = []
+    at = (step.entry.at - _EPOCH) // _MICROSECOND
     for old in sorted(emptied):
         parts: Mapping[str, list[str]] = {}
         for record, customer_id in moved:
@@ -105,6 +80,31 @@ def _retire(step: Step, emptied: Collection[str], moved: Sequence[tuple[RecordHe
         if step.standing.records_of(old):
             continue
         winner = min(parts, key=lambda part: (-len(parts[part]), min(parts[part])))
+        since = _since(step, old)
+        put_former_ids(
+            step.overlay, [FormerId(record.ref, old, at, since) for record, _ in moved if record.customer_id == old]
+        )
         step.overlay.retire_customer(old, MERGED_INTO, winner, step.entry.seq)
         retired.append((old, winner))
     return retired
+
+
+def _since(step: Step, customer_id: str) -> str:
+    document = step.standing.document(customer_id)
+    since = None if document is None else moment_of(orjson.loads(document)["customer_since"])
+    return moment_text(since or step.entry.at) or ""
+
+
+def _lead_aliases(step: Step, component: Component, owners: Owners) -> None:
+    """An id that answered through what took in one that stands again goes with most of its own records."""
+    if not owners.restored:
+        return
+    place = {record.ref: number for number, record in enumerate(component.records)}
+    parts: dict[str, list[str]] = {}
+    for each in step.standing.former_ids(place):
+        parts.setdefault(each.customer_id, []).append(owners.of[place[each.ref]])
+    for alias, found in parts.items():
+        winner = min(set(found), key=lambda part: (-found.count(part), part))
+        known = step.standing.retired(alias)
+        if alias not in owners.of and winner in owners.restored and known is not None and known[1] != winner:
+            step.overlay.retire_customer(alias, MERGED_INTO, winner, step.entry.seq)

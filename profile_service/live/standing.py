@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from profile_service.identity.model import Model
+from profile_service.store.former import FormerId
 from profile_service.store.ledger import Overlay
 from profile_service.store.ledger.overlay import ERASED
+from profile_service.store.ledger.overlay_former import former_ids
 from profile_service.store.ledger.overlay_judgements import Judgement, binding, judgements_of
 from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import RecordHead, StoredRecord
@@ -88,6 +90,22 @@ class Standing:
         """What stewards decided of pairs with one of those records in them, as it binds now."""
         published = self.generation.judgements_of(refs)
         return binding([*(Judgement(*row) for row in published), *judgements_of(self.overlay, refs)])
+
+    def former_ids(self, refs: Collection[int]) -> list[FormerId]:
+        """The ids that those records had until they were merged away, and that answer through another one still."""
+        known = [*self.generation.former_ids(refs), *former_ids(self.overlay, refs)]
+        free = {customer_id: self._answers(customer_id) for customer_id in {each.customer_id for each in known}}
+        return [each for each in known if free[each.customer_id]]
+
+    def _answers(self, customer_id: str) -> bool:
+        """Whether an id was merged away, and whoever it leads to stands."""
+        retired = self.retired(customer_id)
+        while retired is not None and retired[1] is not None:
+            stands_as = retired[1]
+            retired = self.retired(stands_as)
+            if retired is None:
+                return self.document(stands_as) is not None
+        return False
 
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers that carry an identifier now."""

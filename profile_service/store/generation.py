@@ -80,6 +80,15 @@ def generation_in(folder: Path) -> Generation | None:
     return Generation(folder, manifest) if whole else None
 
 
+def shut_in(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """UTC for every cursor, no other file in reach; where this process has the file open already, that is so."""
+    if warehouse.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+        return
+    # globally: a cursor does not inherit what its connection has set for itself
+    for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+        warehouse.execute(f"SET GLOBAL {setting}")
+
+
 def open_standing(data_dir: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the standing warehouse that may run SQL from outside.
 

@@ -227,8 +227,8 @@ CUSTOMER_ID_HISTORY = relation(
     CUSTOMER,
     ("valid_from", MOMENT, "From when this holds."),
     ("valid_to", MOMENT, "Until when; null while it holds."),
-    ("event", "VARCHAR", "created, split_from, merged_into or erased."),
-    ("other_customer_id", "VARCHAR", "The customer it was split from or merged into at that moment."),
+    ("event", "VARCHAR", "created, split_from, merged_into, restored or erased."),
+    ("other_customer_id", "VARCHAR", "The customer it was split or restored from, or merged into, at that moment."),
     ("stands_as", "VARCHAR", "The id that answers for it today, itself when it stands; null when erased."),
     RUN,
 )

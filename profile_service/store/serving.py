@@ -22,7 +22,8 @@ from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store import documents
-from profile_service.store.generation import ARRAYS, PROFILES, Generation
+from profile_service.store.former import FormerId
+from profile_service.store.generation import ARRAYS, PROFILES, Generation, shut_in
 from profile_service.store.held import Held
 from profile_service.store.lines import Lines
 from profile_service.store.names import named
@@ -241,7 +242,7 @@ class ServingGeneration:
             with self._opening:
                 if self._warehouse is None:
                     self._warehouse = duckdb.connect(str(self.generation.warehouse), read_only=True)
-                    _shut_in(self._warehouse)
+                    shut_in(self._warehouse)
                 cursor = self._warehouse.cursor()
             self._mine.cursor = self._keep(cursor)
         return cursor
@@ -254,6 +255,11 @@ class ServingGeneration:
     def judgements_of(self, refs: Iterable[int]) -> list[tuple[int, int, str, str]]:
         """(record, other record, same or different, id of the decision) of judgements on those records' pairs."""
         return [judgement for ref in refs for judgement in self._judgements.get(ref, ())]
+
+    def former_ids(self, refs: Iterable[int]) -> list[FormerId]:
+        """The ids that those records had until they were merged away."""
+        query = "SELECT ref, customer_id, retired_us, since FROM former_ids WHERE ref = ?"
+        return [FormerId(*row) for ref in refs if ref >= 0 for row in self._read(query, (ref,))]
 
     def orphan_events(self, channel: str, source_record_id: str) -> EventSummary | None:
         """The events of a record that is not there yet."""
@@ -332,15 +338,6 @@ class ServingGeneration:
                 f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
                 "`profiles run --rebuild`"
             )
-
-
-def _shut_in(warehouse: duckdb.DuckDBPyConnection) -> None:
-    """UTC for every cursor, no other file in reach; where this process has the file open already, that is so."""
-    if warehouse.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
-        return
-    # globally: a cursor does not inherit what its connection has set for itself
-    for setting in ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
-        warehouse.execute(f"SET GLOBAL {setting}")
 
 
 def _mapped(path: Path) -> NDArray[Any]:

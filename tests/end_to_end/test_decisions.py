@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
 from profile_service.correct import Decided, Wish, merge, split, undo
 from profile_service.erase import erase
-from profile_service.lookup import Erased, by_id
+from profile_service.lookup import Erased, Found, by_id
 from profile_service.review import decide, reviews
 from profile_service.settings import Settings
 from profile_service.world import World
@@ -90,7 +91,7 @@ def test_decisions_bind_the_batch_as_they_bind_live(world: World, data_dir: Path
 
 
 def test_what_is_taken_back_after_a_run_binds_nothing_live_nor_in_the_next_run(world: World, data_dir: Path) -> None:
-    before = customers(data_dir)
+    before, given = customers(data_dir), ids(data_dir)
     one, other = some(world, 3, 2)
     with world.write() as hand:
         merged = merge(hand, one, [other], WISH)
@@ -99,12 +100,50 @@ def test_what_is_taken_back_after_a_run_binds_nothing_live_nor_in_the_next_run(w
     world.follow()
     with world.write() as hand:
         back = undo(hand, merged.decision_id, WISH)
-    assert {frozenset(each["records"]) for each in back.after} <= before
-    live = of(back)
-    again(data_dir)
-    assert customers(data_dir) == before
-    published = ids(data_dir)
-    assert {key: published[key] for key in live} == live
+    # the id that was merged away is its records' own again
+    assert of(back).items() <= given.items()
+    (retired,) = back.customers.restored
+    since = json.loads(world.state().document(retired) or b"")["customer_since"]
+    for rebuild in (False, True):
+        again(data_dir, rebuild=rebuild)
+        assert ids(data_dir) == given
+        world.follow()
+        assert json.loads(world.state().document(retired) or b"")["customer_since"] == since
+    assert isinstance(by_id(world.state(), one), Found)
+    assert isinstance(by_id(world.state(), other), Found)
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["merged while it runs", "merged before it runs"])
+def test_what_is_taken_back_while_a_run_is_at_work_has_its_id_on_the_new_generation(
+    world: World, data_dir: Path, monkeypatch: pytest.MonkeyPatch, folded: bool
+) -> None:
+    given = ids(data_dir)
+    one, other = some(world, 3, 2)
+    decided = []
+
+    def bind() -> None:
+        with world.write() as hand:
+            decided.append(merge(hand, one, [other], WISH))
+
+    publish = running.publish
+
+    def meanwhile(*arguments: object) -> object:
+        if not folded:
+            bind()
+        with world.write() as hand:
+            undo(hand, decided[0].decision_id, WISH)
+        return publish(*arguments)  # type: ignore[arg-type]
+
+    if folded:
+        bind()
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "publish", meanwhile)
+        assert again(data_dir, rebuild=True) == "published"
+    assert world.follow()
+    for customer_id in (one, other):
+        assert isinstance(by_id(world.state(), customer_id), Found)
+    assert again(data_dir) == "published"
+    assert ids(data_dir) == given
 
 
 def test_a_decision_and_an_erasure_while_a_run_is_at_work_stand_on_its_generation(

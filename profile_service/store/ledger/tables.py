@@ -189,6 +189,17 @@ OVERLAY_JUDGEMENTS = _table(
 )
 Index("overlay_judgements_by_other", OVERLAY_JUDGEMENTS.c.generation, OVERLAY_JUDGEMENTS.c.other)
 
+# An id that was merged away live, and the records that left it then; since: when it was first given, RFC 3339.
+OVERLAY_FORMER = _table(
+    "overlay_former",
+    _text("generation", key=True),
+    _number("ref", key=True),
+    _text("customer_id", key=True),
+    _number("retired_us"),
+    _text("since"),
+)
+Index("overlay_former_by_customer", OVERLAY_FORMER.c.generation, OVERLAY_FORMER.c.customer_id)
+
 OVERLAY = (
     OVERLAY_CUSTOMERS,
     OVERLAY_RECORDS,
@@ -197,6 +208,7 @@ OVERLAY = (
     OVERLAY_IDENTIFIERS,
     OVERLAY_TERMS,
     OVERLAY_JUDGEMENTS,
+    OVERLAY_FORMER,
 )
 
 # Tokens of erased records, made with the salt in meta: a record that has one here is refused.

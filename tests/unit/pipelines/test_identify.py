@@ -37,6 +37,10 @@ def world(tmp_path: Path) -> Iterator[WorkWorld]:
         ([Edge(1, "a", 3, "k"), Edge(1, "b", 1, "m"), Edge(2, "b", 2, "l")], {1: "a", 2: "b"}),
         # the cluster of most of b's records has taken a: b stays with the rest
         ([Edge(1, "a", 5, "k"), Edge(1, "b", 4, "m"), Edge(2, "b", 1, "l")], {1: "a", 2: "b"}),
+        # what came with an id of its own leaves with it, so that the rest keeps the customer's
+        ([Edge(1, "a", 2, "k", guests=2), Edge(2, "a", 1, "l")], {2: "a"}),
+        # of ids that stand no more, the one that was merged away last
+        ([Edge(1, "a", 3, "k", left=5), Edge(1, "b", 1, "k", left=7)], {1: "b"}),
     ],
 )
 def test_each_cluster_keeps_at_most_one_id_and_each_id_goes_to_one_cluster(
@@ -130,6 +134,34 @@ def test_a_split_into_equal_parts_leaves_the_id_with_the_smallest_record_name(wo
     whole = world.customer_of("store:1")
     world.identify(world.begin(), ["web:3", "store:1"])
     assert world.customer_of("store:1") == whole
+
+
+def test_an_id_stands_again_when_what_was_merged_parts(world: WorkWorld) -> None:
+    world.identify(world.begin(), ["store:1", "store:2 web:2", "web:1"])
+    before = {key: world.customer_of(key) for key in ("store:1", "store:2", "web:1")}
+    world.identify(world.begin(), ["store:1 web:1", "store:2 web:2"])
+    merged = before["web:1"] if before["web:1"] != world.customer_of("web:1") else before["store:1"]
+    world.identify(world.begin(), ["store:1 web:1 store:2 web:2"])
+    counts = world.identify(world.begin(), ["store:1 web:1", "store:2 web:2"])
+    assert (counts.created, counts.split, counts.merged) == (0, 1, 0)
+    winner = world.customer_of("store:1")
+    assert winner in before.values()
+    assert alias_of(world, merged) == winner
+    counts = world.identify(world.begin(), ["store:1", "web:1", "store:2 web:2"])
+    assert {key: world.customer_of(key) for key in before} == before
+    assert (counts.created, counts.split, counts.customers) == (0, 1, 5)
+    events = [
+        event
+        for (event,) in world.work.execute(
+            "SELECT event FROM id_history WHERE customer_id = ? ORDER BY valid_from", [merged]
+        ).fetchall()
+    ]
+    assert events == ["created", "merged_into", "restored"]
+
+
+def alias_of(world: WorkWorld, customer_id: str) -> str:
+    rows = world.work.execute("SELECT stands_as FROM customer_ids WHERE customer_id = ?", [customer_id]).fetchall()
+    return str(rows[0][0])
 
 
 def test_a_changed_record_marks_its_customer_although_no_id_changes(world: WorkWorld) -> None:

@@ -74,9 +74,27 @@ def test_a_merge_is_on_the_next_read_and_its_undoing_too(world: World) -> None:
     assert document["record_count"] == len(before[one] | before[other])
     with world.write() as hand:
         back = undo(hand, decided.decision_id, WISH)
-    assert {frozenset(each["records"]) for each in back.after} == {frozenset(part) for part in before.values()}
+    # the id that had answered through the other is its records' own again
+    assert {each["customer_id"]: set(each["records"]) for each in back.after} == before
+    assert back.customers.restored == (retired,)
+    assert isinstance(by_id(world.state(), retired), Found)
     with world.write() as hand, pytest.raises(Refused, match="taken back already"):
         undo(hand, decided.decision_id, WISH)
+
+
+def test_the_undoing_of_a_split_leaves_the_customer_as_it_was(world: World) -> None:
+    (customer_id,) = customers(world, 3, 1)
+    document = world.state().document(customer_id)
+    with world.write() as hand:
+        decided = split(hand, customer_id, parts(world, customer_id), WISH)
+    fresh = {each["customer_id"] for each in decided.after} - {customer_id}
+    with world.write() as hand:
+        undo(hand, decided.decision_id, WISH)
+    assert world.state().document(customer_id) == document
+    assert [getattr(by_id(world.state(), each), "stands_as", None) for each in fresh] == [customer_id] * len(fresh)
+    with world.write() as hand:
+        again = split(hand, customer_id, parts(world, customer_id), WISH)
+    assert {each["customer_id"] for each in again.after} == {each["customer_id"] for each in decided.after}
 
 
 def test_a_split_is_on_the_next_read_and_a_later_merge_binds_over_it(world: World) -> None:
