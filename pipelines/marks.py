@@ -29,7 +29,8 @@ def keep_marks(work: Work) -> None:
     )
     work.execute(f"CREATE OR REPLACE TEMP TABLE telling AS {_telling_sql(work)}")
     values = [value for (value,) in work.execute("SELECT DISTINCT value FROM telling ORDER BY value").fetchall()]
-    shared = _held_by_others(work, values)
+    gone = "(channel, source_record_id) IN (SELECT (channel, source_record_id) FROM gone_keys)"
+    shared = _held_by_others(work, values, gone)
     work.execute(
         """INSERT INTO erasing SELECT DISTINCT t.erasure_id, e.customer_id, 'value', t.value
         FROM telling t JOIN erased_ids e USING (erasure_id)
@@ -37,6 +38,22 @@ def keep_marks(work: Work) -> None:
         {"shared": shared},
     )
     work.execute("DROP TABLE telling")
+
+
+def drop_shared_marks(work: Work) -> None:
+    """Let go of values that somebody has by now who came in after the marks were kept: live, or with the landing."""
+    values = [
+        value
+        for (value,) in work.execute(
+            "SELECT DISTINCT value FROM erasing WHERE kind = 'value' ORDER BY value"
+        ).fetchall()
+    ]
+    shared = _held_by_others(work, values, "false") if values else []
+    if shared:
+        work.execute(
+            "DELETE FROM erasing WHERE kind = 'value' AND value IN (SELECT unnest($shared::VARCHAR[]))",
+            {"shared": shared},
+        )
 
 
 def _telling_sql(work: Work) -> str:
@@ -59,11 +76,10 @@ def _telling_sql(work: Work) -> str:
     )
 
 
-def _held_by_others(work: Work, values: list[str]) -> list[str]:
-    """Those of some values that stand somewhere in a row of somebody else."""
+def _held_by_others(work: Work, values: list[str], gone: str) -> list[str]:
+    """Those of some values that stand somewhere in a row of somebody else; ``gone``: SQL true of a row that goes."""
     found: set[str] = set()
     said = ", ".join(RECORD_FIELDS)
-    gone = "(channel, source_record_id) IN (SELECT (channel, source_record_id) FROM gone_keys)"
     texts = [
         f"SELECT concat_ws(chr(1), source_record_id, {said}, extra) AS text FROM {table} WHERE NOT {gone}"
         for table in ("records", "record_history")

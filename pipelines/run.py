@@ -24,6 +24,7 @@ from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.live_log import live_since
 from pipelines.lock import RunLock
+from pipelines.marks import drop_shared_marks
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, id_changes, peak_memory_bytes, record_count
@@ -164,6 +165,7 @@ def _resolve(
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify"):
             ids = identify(work, context, IdSource())
+        drop_shared_marks(work)
         done = _Resolved(rows, folded, resolution, ids, objections=_ask_firewall(work, places, options))
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back

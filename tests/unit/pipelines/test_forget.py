@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.forget import Forgotten, forget
 from pipelines.ingest.suppressions import Suppressions
+from pipelines.marks import drop_shared_marks
 from profile_service.identity.records import RawRecord
 from profile_service.privacy import Erasure, tokens_of
 from tests.linkage_world import Learned, LinkageWorld, raw, run_context
@@ -151,3 +152,16 @@ def test_an_id_erased_live_is_gone_whatever_the_store_still_held_under_it(world:
     assert states == {customer: None, "cus_live": None}
     forgotten(world, erasure("web:7", customer_id=world.customer_of("store:1")))
     assert world.work.execute("SELECT count(*) FROM customer_ids WHERE standing").fetchall() == [(2,)]
+
+
+def test_a_value_that_somebody_has_who_came_in_since_is_no_mark(tmp_path: Path) -> None:
+    world = WorkWorld(tmp_path)
+    world.record("web:1", email="kim@example.org", phone="+442079460001")
+    world.record("store:9", email="ann@example.org")
+    forget(world.work, run_context(2), [erasure("web:1")])
+    values = "SELECT value FROM erasing WHERE kind = 'value' ORDER BY value"
+    assert world.work.execute(values).fetchall() == [("+442079460001",), ("kim@example.org",)]
+    world.record("web:2", email="kim@example.org")
+    drop_shared_marks(world.work)
+    assert world.work.execute(values).fetchall() == [("+442079460001",)]
+    world.work.close()
