@@ -15,7 +15,7 @@ from profile_service.profile import provenance
 from profile_service.state import State
 from profile_service.store.ledger.audit_rows import AuditRow
 from profile_service.store.schema import RECORD_FIELDS
-from profile_service.store.stored import StoredRecord, moment_of, moment_text
+from profile_service.store.stored import StoredRecord, further, moment_of, moment_text
 from profile_service.timeline import timeline
 
 VERSIONS = "customer_record_versions"
@@ -60,7 +60,7 @@ def _record(record: StoredRecord) -> dict[str, Any]:
         "first_seen": moment_text(record.first_seen),
         "authenticated": record.authenticated,
         "as_sent": {name: record.fields[name] for name in RECORD_FIELDS if name in record.fields},
-        "further": orjson.loads(extra) if extra else {},
+        "further": further(extra) if extra else {},
         "as_compared": {name: value for name, value in record.standard.items() if value is not None},
     }
 

@@ -13,7 +13,7 @@ import orjson
 from profile_service.pages import Page, cursor_after, key_after
 from profile_service.state import State
 from profile_service.store.ledger import LiveEvent
-from profile_service.store.stored import moment_of, moment_text
+from profile_service.store.stored import further, moment_of, moment_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -103,8 +103,7 @@ def _live_event(event: LiveEvent) -> dict[str, Any]:
 
 def _extra(said: Any) -> dict[str, Any]:
     """Further columns of an event, which the feeds keep as JSON text."""
-    if isinstance(said, str):
-        said = orjson.loads(said)
+    said = further(said) if isinstance(said, str) else said
     return said if isinstance(said, dict) else {}
 
 

@@ -11,14 +11,13 @@ from pipelines.ingest.parquet import rows_as_json
 from pipelines.ingest.reading import Reading, arriving
 from pipelines.ingest.rejected import KEPT_CHARACTERS, BadRow, RejectedRows
 from pipelines.ingest.text import skip_mark
-from profile_service.contracts.feeds import FeedContract
 
 _PAGE = 10_000  # rows held in memory at a time
 
 
 def judge_doubtful(work: duckdb.DuckDBPyConnection, reading: Reading, bad: RejectedRows, suppressed: str) -> None:
     """Judge one file's rows whose ``ok`` is false, unless ``suppressed`` (SQL) holds; valid ones become ``ok``."""
-    contract = FeedContract(reading.file.kind, reading.file.channel.formats)
+    contract = reading.contract
     table = arriving(reading.file.kind)
     names = list(contract.fields)
     line = f"coalesce(line, rowid - {reading.first_row} + {reading.top})"

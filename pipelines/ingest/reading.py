@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -39,10 +40,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one file held: rows staged and refused outright, where its lines can be read again, and notes."""
+    """What one file held, by its contract: rows staged and refused, where its lines can be read again, notes."""
 
     file: FeedFile
     file_id: int
+    contract: FeedContract
     text: Path | None  # None for Parquet
     first_row: int  # the rowid in the arriving table of its first row
     staged: int
@@ -71,15 +73,19 @@ def create_arriving(work: duckdb.DuckDBPyConnection, kind: str) -> None:
 class Reader:
     """Reads one file after another into the arriving tables."""
 
-    def __init__(self, work: duckdb.DuckDBPyConnection, scratch: Path, bad: RejectedRows) -> None:
-        """Unpack into ``scratch``, a folder of this run's own; rows that cannot be read at all go to ``bad``."""
+    def __init__(self, work: duckdb.DuckDBPyConnection, scratch: Path, bad: RejectedRows, now: datetime) -> None:
+        """Unpack into ``scratch``, a folder of this run's own; rows that cannot be read at all go to ``bad``.
+
+        ``now``: the moment of the run, beyond which no row can have been changed.
+        """
         self._work = work
         self._scratch = scratch
         self._bad = bad
+        self._now = now
 
     def read(self, file: FeedFile, file_id: int) -> Reading:
         """Stage one file's rows; UnusableInput, naming the file, where it cannot be read as a whole."""
-        contract = FeedContract(file.kind, file.channel.formats)
+        contract = FeedContract(file.kind, file.channel.formats, now=self._now)
         try:
             before = file.path.stat()
             reading = self._read(file, file_id, contract)
@@ -114,7 +120,7 @@ class Reader:
         if staged != (source.rows if source else 0):
             raise PromiseBroken(f"{file.name}: {source.rows if source else 0:,} rows counted, {staged:,} read")
         top = source.top if source else 1
-        return Reading(file, file_id, text.path if text else None, first, staged, refused, top, notes)
+        return Reading(file, file_id, contract, text.path if text else None, first, staged, refused, top, notes)
 
     def _rows(self, kind: str, file_id: int) -> tuple[int, int]:
         """The first rowid of the file's rows in the arriving table, and how many there are, without gaps."""

@@ -33,7 +33,7 @@ class RejectedRows:
         """Write to ``rejected_rows`` of ``work``; rows of ``suppressions`` are only counted."""
         self._work = work
         self.run_seq = run_seq
-        self._suppressions = suppressions
+        self.suppressions = suppressions
         self._batch: list[tuple[str, str, str, int, str, list[str]]] = []
         self._characters = 0
         self.rejected: Counter[tuple[str, str]] = Counter()
@@ -42,7 +42,7 @@ class RejectedRows:
     def add(self, file: FeedFile, row: BadRow) -> None:
         """Take one bad row of ``file``."""
         feed = (file.channel.name, file.kind)
-        if self._suppressions.hold(file.channel.name, row.source_record_id):
+        if self.suppressions.hold(file.channel.name, row.source_record_id):
             self.suppressed[feed] += 1
             return
         self.rejected[feed] += 1

@@ -56,7 +56,7 @@ def ingest(
         create_arriving(work, kind)
     with run.progress.stage("ingest", total=len(found.files)) as stage:
         for file in found.files:
-            _take(work, file, bad, tally, suppressions)
+            _take(work, file, bad, tally, run)
             stage.advance(1)
         outcomes = {kind: _settle(work, kind, run.run_seq, suppressions, tally) for kind in KINDS}
         counts = IngestCounts(_feed_counts(channels, tally, bad, outcomes), tuple(tally.notes))
@@ -70,9 +70,7 @@ def ingest(
     return counts
 
 
-def _take(
-    work: duckdb.DuckDBPyConnection, file: FeedFile, bad: RejectedRows, tally: _Tally, suppressions: Suppressions
-) -> None:
+def _take(work: duckdb.DuckDBPyConnection, file: FeedFile, bad: RejectedRows, tally: _Tally, run: RunContext) -> None:
     """Stage the rows of one file, unless it is known, and reject its bad ones."""
     feed = (file.channel.name, file.kind)
     try:
@@ -85,8 +83,8 @@ def _take(
     row = work.execute("SELECT coalesce(max(file_id), 0) + 1 FROM files").fetchone()
     file_id = int(row[0]) if row else 1
     with _scratch(work) as scratch:
-        reading = Reader(work, scratch, bad).read(file, file_id)
-        judge_doubtful(work, reading, bad, suppressions.condition_sql())
+        reading = Reader(work, scratch, bad, run.now).read(file, file_id)
+        judge_doubtful(work, reading, bad, bad.suppressions.condition_sql())
     bad.flush()
     work.execute(
         "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response
@@ -132,9 +132,8 @@ def _sent_record(call: Call, sent: dict[str, Any]) -> SentRecord:
         raise Refused("unauthenticated-source", "this key is not trusted to vouch for a person")
     beside = ("channel", "source_record_id", "updated_at", "authenticated")
     fields = {name: value for name, value in sent.items() if name not in beside and value}
-    return SentRecord(
-        sent["channel"], sent["source_record_id"], fields, moment_of(sent.get("updated_at")), bool(authenticated)
-    )
+    updated_at = _past(call, sent, "updated_at", "/updated_at")
+    return SentRecord(sent["channel"], sent["source_record_id"], fields, updated_at, bool(authenticated))
 
 
 def _sent_event(call: Call, sent: dict[str, Any]) -> SentEvent:
@@ -145,12 +144,17 @@ def _sent_event(call: Call, sent: dict[str, Any]) -> SentEvent:
 
 
 def _sent_consent(call: Call, place: int, sent: dict[str, Any]) -> SentConsent:
-    stated_at = moment_of(sent.get("stated_at"))
-    if stated_at is not None and stated_at > call.frame.clock() + _CLOCKS_DIFFER:
-        # it would stand over every word that the customer says until then
-        errors = [{"pointer": f"/consents/{place}/stated_at", "detail": "lies in the future: nobody has said it yet"}]
-        raise Refused("invalid-request", "see errors", errors=errors)
+    stated_at = _past(call, sent, "stated_at", f"/consents/{place}/stated_at")
     return SentConsent(sent["purpose"], sent["channel"], sent["consent"], stated_at)
+
+
+def _past(call: Call, sent: dict[str, Any], name: str, pointer: str) -> datetime | None:
+    """A moment that has been: one in the future would stand over all that is said until then."""
+    moment = moment_of(sent.get(name))
+    if moment is not None and moment > call.frame.clock() + _CLOCKS_DIFFER:
+        errors = [{"pointer": pointer, "detail": "lies in the future: nobody has said it yet"}]
+        raise Refused("invalid-request", "see errors", errors=errors)
+    return moment
 
 
 def _own_channel(call: Call, channel: str) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from marshmallow import Schema, fields
 
 from profile_service.contracts.masks import hidden_fields
-from profile_service.contracts.shown import Count, Named, Number, Projection, Text, compiled, veiled
+from profile_service.contracts.shown import Count, Further, Named, Number, Projection, Text, compiled, veiled
 from profile_service.contracts.views import (
     AUDIENCES,
     MOMENT,
@@ -53,9 +53,7 @@ class AnalystEvent(PageEvent):
 class AgentEvent(AnalystEvent):
     """An event with all that its channel said of it."""
 
-    extra = fields.Dict(
-        keys=fields.String(), allow_none=True, metadata={"description": "Whatever else the channel sent with it."}
-    )
+    extra = Further("Whatever else the channel sent with it.")
 
 
 class Timeline(Schema):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from marshmallow import Schema, ValidationError
 
-from profile_service.contracts.fields import Amount, Choice, Currency, Day, Moment, Text
+from profile_service.contracts.fields import Amount, Choice, Currency, Day, Json, Moment, Text
 
+CLOCKS_DIFFER = timedelta(days=1)  # a feed's clock, or a time zone left out, from ours
 MAX_EXTRA = 1_000_000  # characters of all further columns of a row together, as JSON
 
 # Columns outside the contract that are known under other names too.
@@ -47,7 +49,7 @@ class CustomerRow(Schema):
     occupation = Text()
     street_2 = Text()
     updated_at = Moment()
-    extra = Text(longest=MAX_EXTRA)
+    extra = Json(longest=MAX_EXTRA)
 
 
 class EventRow(Schema):
@@ -59,7 +61,7 @@ class EventRow(Schema):
     occurred_at = Moment()
     amount = Amount()
     currency = Currency()
-    extra = Text(longest=MAX_EXTRA)
+    extra = Json(longest=MAX_EXTRA)
 
 
 _ROWS: Mapping[str, type[Schema]] = {"customers": CustomerRow, "events": EventRow}
@@ -70,8 +72,12 @@ KEYS: Mapping[str, str] = {"customers": "source_record_id", "events": "event_id"
 class FeedContract:
     """The rows of one kind as one channel spells them, checked one at a time or, by SQL, all at once."""
 
-    def __init__(self, kind: str, formats: Mapping[str, str] | None = None) -> None:
-        """Take the schema of ``kind`` (customers or events), with the strptime ``formats`` a channel declares."""
+    def __init__(self, kind: str, formats: Mapping[str, str] | None = None, *, now: datetime | None = None) -> None:
+        """Take the schema of ``kind`` (customers or events), with the strptime ``formats`` a channel declares.
+
+        ``now``: a record that says it was changed later than a day after this is refused: no newer version of it could
+        stand until then.
+        """
         declared = formats or {}
         base = _ROWS[kind]
         spelled: dict[str, Any] = {
@@ -79,6 +85,8 @@ class FeedContract:
             for name, field in base._declared_fields.items()
             if name in declared and isinstance(field, Day | Moment)
         }
+        if now is not None and "updated_at" in base._declared_fields:
+            spelled["updated_at"] = Moment(declared.get("updated_at"), latest=now + CLOCKS_DIFFER)
         self.kind = kind
         self.key = KEYS[kind]
         self._schema = type(base.__name__, (base,), spelled)()

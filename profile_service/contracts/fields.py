@@ -11,6 +11,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from profile_service.contracts.nesting import MOST_NESTED, nested_deeper
+
 MAX_CHARACTERS = 10_000  # longer than any name, address or note that a person typed
 AMOUNT_PLACES = Decimal("0.0001")  # amounts are kept as DECIMAL(18, 4)
 AMOUNT_LIMIT = Decimal(10) ** 14
@@ -117,6 +119,21 @@ class Currency(Text):
     def rule_sql(self, column: str) -> str:
         """Three capital letters."""
         return f"regexp_full_match({column}, '[A-Z]{{3}}')"
+
+
+class Json(Text):
+    """JSON text, in which objects and arrays stand in each other at most ``MOST_NESTED`` deep, itself included."""
+
+    def canonical(self, text: str) -> str:
+        """The text itself."""
+        if nested_deeper(text, MOST_NESTED):
+            raise ValidationError(f"is nested more than {MOST_NESTED} deep")
+        return text
+
+    def rule_sql(self, column: str) -> str:
+        """Too few brackets, in words or not, to be nested too deep."""
+        opened = f"strlen({column}) - strlen(replace(replace({column}, '{{', ''), '[', ''))"
+        return f"({opened}) <= {MOST_NESTED}"
 
 
 class Amount(Text):
@@ -230,6 +247,26 @@ class Moment(Dated):
     sql_type = "TIMESTAMPTZ"
     standard = "with an offset (RFC 3339)"
     noun = "date and time"
+
+    def __init__(self, strptime: str | None = None, *, latest: datetime | None = None) -> None:
+        """Read moments up to ``latest``; None: of any time."""
+        super().__init__(strptime)
+        self.latest = latest
+
+    def canonical(self, text: str) -> str:
+        """The standard spelling of what the text means."""
+        spelled = super().canonical(text)
+        if self.latest is not None and datetime.fromisoformat(spelled) > self.latest:
+            raise ValidationError("lies more than a day in the future")
+        return spelled
+
+    def rule_sql(self, column: str) -> str:
+        """What every date asks, and not too late."""
+        rule = super().rule_sql(column)
+        if self.latest is None:
+            return rule
+        moment = f"try_cast({self.canonical_sql(column)} AS TIMESTAMPTZ)"
+        return f"{rule} AND {moment} <= TIMESTAMPTZ {quoted(self.latest.isoformat())}"
 
     def from_standard(self, text: str) -> str:
         """The moment in UTC; a leap second counts as the second before it."""

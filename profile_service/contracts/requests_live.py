@@ -9,10 +9,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from profile_service.contracts.feeds import ALIASES, MAX_EXTRA, CustomerRow, EventRow
-from profile_service.contracts.fields import MAX_CHARACTERS, Amount, Choice, Moment, Text
+from profile_service.contracts.fields import MAX_CHARACTERS, Amount, Choice, Json, Moment, Text
+from profile_service.contracts.nesting import MOST_NESTED
 
 MOST_AT_ONCE = 10_000  # what a setting may allow
-MOST_NESTED = 32  # objects and arrays in each other; answers that tell of them have a limit of their own
 _CHANNEL = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z", error="has letters, digits, '.', '-' and '_' only")
 _TEXT = {"maxLength": MAX_CHARACTERS, "pattern": "^[^\\u0000]*$"}
 _MOMENT = {"format": "date-time", "description": "RFC 3339."}
@@ -53,7 +53,7 @@ class AnyAmount(Amount):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Further(Text):
+class Further(Json):
     """What a channel says beyond the contract: an object, kept as its JSON text."""
 
     def __init__(self) -> None:

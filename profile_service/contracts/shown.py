@@ -7,9 +7,11 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from profile_service.contracts.feeds import ALIASES
 from profile_service.contracts.masks import hidden_fields, masked
 
 Projection = Callable[[Any], Any]
+_OTHER_NAMES = {other: field for field, others in ALIASES.items() for other in others}
 
 
 class Text(fields.String):
@@ -89,6 +91,36 @@ class Named(fields.Field[Any]):
         return [self.schema_of(fact[self.item]).dump(fact) for fact in value]
 
 
+class Further(fields.Dict):
+    """What a channel said beyond the contract; values named as a hidden field, in any case and depth, are masked."""
+
+    def __init__(self, meaning: str) -> None:
+        """An object of any keys."""
+        super().__init__(keys=fields.String(), allow_none=True, metadata={"description": meaning})
+        self.hidden: frozenset[str] = frozenset()
+
+    def under(self, hidden: frozenset[str]) -> Further:
+        """The same with the values of ``hidden`` fields masked."""
+        other = Further(self.metadata["description"])
+        # the parts of an address are hidden one by one, and here it may be whole
+        other.hidden = hidden | ({"address"} if "street" in hidden else frozenset())
+        return other
+
+    def project(self, value: Any) -> Any:
+        """The value as it is shown."""
+        if isinstance(value, Mapping):
+            return {name: self._of(name, each) for name, each in value.items()}
+        return [self.project(each) for each in value] if isinstance(value, list) else value
+
+    def _of(self, name: str, value: Any) -> Any:
+        plain = name.casefold()
+        field = _OTHER_NAMES.get(plain, plain)
+        return masked(field, value) if field in self.hidden else self.project(value)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return self.project(value) if self.hidden else value
+
+
 def veiled(view: type[Schema], hidden: Iterable[str]) -> type[Schema]:
     """``view`` with the fields ``hidden``, and whatever would tell the same, masked wherever they stand in it."""
     names = hidden_fields(hidden)
@@ -97,7 +129,7 @@ def veiled(view: type[Schema], hidden: Iterable[str]) -> type[Schema]:
     for name, field in view._declared_fields.items():
         if name in names:
             changed[name] = Masked(name)
-        elif isinstance(field, Named):
+        elif isinstance(field, Named | Further):
             changed[name] = field.under(names)
         elif isinstance(field, fields.Nested):
             inner = veiled(type(field.schema), names)
@@ -155,6 +187,8 @@ def _projection(field: fields.Field[Any]) -> Projection | None:
     """How a value of ``field`` is shown; ``None`` for as it stands."""
     if isinstance(field, Named):
         return _named(field)
+    if isinstance(field, Further):
+        return field.project if field.hidden else None
     if isinstance(field, fields.Nested):
         return _nested(compiled(field.schema), bool(field.many))
     if isinstance(field, fields.List):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from profile_service.contracts.nesting import MOST_NESTED, nested_deeper
 from profile_service.identity.model import Model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
 from profile_service.identity.standardise import name_pair
@@ -40,6 +41,14 @@ def moment_text(moment: datetime | None) -> str | None:
         return None
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def further(text: str) -> Any:
+    """What ``extra`` says; as text where it is nested deeper than can be told, as feeds could send it once."""
+    try:
+        return {"as_sent": text} if nested_deeper(text, MOST_NESTED) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"as_sent": text}
 
 
 def moment_of(text: str | None) -> datetime | None:

@@ -207,3 +207,27 @@ def test_a_first_line_without_the_key_is_never_quoted_for_it_may_be_a_person(tmp
     with pytest.raises(UnusableInput, match=r"of its 3 columns a field knows email: is its first line") as refused:
         world.deliver("store/customers.csv", csv_of("1,Ada,", header="S1,Ada Lovelace,email"))
     assert "Lovelace" not in str(refused.value)
+
+
+def test_a_row_that_is_nested_too_deep_is_rejected_with_its_reason(tmp_path: Path) -> None:
+    def row(key: str, levels: int) -> str:
+        return '{"source_record_id": "%s", "note": %s}' % (key, "[" * levels + "]" * levels)  # noqa: UP031
+
+    world = LandingWorld(tmp_path)
+    # the object of all further values is a level itself
+    counts = world.deliver("web/customers.jsonl", jsonl_of(row("1", 31), row("2", 32), row("3", 300)))
+    assert (counts.total("accepted"), counts.total("rejected")) == (1, 2)
+    reasons = world.work.execute("SELECT DISTINCT reasons[1] FROM rejected_rows").fetchall()
+    assert reasons == [("extra is nested more than 32 deep",)]
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "accepted"),
+    [("2024-06-01T23:00:00Z", True), ("2024-06-02T00:00:01Z", False), ("9000-01-01T00:00:00Z", False)],
+)
+def test_a_row_of_the_day_after_tomorrow_is_rejected(tmp_path: Path, updated_at: str, accepted: bool) -> None:
+    world = LandingWorld(tmp_path)  # whose runs are on the first of June
+    counts = world.deliver("store/customers.csv", csv_of(customer(updated_at=updated_at)))
+    assert counts.total("accepted") == accepted
+    reasons = world.work.execute("SELECT reasons FROM rejected_rows").fetchall()
+    assert reasons == ([] if accepted else [(["updated_at lies more than a day in the future"],)])

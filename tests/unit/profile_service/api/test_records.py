@@ -172,3 +172,6 @@ def test_nobody_says_today_what_stands_tomorrow(service: ServiceApp) -> None:
     assert [each["pointer"] for each in refused.json["errors"]] == ["/consents/0/stated_at"]  # type: ignore[index]
     answer = service.client.put(path, json={"channel": "web", "consent": "no"}, headers=key)
     assert [each["consent"] for each in answer.json["consents"]] == ["no"]  # type: ignore[index]
+    later = service.client.post("/v1/records", json={**body, "updated_at": "9000-01-01T00:00:00Z"}, headers=key)
+    assert later.status_code == 422
+    assert [each["pointer"] for each in later.json["errors"]] == ["/updated_at"]  # type: ignore[index]
