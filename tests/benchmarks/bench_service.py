@@ -143,10 +143,18 @@ def bench(records: int, data_dir: Path, folder: Path) -> Rows:
     listed.write_text("\n".join(paths) + "\n", encoding="utf-8")
     bare.write_text("/\n", encoding="utf-8")
     reader = created_key(
-        data_dir, "bench-reader", "--scope", "profiles:read", "--scope", "profiles:search", "--rate-limit", "0"
+        data_dir, "bench-reader", "--scope", "profiles:read", "--scope", "profiles:search", "--rate-limit", "10000000"
     )
     writer = created_key(
-        data_dir, "bench-writer", "--scope", "records:write", "--channel", "web", "--trusted", "--rate-limit", "0"
+        data_dir,
+        "bench-writer",
+        "--scope",
+        "records:write",
+        "--channel",
+        "web",
+        "--trusted",
+        "--rate-limit",
+        "10000000",
     )
     port = free_port()
     granian = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--workers", "2"]
