@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from pipelines.erase import due_erasures
+from profile_service.errors import NotFound
 from profile_service.identity.ids import IdSource
 from profile_service.live.replay import bring
 from profile_service.privacy import Erasure
@@ -107,7 +108,11 @@ def read_live_log(ledger: Ledger, standing: Generation | None, models: Path, fol
 def _served(standing: Generation | None, models: Path) -> ServingGeneration | None:
     if standing is None or not standing.manifest.profiles_bytes:
         return None
-    return ServingGeneration.open(standing, models)
+    try:
+        return ServingGeneration.open(standing, models)
+    except NotFound:
+        # its files are damaged: this run publishes all anew, and the log tells what was written live
+        return None
 
 
 def _entries(log: Log, folded_seq: int) -> list[Entry]:

@@ -20,6 +20,7 @@ from pipelines.index import build_index
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.work import folded_seq
+from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
     ARRAYS,
@@ -33,7 +34,7 @@ from profile_service.store.generation import (
 )
 from profile_service.store.lines import line_files
 from profile_service.store.schema import schema_version
-from profile_service.store.serving import DOCUMENTS
+from profile_service.store.serving import DOCUMENTS, ServingGeneration
 from profile_service.store.stored import moment_text
 
 if TYPE_CHECKING:
@@ -82,16 +83,20 @@ def publish(
     finds rows, NotEnoughDisk; the standing generation then still stands.
     """
     standing = standing_generation(data_dir)
-    if standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing):
+    damage = _damage(standing, model)
+    current = standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing)
+    if standing is not None and current and not damage:
         return PublishReport("nothing", standing, 0, ())
     if not policy.accept:
         object_to_over_merging(work, standing, Thresholds.from_settings(model.settings))
     generations = data_dir / GENERATIONS
     generations.mkdir(parents=True, exist_ok=True)
     _sweep(generations)
-    job = Work(_since(work, standing, model), run.run_seq)
+    job = Work(None if damage else _since(work, standing, model), run.run_seq)
     with disk_errors_named(data_dir), ExitStack() as shown:
         stage = shown.enter_context(run.progress.stage("publish", _STEPS))
+        if damage:
+            stage.note(damage)
         if _too_much_for_a_copy(work, standing, job):
             job = Work(None, job.until)
         with changed_customers(work, job) as changed:
@@ -166,6 +171,17 @@ def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: 
     return standing.manifest.run_seq if same_rules else None
 
 
+def _damage(standing: Generation | None, model: Model) -> str:
+    """Why a generation cannot be refreshed although it should; empty for one that is whole."""
+    if standing is None or not standing.manifest.profiles_bytes:
+        return ""
+    try:
+        ServingGeneration(standing, model).close()
+    except ProfileError as error:
+        return f"everyone is published anew: {error}"
+    return ""
+
+
 def _too_much_for_a_copy(work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work) -> bool:
     if standing is None or job.whole:
         return False
@@ -180,7 +196,7 @@ def _too_much_for_a_copy(work: duckdb.DuckDBPyConnection, standing: Generation |
 @contextmanager
 def _folder(folder: Path) -> Iterator[Path]:
     """A folder for the half-built generation; nothing of it stays when the build fails."""
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     except BaseException:
@@ -229,10 +245,13 @@ def _one_checkpoint(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
     """Write the finished folder through to the disk, make it read-only and give it its name."""
-    files = [folder / WAREHOUSE, folder / PROFILES, *(folder / ARRAYS).iterdir(), manifest.write(folder)]
-    for path in files:
-        path.chmod(0o444)
+    own = [folder / PROFILES, *(folder / ARRAYS).iterdir()]
+    for path in (folder / WAREHOUSE, manifest.write(folder), *own):
+        # analysts read the warehouse; what the service reads by key is for its own account
+        path.chmod(0o400 if path in own else 0o444)
         _sync(path)
+    (folder / ARRAYS).chmod(0o700)
+    folder.chmod(0o755)
     if place.exists():
         shutil.rmtree(place)
     folder.rename(place)

@@ -42,8 +42,8 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
     ``say`` is told the address, once it answers.
 
-    Raises WrongUsage when the address cannot be had or the settings' secret not be read, LedgerUnavailable, and
-    RunFailed when a worker cannot start.
+    Raises WrongUsage when the address cannot be had or the settings' secret not be read, LedgerUnavailable, NotFound
+    when the generation that stands is damaged, and RunFailed when a worker cannot start.
     """
     settings = replace(settings, port=free_port(settings))
     counts = Path(tempfile.mkdtemp(prefix="profiles-counts-"))
@@ -126,10 +126,15 @@ def free_port(settings: Settings) -> int:
 def _look_at(settings: Settings) -> None:
     """Fail here, in one line, where every worker would fail; and load what they all need."""
     import profile_service.app  # noqa: F401
+    from profile_service.store.generation import standing_generation
     from profile_service.store.ledger import Ledger
+    from profile_service.store.serving import ServingGeneration
 
     settings.server_secret()
     Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds).close()
+    standing = standing_generation(settings.data_dir)
+    if standing is not None:
+        ServingGeneration.open(standing, settings.models).close()
 
 
 def _announce(settings: Settings, say: Callable[[str], None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -90,6 +91,7 @@ TABLES = {
 
 
 FOLDED_SEQ = "folded_seq"
+PRIVATE = 0o700  # every version of every record: for the account that runs alone
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
 
 
@@ -115,7 +117,9 @@ def connect_work(data_dir: Path, *, read_only: bool = False) -> duckdb.DuckDBPyC
 def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBPyConnection:
     """Open (or make) ``data_dir/work/pipeline.duckdb`` with its tables; one process at a time may."""
     folder = data_dir / "work"
-    folder.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=PRIVATE, exist_ok=True)
+    _keep_private(folder)
     path = folder / "pipeline.duckdb"
     if path.exists() and path.stat().st_size < _LEAST_BYTES:
         # a run was killed as it made the file: nothing was ever in it
@@ -133,6 +137,13 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
     for table in ("records", "record_history"):
         work.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS authenticated BOOLEAN")
     return work
+
+
+def _keep_private(folder: Path) -> None:
+    """Shut a folder that was made by hand or by an older version to others, where it is ours to shut."""
+    if stat.S_IMODE(folder.stat().st_mode) != PRIVATE:
+        with suppress(PermissionError):
+            folder.chmod(PRIVATE)
 
 
 @contextmanager

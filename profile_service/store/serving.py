@@ -22,6 +22,7 @@ from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.store import documents
+from profile_service.store.damage import damage_named
 from profile_service.store.former import FormerId
 from profile_service.store.generation import ARRAYS, PROFILES, Generation, shut_in
 from profile_service.store.held import Held
@@ -102,6 +103,11 @@ class ServingGeneration:
         self._opening = threading.Lock()
         self._warehouse: duckdb.DuckDBPyConnection | None = None
         self._closed = False
+        with damage_named(generation.folder):
+            self._read_all(generation)
+
+    def _read_all(self, generation: Generation) -> None:
+        """Map the arrays and read what is kept in memory; whatever is missing or not whole shows here."""
         self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
         self._documents = Lines(generation.folder / ARRAYS, DOCUMENTS)
         self._records = Lines(generation.folder / ARRAYS, RECORD_BODIES)
@@ -119,6 +125,7 @@ class ServingGeneration:
         for left, right, verdict, decision_id in self._read("SELECT * FROM judgements"):
             for ref, other in ((left, right), (right, left)):
                 self._judgements.setdefault(ref, []).append((ref, other, verdict, decision_id))
+        self._read("SELECT ref FROM former_ids LIMIT 1")
 
     @classmethod
     def open(cls, generation: Generation, models: Path) -> ServingGeneration:
@@ -129,13 +136,7 @@ class ServingGeneration:
         version = generation.manifest.model_version
         if not (generation.folder / PROFILES).exists() or version is None:
             raise NotFound(f"{generation.folder} holds nothing to serve: publish it anew with `profiles run --rebuild`")
-        try:
-            return cls(generation, load_model(models / version))
-        except FileNotFoundError as error:
-            raise NotFound(
-                f"{generation.folder} was published by another version of this program: publish it anew with "
-                "`profiles run LANDING --rebuild`"
-            ) from error
+        return cls(generation, load_model(models / version))
 
     def profile(self, customer_id: str) -> dict[str, Any] | None:
         """The profile document of a customer that stands; the caller's own to change."""

@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from tests.end_to_end.served import PROFILES, Server, command, new_key, served
+from tests.end_to_end.worlds import profiles, run
 from tests.linkage_world import SAMPLE
 from tests.service_app import borrowed
 
@@ -230,3 +231,18 @@ def test_a_request_that_is_under_way_is_answered_before_the_end(published: Path,
             line.sendall(body[9:])
             assert line.recv(1000).startswith(b"HTTP/1.1 404")
         assert server.process.wait(30) == 0
+
+
+def test_a_damaged_generation_is_said_in_one_line_and_the_next_run_publishes_it_anew(
+    published: Path, tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    shutil.copytree(published, data_dir, symlinks=True)
+    (path,) = data_dir.glob("generations/*/arrays/pair_bits.npy")
+    path.unlink()
+    ended = profiles("serve", "--port", "0", data_dir=data_dir)
+    assert ended.status == 2
+    (line,) = ended.err.strip().splitlines()
+    assert "--rebuild" in line and "damaged" in line
+    assert run(SAMPLE, data_dir, "--rebuild")["outcome"] == "published"
+    assert list(data_dir.glob("generations/*/arrays/pair_bits.npy"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +159,33 @@ def test_the_link_is_relative_and_the_files_cannot_be_written(world: WorkWorld) 
     assert link.readlink() == Path("generations/run_0001/customers.duckdb")
     files = [path for path in report.generation.folder.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"customers.duckdb", "profiles.sqlite", "keys.npy", "generation.json"}
-    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in files}
+    assert {modes.pop(name) for name in ("customers.duckdb", "generation.json")} == {0o444}
+    # what is for the service's own account alone
+    assert set(modes.values()) == {0o400}
+    folders = [world.data_dir / "work", report.generation.folder / "arrays", report.generation.folder]
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700, 0o755]
+
+
+@pytest.mark.parametrize("wrong", ["missing", "cut short", "of another kind", "no table"])
+def test_a_damaged_generation_is_not_refreshed_but_published_whole(world: WorkWorld, wrong: str) -> None:
+    folder = do_publish(world).generation.folder
+    path = folder / "arrays" / "keys.npy"
+    path.chmod(0o600)
+    if wrong == "missing":
+        path.unlink()
+    elif wrong == "no table":
+        index = folder / "profiles.sqlite"
+        index.chmod(0o600)
+        with closing(sqlite3.connect(index)) as connection:
+            connection.execute("ALTER TABLE former_ids RENAME TO earlier_ids")
+            connection.commit()
+        assert index.stat().st_size == standing_generation(world.data_dir).manifest.profiles_bytes  # type: ignore[union-attr]
+    else:
+        path.write_bytes(path.read_bytes()[:100] if wrong == "cut short" else b"x" * 500)
+    context = next_run(world)
+    assert do_publish(world, context).kind == "full"
+    assert do_publish(world, context).kind == "nothing"
 
 
 def test_versions_that_stand_no_more_are_kept_with_their_customer(world: WorkWorld) -> None:
