@@ -11,6 +11,7 @@ from profile_service.api.calls import Frame
 from profile_service.api.logs import Log
 from profile_service.api.metrics import Metrics
 from profile_service.api.rates import RATES, Rates
+from profile_service.api.rendered import Rendered
 from profile_service.api.watch import Watcher
 from profile_service.audit import Audit
 from profile_service.journal import ReadJournal
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
         rates=Rates(settings.data_dir / RATES),
         metrics=Metrics(),
         log=Log(settings.log_level),
+        rendered=Rendered(),
         clock=lambda: datetime.now(UTC),
     )
     journal.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from profile_service.identity import phones, values
 from profile_service.identity.model import Model
 from profile_service.identity.vocabulary import Vocabulary, packaged_vocabulary
 from profile_service.state import State
-from profile_service.store.ledger.overlay import ERASED, STANDING
+from profile_service.store.ledger.overlay import ERASED, STANDING, OverlayCustomer
 
 RECORD = "record"
 MOST_CANDIDATES = 50
@@ -20,12 +21,29 @@ MOST_CANDIDATES = 50
 
 @dataclass(frozen=True)
 class Found:
-    """The one customer: its profile document; ``by``: the identifiers that led to it, ``without``: no one's."""
+    """The one customer; ``by``: the identifiers that led to it, ``without``: those that are no one's.
+
+    ``over``: how it stands in the overlay, None when it is as published.
+    """
 
     customer_id: str
-    profile: dict[str, Any]
+    state: State
+    over: OverlayCustomer | None = None
     by: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        """Whether it is as the generation has it."""
+        return self.over is None
+
+    @cached_property
+    def profile(self) -> dict[str, Any]:
+        """Its profile document."""
+        if self.over is None:
+            return self.state.generation.profile(self.customer_id) or {}
+        profile: dict[str, Any] = orjson.loads(self.over.document or b"{}")
+        return profile
 
 
 @dataclass(frozen=True)
@@ -74,11 +92,10 @@ def by_id(state: State, customer_id: str) -> Found | Retired | Erased | Unknown:
     over = state.overlay.customer(customer_id)
     if over is not None:
         if over.state == STANDING and over.document is not None:
-            return Found(customer_id, orjson.loads(over.document))
+            return Found(customer_id, state, over)
         return _gone(state, customer_id, over.state, over.stands_as)
-    profile = state.generation.profile(customer_id)
-    if profile is not None:
-        return Found(customer_id, profile)
+    if state.generation.stands(customer_id):
+        return Found(customer_id, state)
     retired = state.generation.retired(customer_id)
     return Unknown() if retired is None else _gone(state, customer_id, *retired)
 
@@ -118,8 +135,10 @@ def by_identifiers(state: State, identifiers: Iterable[tuple[str, str]]) -> Foun
         return Unknown(readable) if generic is None else Generic(generic)
     if len(candidates) == 1:
         (customer_id,) = candidates
-        profile = state.profile(customer_id)
-        return Unknown() if profile is None else Found(customer_id, profile, tuple(led), tuple(without))
+        over = state.overlay.customer(customer_id)
+        if over is not None and over.document is None:
+            return Unknown()
+        return Found(customer_id, state, over, tuple(led), tuple(without))
     several = sorted(candidates or everyone)
     return Ambiguous(tuple(several[:MOST_CANDIDATES]), len(several))
 

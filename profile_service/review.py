@@ -14,7 +14,8 @@ from profile_service.pages import Page, cursor_after, key_after
 from profile_service.privacy import RecordKey
 from profile_service.state import State
 from profile_service.store.ledger.overlay_judgements import SAME
-from profile_service.store.serving import Review, ServingGeneration
+from profile_service.store.review_row import Review
+from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import StoredRecord
 
 PAIR, CUSTOMER = "pair", "customer"

@@ -43,9 +43,17 @@ class Answer(Response):
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
 
 
-def tagged(body: bytes, status: int = 200, known: str | None = None) -> Answer:
-    """JSON with a strong ETag; 304 without a body when ``known``, an ``If-None-Match``, names it."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+def tag_of(body: bytes) -> str:
+    """The strong ETag of a body."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def tagged(body: bytes, status: int = 200, known: str | None = None, tag: str = "") -> Answer:
+    """JSON with a strong ETag; 304 without a body when ``known``, an ``If-None-Match``, names it.
+
+    ``tag``: that of the body, where it is known already.
+    """
+    tag = tag or tag_of(body)
     headers = [("ETag", tag), ("Cache-Control", "private, no-store")]
     if known is not None and status == 200 and (tag in known or known.strip() == "*"):
         return Answer.finished(b"", "304 NOT MODIFIED", headers)

@@ -15,6 +15,7 @@ from profile_service.api.answers import Answer, tagged
 from profile_service.api.logs import Log
 from profile_service.api.metrics import Metrics
 from profile_service.api.rates import Rates
+from profile_service.api.rendered import Rendered
 from profile_service.audit import Act, Audit
 from profile_service.contracts.answers import view_of
 from profile_service.contracts.shown import Projection
@@ -63,6 +64,7 @@ class Frame:
     rates: Rates
     metrics: Metrics
     log: Log
+    rendered: Rendered
     clock: Callable[[], datetime]
 
     def admit(self, environ: dict[str, Any], scope: str) -> Key:
@@ -139,8 +141,16 @@ class Call:
 
         ``headers``: further ones, an underscore for each hyphen.
         """
-        known = self.environ.get("HTTP_IF_NONE_MATCH") if self.environ["REQUEST_METHOD"] in _SAFE else None
-        answer = tagged(orjson.dumps(document), status, known)
+        answer = tagged(orjson.dumps(document), status, self._known)
         for name, value in headers.items():
             answer.headers[name.replace("_", "-")] = value
         return answer
+
+    def answer_rendered(self, body: bytes, tag: str) -> Answer:
+        """A body that stands already, with its ETag."""
+        return tagged(body, 200, self._known, tag)
+
+    @property
+    def _known(self) -> str | None:
+        """The ETags that the caller has already."""
+        return self.environ.get("HTTP_IF_NONE_MATCH") if self.environ["REQUEST_METHOD"] in _SAFE else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from profile_service.api.calls import Call
+from profile_service.api.rendered import dated
 from profile_service.errors import Moved, Refused
 from profile_service.lookup import Ambiguous, Erased, Found, Generic, Outcome, Retired, by_id
 
@@ -58,9 +59,6 @@ def seen(call: Call, whole: dict[str, Any], further: Mapping[str, Any] | None = 
     """A whole profile, and ``further`` members of it, as the call's key may see it."""
     if further:
         whole |= further
-    generation = call.state.generation
-    # what was written since the generation says so itself
-    whole.setdefault("as_of", generation.as_of)
-    whole.setdefault("snapshot_id", generation.run_id)
+    dated(whole, call.state.generation)
     shown: Mapping[str, Any] = call.view("profile")(whole)
     return shown

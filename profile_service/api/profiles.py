@@ -69,6 +69,11 @@ def _profile(call: Call, found: Found) -> Response:
     # most ask for nothing further: what reads parameters is for the others
     query: str = call.environ.get("QUERY_STRING", "")
     call.note_read("profile.read", found.customer_id)
+    if found.published and not query:
+        key = call.key
+        kept = call.frame.rendered.body(call.state.generation, found.customer_id, key.audience, key.mask)
+        if kept is not None:
+            return call.answer_rendered(*kept)
     return call.answer(seen(call, found.profile, _further(call, found.customer_id, query) if query else None))
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from profile_service.store.generation import ARRAYS, PROFILES, Generation, shut_
 from profile_service.store.held import Held
 from profile_service.store.lines import Lines
 from profile_service.store.names import named
+from profile_service.store.review_row import Review
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
 
@@ -57,25 +58,9 @@ from profile_service.store.terms import Terms
 )
 # Its texts by number: profile documents by the customer's number, and records by their own.
 DOCUMENTS, RECORD_BODIES = "documents", "records"
+_MOST_KEPT = 16_384  # identifiers with their holders
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
 Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
-
-
-@dataclass(frozen=True)
-class Review:
-    """A pair of records that a steward may judge; records as channel:id, ``bits`` the match weight.
-
-    ``value``: what a judgement is worth, the most valuable first: doubt times what hangs on it.
-    """
-
-    review_id: str
-    left: str
-    right: str
-    left_customer_id: str
-    right_customer_id: str
-    status: str
-    bits: float
-    value: float
 
 
 class _PerThread(threading.local):
@@ -112,6 +97,8 @@ class ServingGeneration:
         self._documents = Lines(generation.folder / ARRAYS, DOCUMENTS)
         self._records = Lines(generation.folder / ARRAYS, RECORD_BODIES)
         self.terms = Terms(generation.folder / ARRAYS)
+        # nothing here ever changes, and who was looked for once is looked for again
+        self._holders = lru_cache(_MOST_KEPT)(self._find_holders)
         self._check_hashes()
         generic: dict[str, set[str]] = {}
         for field, value in self._read("SELECT field, value FROM generic_values"):
@@ -157,8 +144,15 @@ class ServingGeneration:
         rows = self._read("SELECT event, stands_as FROM ids WHERE customer_id = ?", (customer_id,))
         return rows[0] if rows else None
 
+    def stands(self, customer_id: str) -> bool:
+        """Whether somebody of that id is published and stands."""
+        return self._number(customer_id) is not None
+
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers who carry an identifier, by its standard form."""
+        return list(self._holders(identifier_type, value))
+
+    def _find_holders(self, identifier_type: str, value: str) -> tuple[str, ...]:
         found = []
         for number in named(self._arrays[IDENTIFIER_NAMES], self._arrays[IDENTIFIER_HOLDERS], identifier_type, value):
             text = self._documents.text(number)
@@ -168,7 +162,7 @@ class ServingGeneration:
                 found.append(table[0])
                 # who asks for the holder asks for its profile next
                 self._mine.held_table = (table[0], table)
-        return sorted(found)
+        return tuple(sorted(found))
 
     def is_generic(self, field: str, value: str) -> bool:
         """Whether too many families share a value for it to say anything."""
@@ -302,9 +296,13 @@ class ServingGeneration:
                 self._warehouse.close()
                 self._warehouse = None
 
-    def _text(self, customer_id: str) -> bytes | None:
+    def _number(self, customer_id: str) -> int | None:
         row = self._reader().execute("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,)).fetchone()
-        return None if row is None else self._documents.text(row[0])
+        return None if row is None else row[0]
+
+    def _text(self, customer_id: str) -> bytes | None:
+        number = self._number(customer_id)
+        return None if number is None else self._documents.text(number)
 
     def _one(self, query: str, *parameters: str) -> bytes | None:
         row = self._reader().execute(query, parameters).fetchone()

@@ -175,3 +175,23 @@ def test_nobody_says_today_what_stands_tomorrow(service: ServiceApp) -> None:
     later = service.client.post("/v1/records", json={**body, "updated_at": "9000-01-01T00:00:00Z"}, headers=key)
     assert later.status_code == 422
     assert [each["pointer"] for each in later.json["errors"]] == ["/updated_at"]  # type: ignore[index]
+
+
+def test_a_profile_that_was_just_shown_is_shown_as_it_stands_after_a_write_and_to_each_as_it_may_be_seen(
+    service: ServiceApp,
+) -> None:
+    key = service.key(RECORDS, READ, "profiles:search", "privacy", trusted=True)
+    (hit, *_) = service.client.post("/v1/profiles/search", json={"query": "smith"}, headers=key).json["data"]  # type: ignore[index]
+    place = f"/v1/profiles/{hit['customer_id']}"
+    page = service.key(READ, audience="page")
+    shown = [service.client.get(place, headers=each) for each in (key, page, key, page)]
+    assert shown[0].data == shown[2].data != shown[1].data == shown[3].data
+    assert shown[0].headers["ETag"] == shown[2].headers["ETag"] != shown[1].headers["ETag"]
+    before = shown[0].json or {}
+    same = {name: before[name] for name in ("given_name", "family_name", "email", "phone", "birth_date")}
+    sent = {name: value for name, value in same.items() if value}
+    written = service.client.post("/v1/records", json=record("r-shown") | sent, headers=key)
+    assert written.json["customer_id"] == hit["customer_id"]  # type: ignore[index]
+    assert service.client.get(place, headers=key).json["record_count"] == before["record_count"] + 1  # type: ignore[index]
+    assert service.client.delete(place, headers=key, query_string={"reason": "asked for"}).status_code == 202
+    assert [service.client.get(place, headers=each).status_code for each in (key, page)] == [410, 410]
