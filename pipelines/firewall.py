@@ -85,8 +85,9 @@ def _jumps(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresho
         return [f"the work store knows nothing of {before}, which is published: every id it gave would be lost"]
     limit = max(thresholds.merged_least, int(thresholds.merged_share * standing.manifest.customers))
     counts = work.execute(
-        """SELECT event, count(*) FROM id_history
-           WHERE run_seq > ? AND event IN ('merged_into', 'split_from') GROUP BY event ORDER BY event""",
+        # who gets back an id that was merged away is split off as much as who gets a new one
+        """SELECT CASE event WHEN 'restored' THEN 'split_from' ELSE event END AS what, count(*) FROM id_history
+           WHERE run_seq > ? AND event IN ('merged_into', 'split_from', 'restored') GROUP BY what ORDER BY what""",
         [standing.manifest.run_seq],
     ).fetchall()
     words = {"merged_into": "merged away", "split_from": "split off"}
