@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import signal
 import socket
@@ -27,15 +26,13 @@ from urllib.parse import quote
 from pipelines.simulate import SimulationOptions, simulate
 from profile_service.store.generation import open_standing
 from tests.benchmarks.bench_linkage import Rows, show
-from tests.benchmarks.commands import PROFILES, ROOT, profiles
+from tests.benchmarks.commands import ENVIRONMENT, PROFILES, ROOT, profiles
 from tests.benchmarks.load import Paced, Request, paced, throughput
 
 RECORDS = 2_350_000  # about a million customers
 ASKED = 20_000
 NEW = 2_000
 STEADY = 500.0  # requests a second
-# the benchmark's own variables are no settings of the service
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PROFILES_")}
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+# the benchmark's own variables are no settings of the program
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PROFILES_")}
 PROFILES = str(Path(sys.executable).with_name("profiles"))
 
 
@@ -36,7 +38,7 @@ def measure(*arguments: str | Path) -> Measured:
     command = [str(argument) for argument in arguments]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.perf_counter()
-        child = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err)
+        child = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=out, stderr=err)
         _, status, used = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begun
         child.returncode = os.waitstatus_to_exitcode(status)
