@@ -162,11 +162,6 @@ class Audit:
         return hmac.digest(self._seal_key, f"{seq}:{link}".encode(), "sha256").hex()
 
 
-def verify_chain(ledger: Ledger, secret: bytes) -> Verdict:
-    """Check the whole chain of a ledger."""
-    return Audit(ledger, secret).verify()
-
-
 def _content(at: str, act: Act) -> Content:
     details = orjson.dumps(act.details, option=orjson.OPT_SORT_KEYS).decode()
     purpose = None if act.purpose is None else act.purpose[:_LONGEST_PURPOSE]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from profile_service.identity.compare import compare_pair
 from profile_service.identity.model import Model
 from profile_service.identity.score import score_pair
@@ -32,10 +30,9 @@ def explain_customer(state: State, customer_id: str) -> dict[str, Any] | None:
     decided of two of them. ``fields``: where each value comes from. ``sureness``: as the profile has it. ``outside``:
     the strongest pairs with records of other customers, at most ``MOST_OUTSIDE``; of these only the keys are told.
     """
-    body = state.document(customer_id)
-    if body is None:
+    document = state.profile(customer_id)
+    if document is None:
         return None
-    document: Mapping[str, Any] = orjson.loads(body)
     standing = Standing(*state)
     records = state.records_of(customer_id)
     mine = {record.ref: record for record in records}

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import orjson
 
 from profile_service.errors import NotFound
 from profile_service.live.standing import Standing
@@ -32,8 +31,8 @@ def export_customer(
     newest first. ``decisions``: what people decided of two of the records. ``former_ids``: ids that answer through this
     one. ``accesses``: who read or changed any of it, when and why.
     """
-    body = state.document(customer_id)
-    if body is None:
+    profile = state.profile(customer_id)
+    if profile is None:
         return None
     records = state.records_of(customer_id)
     return {
@@ -41,7 +40,7 @@ def export_customer(
         "exported_at": moment_text(now),
         "as_of": state.generation.as_of,
         "snapshot_id": state.generation.run_id,
-        "profile": {**orjson.loads(body), "fields": provenance(records, state.generation.model)},
+        "profile": {**profile, "fields": provenance(records, state.generation.model)},
         "records": [_record(record) for record in records],
         "earlier_versions": _versions(state, records),
         "events": _events(state, customer_id),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from profile_service.search_marks import Match, matches_in
@@ -158,14 +157,13 @@ def _live_holders(overlay: Overlay, word: str, reading: Sought | None = None) ->
 
 def _looked_at(state: State, customer_id: str, parts: Sequence[Part]) -> Hit | None:
     """What really fits, from the records as they stand; ``None`` when nothing does."""
-    body = state.document(customer_id)
-    if body is None:
+    document = state.profile(customer_id)
+    if document is None:
         return None
     words = search_terms(state.records_of(customer_id))
     fitting = [(part, reading) for part in parts if (reading := _best_reading(part, words))]
     if not fitting:
         return None
-    document = orjson.loads(body)
     score = sum(reading.worth for _, reading in fitting) / len(parts)
     return Hit(customer_id, document, round(score, 4), tuple(matches_in(document, fitting)))
 

@@ -17,13 +17,8 @@ class State(NamedTuple):
     generation: ServingGeneration
     overlay: Overlay
 
-    def document(self, customer_id: str) -> bytes | None:
-        """The profile document of a customer that stands, as JSON."""
-        over = self.overlay.customer(customer_id)
-        return self.generation.document(customer_id) if over is None else over.document
-
     def profile(self, customer_id: str) -> dict[str, Any] | None:
-        """The same as a mapping, the caller's own to change."""
+        """The profile document of a customer that stands; the caller's own to change."""
         over = self.overlay.customer(customer_id)
         if over is None:
             return self.generation.profile(customer_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,12 +102,12 @@ def test_what_is_taken_back_after_a_run_binds_nothing_live_nor_in_the_next_run(w
     # the id that was merged away is its records' own again
     assert of(back).items() <= given.items()
     (retired,) = back.customers.restored
-    since = json.loads(world.state().document(retired) or b"")["customer_since"]
+    since = (world.state().profile(retired) or {})["customer_since"]
     for rebuild in (False, True):
         again(data_dir, rebuild=rebuild)
         assert ids(data_dir) == given
         world.follow()
-        assert json.loads(world.state().document(retired) or b"")["customer_since"] == since
+        assert (world.state().profile(retired) or {})["customer_since"] == since
     assert isinstance(by_id(world.state(), one), Found)
     assert isinstance(by_id(world.state(), other), Found)
 
@@ -165,7 +164,7 @@ def test_a_decision_and_an_erasure_while_a_run_is_at_work_stand_on_its_generatio
         assert again(data_dir, rebuild=True) == "published"
     assert world.follow()
     assert isinstance(by_id(world.state(), gone), Erased)
-    standing = one if world.state().document(one) else other
+    standing = one if world.state().profile(one) else other
     assert len(world.state().records_of(standing)) == 6
     assert again(data_dir) == "published"
     assert world.follow()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 import pytest
 
 from profile_service.correct import Decided, Wish, merge, split, undo
@@ -70,7 +69,7 @@ def test_a_merge_is_on_the_next_read_and_its_undoing_too(world: World) -> None:
     assert keys(world, standing) == before[one] | before[other]
     outcome = by_id(world.state(), retired)
     assert getattr(outcome, "stands_as", None) == standing
-    document = orjson.loads(world.state().document(standing) or b"")
+    document = world.state().profile(standing) or {}
     assert document["record_count"] == len(before[one] | before[other])
     with world.write() as hand:
         back = undo(hand, decided.decision_id, WISH)
@@ -84,13 +83,13 @@ def test_a_merge_is_on_the_next_read_and_its_undoing_too(world: World) -> None:
 
 def test_the_undoing_of_a_split_leaves_the_customer_as_it_was(world: World) -> None:
     (customer_id,) = customers(world, 3, 1)
-    document = world.state().document(customer_id)
+    document = world.state().profile(customer_id)
     with world.write() as hand:
         decided = split(hand, customer_id, parts(world, customer_id), WISH)
     fresh = {each["customer_id"] for each in decided.after} - {customer_id}
     with world.write() as hand:
         undo(hand, decided.decision_id, WISH)
-    assert world.state().document(customer_id) == document
+    assert world.state().profile(customer_id) == document
     assert [getattr(by_id(world.state(), each), "stands_as", None) for each in fresh] == [customer_id] * len(fresh)
     with world.write() as hand:
         again = split(hand, customer_id, parts(world, customer_id), WISH)
@@ -168,7 +167,7 @@ def test_an_erased_customer_is_gone_from_every_answer_at_once(world: World) -> N
     decided = merged(world, one, other)
     customer_id = decided.after[0]["customer_id"]
     gone = keys(world, customer_id)
-    document = orjson.loads(world.state().document(customer_id) or b"")
+    document = world.state().profile(customer_id) or {}
     identifiers = [(each["type"], each["value"]) for each in document["identifiers"]]
     with world.write() as hand:
         erase(hand, customer_id, Wish("dpo", "asked by letter"))
