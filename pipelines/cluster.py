@@ -7,7 +7,14 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from profile_service.identity.cluster import Integers, Judged, Pairs, bounds_of, cluster_records
+from profile_service.identity.cluster import (
+    Clustered,
+    Integers,
+    Judged,
+    Pairs,
+    bounds_of,
+    cluster_with_history,
+)
 from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 
@@ -65,12 +72,37 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     apart = np.ma.filled(np.ma.asarray(records["apart"]), 0).astype(np.int64)
     masks = np.where(apart > 0, np.left_shift(np.int64(1), np.maximum(apart - 1, 0)), 0)
     judged = Judged(_judged(work, "same", position), _judged(work, "different", position), masks)
-    label = cluster_records(pairs, bounds_of(model), judged, order)
+    clustered = cluster_with_history(pairs, bounds_of(model), judged, order)
+    label = clustered.label
     table = {"rid": rids.astype(np.int32), "cluster": rids[label].astype(np.int32)}
     work.register("labels", table)
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
     work.unregister("labels")
+    _keep_history(work, clustered, rids, bounds_of(model).stop)
     return int(np.count_nonzero(label == np.arange(len(label))))
+
+
+def _keep_history(work: Work, clustered: Clustered, rids: Integers, stop: float) -> None:
+    """Bring ``merges`` and ``near_misses`` up to date for the records in ``touched``, and for those that are gone."""
+    merges, near = clustered.merges, clustered.near_misses
+    tables = {
+        "merges": {"bits": (merges.average / LOG2).astype(np.float32), "round": merges.round.astype(np.uint8)},
+        "near_misses": {
+            "bits": (near.average / LOG2).astype(np.float32),
+            "short_bits": ((stop - near.average) / LOG2).astype(np.float32),
+            "judged": near.judged,
+            "apart": near.apart,
+        },
+    }
+    for (name, columns), ends in zip(tables.items(), (merges, near), strict=True):
+        left, right = rids[ends.left].astype(np.int32), rids[ends.right].astype(np.int32)
+        work.execute(
+            f"""DELETE FROM {name} WHERE l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
+            OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
+        )
+        work.register("clustered", {"l": left, "r": right, **columns})
+        work.execute(f"INSERT INTO {name} SELECT * REPLACE (nullif(bits, 'nan') AS bits) FROM clustered")
+        work.unregister("clustered")
 
 
 def _judged(work: Work, verdict: str, position: Integers) -> Integers:

@@ -78,6 +78,12 @@ TABLES = {
     "scored_pairs": "l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT",
     # each level pattern met, decoded: levels is JSON {comparison: level}
     "patterns": "pattern BIGINT, bits FLOAT, probability DOUBLE, levels VARCHAR",
+    # how clusters came about: the first records of two groups that joined, the average bits over all their pairs (null
+    # for a must-link), and the round of clustering (0 for a must-link)
+    "merges": "l INTEGER, r INTEGER, bits FLOAT, round UTINYINT",
+    # clusters that stayed two though a pair across would join alone, by their first records: average bits, how many
+    # are lacking, and whether a decision or a duplicate-free channel keeps them apart
+    "near_misses": "l INTEGER, r INTEGER, bits FLOAT, short_bits FLOAT, judged BOOLEAN, apart BOOLEAN",
     # which customer a record belongs to
     "membership": "rid INTEGER, customer_id VARCHAR",
     # every id ever given; changed_seq: the last run in which its records or their values changed

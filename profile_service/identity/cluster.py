@@ -66,6 +66,45 @@ class Judged:
         return cls(none, none, np.zeros(records, dtype=np.int64))
 
 
+@dataclass(frozen=True)
+class Merges:
+    """What joined what, shape (merges,) each: the first members, in order, of the two groups that a merge joins.
+
+    ``average``: mean of what all their cross pairs count, in natural log-odds, nan for a decision; ``round``: 0 for
+    decisions, else the round of merging. Sorted by ``average``, the largest first, then by round, these are the merges
+    one at a time.
+    """
+
+    left: Integers
+    right: Integers
+    average: NDArray[np.float64]
+    round: Integers
+
+
+@dataclass(frozen=True)
+class NearMisses:
+    """Clusters that stayed two though a pair across them would join alone, shape (near misses,) each.
+
+    ``left``, ``right``: their first members; ``average`` as in ``Merges``; ``judged``: decided to be two people;
+    ``apart``: both hold a record of one duplicate-free channel.
+    """
+
+    left: Integers
+    right: Integers
+    average: NDArray[np.float64]
+    judged: Flags
+    apart: Flags
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """The answer of ``cluster_records`` and how it came about."""
+
+    label: Integers
+    merges: Merges
+    near_misses: NearMisses
+
+
 def cluster_records(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> Integers:
     """The cluster of each record, named by its first member in ``order``, shape (records,).
 
@@ -74,11 +113,22 @@ def cluster_records(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integer
     linkage gives the tree of one merge at a time (Murtagh 1983). ``order`` (shape (records,), all different) decides
     ties, so that the answer does not depend on how records are numbered.
     """
+    return _linked(pairs, bounds, judged, order).labels(order)
+
+
+def cluster_with_history(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> Clustered:
+    """The same with what led there and what nearly came about."""
+    linkage = _linked(pairs, bounds, judged, order)
+    label = linkage.labels(order)
+    return Clustered(label, linkage.merges(order), linkage.near_misses(order, _would_join(pairs, bounds, label)))
+
+
+def _linked(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> _Linkage:
     linkage = _Linkage(_within_components(pairs, bounds, judged), bounds, judged, order)
     linkage.join(judged.same)
     while linkage.merge_best_neighbours():
         pass
-    return linkage.labels(order)
+    return linkage
 
 
 def _counted(log_odds: NDArray[np.float64], bounds: Bounds) -> NDArray[np.float64]:
@@ -91,16 +141,28 @@ def _within_components(pairs: Pairs, bounds: Bounds, judged: Judged) -> Pairs:
     """The pairs that can decide anything: an average reaches the stop only where one of its pairs does, so groups that
     no such pair and no decision connects never merge.
     """
-    # a grain below the stop, since the averages are of rounded log-odds
-    least = bounds.stop - 1.0 / GRAIN
-    if least < 0:
-        least = least / bounds.against if least > -bounds.clip * bounds.against else -np.inf
-    above = pairs.log_odds >= least
+    above = pairs.log_odds >= _least(bounds)
     left = np.concatenate([pairs.left[above], judged.same[:, 0]])
     right = np.concatenate([pairs.right[above], judged.same[:, 1]])
     component = _components(pairs.records, left, right)
     kept = component[pairs.left] == component[pairs.right]
     return Pairs(pairs.records, pairs.left[kept], pairs.right[kept], pairs.log_odds[kept])
+
+
+def _least(bounds: Bounds) -> float:
+    """Log-odds below which a pair lets nothing merge: a grain below the stop, since averages are of rounded ones."""
+    least = bounds.stop - 1.0 / GRAIN
+    if least >= 0:
+        return least
+    return least / bounds.against if least > -bounds.clip * bounds.against else -np.inf
+
+
+def _would_join(pairs: Pairs, bounds: Bounds, label: Integers) -> Integers:
+    """Pairs of labels, the smaller times the number of records plus the larger, that a pair alone would join."""
+    left, right = label[pairs.left], label[pairs.right]
+    at = np.nonzero((left != right) & (pairs.log_odds >= _least(bounds)))[0]
+    result: Integers = np.unique(np.minimum(left[at], right[at]) * pairs.records + np.maximum(left[at], right[at]))
+    return result
 
 
 class _Linkage:
@@ -121,6 +183,7 @@ class _Linkage:
         self._right = np.concatenate([pairs.right, different.max(axis=1, initial=-1)]).astype(np.int64)
         self._weight = np.concatenate([above_absent - self._absent, np.zeros(len(different), dtype=np.int64)])
         self._forbidden = np.concatenate([np.zeros(len(pairs.left), dtype=bool), np.ones(len(different), dtype=bool)])
+        self._joined: list[tuple[Integers, Integers, NDArray[np.float64]]] = []
         if len(different):
             self._keep_and_sum(np.ones(len(self._left), dtype=bool))
 
@@ -130,7 +193,13 @@ class _Linkage:
             groups = _components(len(self._size), same[:, 0], same[:, 1])
             first = np.full(len(self._size), len(self._size), dtype=np.int64)
             np.minimum.at(first, groups, np.arange(len(groups)))
+            lead = np.full(len(self._size), np.iinfo(np.int64).max)
+            np.minimum.at(lead, groups, self._order)
+            joined = np.nonzero(self._order != lead[groups])[0]
+            self._joined.append((lead[groups[joined]], self._order[joined], np.full(len(joined), np.nan)))
             self._rename(first[groups])
+        else:
+            self._joined.append((same[:, 0], same[:, 1], np.zeros(0)))
 
     def merge_best_neighbours(self) -> bool:
         """Merge every two clusters that are each other's best neighbour; false when nothing may merge any more."""
@@ -146,6 +215,7 @@ class _Linkage:
         best = _is_best(left, right, value, tie, len(self._size))
         name = np.arange(len(self._size), dtype=np.int64)
         name[right[best]] = left[best]
+        self._joined.append((first[best], second[best], value[best]))
         self._rename(name)
         return True
 
@@ -156,6 +226,30 @@ class _Linkage:
         first[self._cluster[leads]] = leads
         labels: Integers = first[self._cluster]
         return labels
+
+    def merges(self, order: Integers) -> Merges:
+        """Every merge so far, in the order of rounds; ``order`` as in ``cluster_with_history``."""
+        member = _inverse(order)
+        left, right, average = (np.concatenate(column) for column in zip(*self._joined, strict=True))
+        rounds = np.repeat(np.arange(len(self._joined)), [len(left) for left, _, _ in self._joined])
+        return Merges(
+            member[np.minimum(left, right)], member[np.maximum(left, right)], average / GRAIN, rounds.astype(np.int64)
+        )
+
+    def near_misses(self, order: Integers, would_join: Integers) -> NearMisses:
+        """The clusters of the edges left over, of those named in ``would_join`` (see there)."""
+        member = _inverse(order)
+        ends = member[self._order[self._left]], member[self._order[self._right]]
+        key = np.minimum(*ends) * len(self._size) + np.maximum(*ends)
+        at = np.nonzero(np.isin(key, would_join))[0]
+        left, right = self._order[self._left[at]], self._order[self._right[at]]
+        return NearMisses(
+            member[np.minimum(left, right)],
+            member[np.maximum(left, right)],
+            self._average()[at] / GRAIN,
+            self._forbidden[at],
+            (self._apart[self._left[at]] & self._apart[self._right[at]]) != 0,
+        )
 
     def _average(self) -> NDArray[np.float64]:
         average: NDArray[np.float64] = self._absent + self._weight / (self._size[self._left] * self._size[self._right])
@@ -191,6 +285,12 @@ class _Linkage:
         self._right = np.concatenate([self._right[rest], right[by_key][starts]])
         self._weight = np.concatenate([self._weight[rest], weight])
         self._forbidden = np.concatenate([self._forbidden[rest], forbidden])
+
+
+def _inverse(order: Integers) -> Integers:
+    member = np.empty(len(order), dtype=np.int64)
+    member[order] = np.arange(len(order))
+    return member
 
 
 def _is_best(left: Integers, right: Integers, value: NDArray[np.float64], tie: Integers, clusters: int) -> Flags:

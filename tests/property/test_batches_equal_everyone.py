@@ -81,6 +81,10 @@ def answer(world: LinkageWorld) -> dict[str, Any]:
         "pairs": {(frozenset((names[left], names[right])), *rest) for left, right, *rest in pairs},
         "pair count": len(pairs),
         "values": {names[row[0]]: row[1:] for row in values},
+        "merges": {(frozenset((names[left], names[right])), *rest) for left, right, *rest in world.all("FROM merges")},
+        "near misses": {
+            (frozenset((names[left], names[right])), *rest) for left, right, *rest in world.all("FROM near_misses")
+        },
         "generic": set(world.all("SELECT * FROM generic_values")),
         "withheld": {(names[rid], *rest) for rid, *rest in world.all("SELECT * FROM withheld")},
     }

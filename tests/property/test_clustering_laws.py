@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profile_service.identity.cluster import GRAIN, Bounds, Judged, Pairs, cluster_records
+from profile_service.identity.cluster import GRAIN, Bounds, Judged, Pairs, cluster_records, cluster_with_history
 
 Edges = dict[tuple[int, int], float]
 NONE = np.zeros((0, 2), dtype=np.int64)
@@ -155,3 +155,54 @@ def test_with_decisions_too_all_at_once_is_one_merge_at_a_time(
 
     order = list(range(size))
     assert partition(found(size, edges, bounds, judged, order)) == greedily(size, edges, bounds, order, may)
+
+
+def counted(edges: Edges, bounds: Bounds, one: set[int], other: set[int]) -> float:
+    """The average over all cross pairs of what each counts."""
+
+    def odds(pair: tuple[int, int]) -> float:
+        clipped = max(-bounds.clip, min(bounds.clip, edges.get(pair, bounds.absent)))
+        return clipped * bounds.against if clipped < 0 and pair in edges else clipped
+
+    pairs = [(min(a, b), max(a, b)) for a in one for b in other]
+    return sum(map(odds, pairs)) / len(pairs)
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=decided(), bounds=all_bounds, random=st.randoms(use_true_random=False))
+def test_the_history_replayed_one_merge_at_a_time_is_the_clustering(
+    world: tuple[int, Edges, list[tuple[int, int]], list[tuple[int, int]], list[int]],
+    bounds: Bounds,
+    random: np.random.Generator,
+) -> None:
+    size, edges, same, different, channels = world
+    ends = np.array(list(edges), dtype=np.int64).reshape(-1, 2)
+    pairs = Pairs(size, ends[:, 0], ends[:, 1], np.array(list(edges.values()), dtype=np.float64))
+    decisions = [np.array(each, dtype=np.int64).reshape(-1, 2) for each in (same, different)]
+    judged = Judged(*decisions, np.array(channels, dtype=np.int64))
+    order = list(range(size))
+    random.shuffle(order)  # type: ignore[arg-type]
+    done = cluster_with_history(pairs, bounds, judged, np.array(order, dtype=np.int64))
+    groups = {record: {record} for record in range(size)}
+    merges = zip(*(column.tolist() for column in vars(done.merges).values()), strict=True)
+    for left, right, average, round_ in sorted(merges, key=lambda merge: (merge[3] > 0, -merge[2], merge[3])):
+        one, other = groups[left], groups[right]
+        for group, first in ((one, left), (other, right)):
+            assert first == min(group, key=lambda record: order[record]), "each group goes by its first member"
+        if round_:
+            assert abs(average - counted(edges, bounds, one, other)) < 2 / GRAIN
+        one |= other
+        groups.update(dict.fromkeys(other, one))
+    assert {frozenset(group) for group in groups.values()} == partition(done.label.tolist())
+    near = done.near_misses
+    for left, right, average in zip(near.left.tolist(), near.right.tolist(), near.average.tolist(), strict=True):
+        assert abs(average - counted(edges, bounds, groups[left], groups[right])) < 2 / GRAIN
+    would = {
+        frozenset((id(groups[a]), id(groups[b])))
+        for (a, b), odds in edges.items()
+        if groups[a] is not groups[b] and odds >= bounds.stop
+    }
+    told = {
+        frozenset((id(groups[a]), id(groups[b]))) for a, b in zip(near.left.tolist(), near.right.tolist(), strict=True)
+    }
+    assert would <= told, "whom a pair alone would join is told of"
