@@ -85,22 +85,26 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
 def _keep_history(work: Work, clustered: Clustered, rids: Integers, stop: float) -> None:
     """Bring ``merges`` and ``near_misses`` up to date for the records in ``touched``, and for those that are gone."""
     merges, near = clustered.merges, clustered.near_misses
-    tables = {
-        "merges": {"bits": (merges.average / LOG2).astype(np.float32), "round": merges.round.astype(np.uint8)},
-        "near_misses": {
-            "bits": (near.average / LOG2).astype(np.float32),
-            "short_bits": ((stop - near.average) / LOG2).astype(np.float32),
-            "judged": near.judged,
-            "apart": near.apart,
-        },
+    merged = {
+        "l": rids[merges.left],
+        "r": rids[merges.right],
+        "bits": (merges.average / LOG2).astype(np.float32),
+        "round": merges.round,
     }
-    for (name, columns), ends in zip(tables.items(), (merges, near), strict=True):
-        left, right = rids[ends.left].astype(np.int32), rids[ends.right].astype(np.int32)
+    apart = {
+        "l": rids[near.left],
+        "r": rids[near.right],
+        "bits": (near.average / LOG2).astype(np.float32),
+        "short_bits": ((stop - near.average) / LOG2).astype(np.float32),
+        "judged": near.judged,
+        "apart": near.apart,
+    }
+    for name, columns in (("merges", merged), ("near_misses", apart)):
         work.execute(
             f"""DELETE FROM {name} WHERE l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
             OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
         )
-        work.register("clustered", {"l": left, "r": right, **columns})
+        work.register("clustered", columns)
         work.execute(f"INSERT INTO {name} SELECT * REPLACE (nullif(bits, 'nan') AS bits) FROM clustered")
         work.unregister("clustered")
 
