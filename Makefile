@@ -8,7 +8,7 @@ DUCKDB_1_5 = $(VENV)/duckdb-1.5/bin/python
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL = help
-.PHONY: help run test test-slow test-all lint types bench-linkage bench-service clean
+.PHONY: help run test test-slow test-all lint types bench-linkage bench-noise bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ types: $(VENV)/.installed-dev ## mypy, strict
 
 bench-service: $(VENV)/.installed-bench ## the service under load, over a million customers; needs wrk: fifteen minutes
 	$(BIN)/python -m tests.benchmarks.bench_service
+
+bench-noise: $(VENV)/.installed-bench ## accuracy at 100,000 records by noise profile and seed: a quarter of an hour
+	$(BIN)/python -m tests.benchmarks.bench_noise
 
 bench-linkage: $(VENV)/.installed-bench ## accuracy and speed beside Splink, at 100,000 and a million records: ten minutes
 	$(BIN)/python -m tests.benchmarks.bench_linkage --million

@@ -191,18 +191,47 @@ def explain_command(left: str, right: str, data_dir: Path) -> None:
     print_explanation(explain(left, right, data_dir), terminal())
 
 
+def _list_troubles(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from pipelines.simulate.options import TROUBLES
+
+        click.echo(TROUBLES.read_text(encoding="utf-8"), nl=False)
+        context.exit()
+
+
 @cli.command(
     "simulate",
-    epilog=_examples("profiles simulate landing --records 100000", "profiles simulate landing --records 3000 --seed 7"),
+    epilog=_examples(
+        "profiles simulate landing --records 100000",
+        "profiles simulate landing --records 3000 --seed 7 --noise dirty",
+        "profiles simulate --list-troubles > troubles.toml",
+    ),
 )
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--records", type=click.IntRange(min=1), required=True, help="Customer records over all channels.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same bytes.")
 @click.option("--events", type=click.IntRange(min=0), help="Events over all channels  [default: as many as records]")
 @click.option("--noise", default="usual", show_default=True, help="clean, usual or dirty.")
+@click.option(
+    "--troubles",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="TOML with the rates of troubles that shall be others than usual.",
+)
+@click.option(
+    "--list-troubles",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_troubles,
+    help="Print every trouble with its rate and its why, as such a TOML, and end.",
+)
 @click.option("--broken", type=click.IntRange(min=0), default=0, help="Rows a feed that break its contract, added.")
 def simulate_command(out: Path, **options: Any) -> None:
-    """Invent a retailer: feeds of four channels in OUT, with the truth in OUT/truth.csv."""
+    """Invent a retailer: feeds of four channels in OUT, with the truth in OUT/truth.csv.
+
+    OUT/households.csv says which people live together.
+    """
     from pipelines.progress import shown_progress, stage_by_stage
     from pipelines.simulate import SimulationOptions, simulate
 

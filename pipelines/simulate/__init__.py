@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.simulate.broken import broken_customers, broken_events
-from pipelines.simulate.feeds import write_customers, write_events, write_truth
+from pipelines.simulate.feeds import write_customers, write_events, write_households, write_truth
 from pipelines.simulate.life import live
 from pipelines.simulate.options import Dice, SimulationOptions, load_troubles
 from pipelines.simulate.people import invent_people
@@ -27,7 +27,7 @@ class Simulated:
 
 
 def simulate(out: Path, options: SimulationOptions, progress: Callable[[str], None] = lambda step: None) -> Simulated:
-    """Write a landing folder and ``truth.csv`` to ``out``; ``progress`` is told each step by name.
+    """Write a landing folder, ``truth.csv`` and ``households.csv`` to ``out``; ``progress`` is told each step by name.
 
     The same options write the same bytes. Raises WrongUsage for a troubles file or noise profile that cannot be used.
     """
@@ -45,6 +45,7 @@ def simulate(out: Path, options: SimulationOptions, progress: Callable[[str], No
     progress("customers")
     write_customers(out, records, broken_customers(options.broken))
     write_truth(out, records)
+    write_households(out, people)
     progress("events")
     events = options.records if options.events is None else options.events
     write_events(out, records, people.country, (events, broken_events(options.broken)), dice)

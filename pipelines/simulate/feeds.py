@@ -15,6 +15,7 @@ import numpy as np
 
 from pipelines.simulate.names import Strings
 from pipelines.simulate.options import CHANNELS, Dice
+from pipelines.simulate.people import People
 from pipelines.simulate.records import Records
 from pipelines.work import CONTRACT_FIELDS
 
@@ -105,6 +106,12 @@ def write_truth(out: Path, records: Records) -> None:
     persons = [f"P{person:08d}" for person in records.person.tolist()]
     rows = sorted(zip(channels.tolist(), records.ids.tolist(), persons, strict=True))
     write_rows(out / "truth.csv", ("channel", "source_record_id", "person_id"), rows)
+
+
+def write_households(out: Path, people: People) -> None:
+    """Which household each person belongs to: person_id, household_id; most know nobody else at their address."""
+    rows = [(f"P{person:08d}", f"H{home:08d}") for person, home in enumerate(people.household.tolist())]
+    write_rows(out / "households.csv", ("person_id", "household_id"), rows)
 
 
 def write_events(

@@ -17,6 +17,7 @@ TROUBLES = Path(__file__).with_name("troubles.toml")
 CHANNELS = ("store", "web", "mobile", "call_center")
 _NOISE_TABLES = ("names", "dates", "emails", "phones", "addresses", "junk", "blanks")
 _LARGEST_RATE = 0.95
+_MOST_NOISE = 20.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class SimulationOptions:
 
     ``records``: customer records over all channels; ``seed``: the same seed gives the same bytes; ``events``: events
     over all channels, by default as many as records; ``noise``: ``clean``, ``usual`` or ``dirty``; ``broken``: rows a
-    feed that break its contract, on purpose and beyond ``records``; ``troubles``: the TOML with the rates.
+    feed that break its contract, on purpose and beyond ``records``; ``troubles``: a TOML with the rates that shall be
+    others than those of ``troubles.toml``.
     """
 
     records: int
@@ -33,7 +35,7 @@ class SimulationOptions:
     events: int | None = None
     noise: str = "usual"
     broken: int = 0
-    troubles: Path = TROUBLES
+    troubles: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse sizes that mean nothing; raises WrongUsage."""
@@ -72,12 +74,45 @@ class Troubles:
 
 
 def load_troubles(options: SimulationOptions) -> Troubles:
-    """Read the troubles' TOML; raises WrongUsage when it cannot be read or lacks the noise profile."""
-    try:
-        tables = tomllib.loads(options.troubles.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise WrongUsage(f"the troubles file {options.troubles} cannot be read: {error}") from error
+    """The documented rates, with those of the asked file in their place.
+
+    Raises WrongUsage when it cannot be read, names a trouble that there is not, or lacks the noise profile.
+    """
+    tables = tomllib.loads(TROUBLES.read_text(encoding="utf-8"))
+    if options.troubles is not None:
+        try:
+            asked = tomllib.loads(options.troubles.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise WrongUsage(f"the troubles file {options.troubles} cannot be read: {error}") from error
+        _put_in_place(tables, asked, options.troubles)
     return Troubles(tables, options.noise)
+
+
+def _put_in_place(tables: dict[str, Any], asked: Mapping[str, Any], path: Path, within: str = "") -> None:
+    """Replace rates by those asked for, table by table."""
+    for name, value in asked.items():
+        known = tables.get(name)
+        place = f"{within}{name}"
+        if known is None and within != "noise.":
+            raise WrongUsage(f"{path}: there is no trouble {place}; `profiles simulate --list-troubles` shows them all")
+        if isinstance(known, dict) and isinstance(value, dict):
+            _put_in_place(known, value, path, f"{place}.")
+        elif _fits(known, value, most=_MOST_NOISE if within == "noise." else 1.0):
+            tables[name] = value
+        else:
+            wanted = f"{len(known)} shares" if isinstance(known, list) else "a table" if isinstance(known, dict) else ""
+            raise WrongUsage(f"{path}: {place} must be {wanted or 'a number from 0 to 1'}")
+
+
+def _fits(known: Any, value: Any, most: float) -> bool:
+    """Whether a rate, or a list of as many shares, can stand where ``known`` does."""
+    if isinstance(known, list):
+        return isinstance(value, list) and len(value) == len(known) and all(map(_share, value)) and sum(value) > 0
+    return not isinstance(known, dict) and _share(value, most)
+
+
+def _share(value: Any, most: float = 1.0) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 
 
 class Dice:

@@ -41,11 +41,15 @@ class Spoiler:
         self._emails()
         self._phones()
         self._junk()
+        self._identifiers()
         self._spelling()
         self._blanks()
 
     def _strikes(self, name: str) -> Booleans:
-        return self.dice.hits(name, len(self.records), self.troubles.rate(name))
+        return self._strikes_of(name, name)
+
+    def _strikes_of(self, purpose: str, name: str) -> Booleans:
+        return self.dice.hits(purpose, len(self.records), self.troubles.rate(name))
 
     def _slip(self, name: str, field: str, slip: mistakes.Slip, among: Booleans | None = None) -> Booleans:
         """Let a slip happen in one field at the rate of one trouble; answers whom it struck."""
@@ -189,6 +193,16 @@ class Spoiler:
         guest = self._strikes("junk.guest") & (self.records.fields["email"] != "")
         self.records.fields["given_name"][guest] = "Guest"
         self.records.fields["family_name"][guest] = "Customer"
+
+    def _identifiers(self) -> None:
+        """Ids that belong to somebody else: a clerk's own card, a till that keeps the card before."""
+        for field in ("loyalty_id", "cookie_id", "device_id"):
+            values = self.records.fields[field]
+            there = np.flatnonzero(values != "")
+            lies = there[self._strikes_of(f"identifiers.lying {field}", "identifiers.lying")[there]]
+            if len(lies):
+                donors = there[self.dice.of(f"lying {field}").integers(0, len(there), len(lies))]
+                values[lies] = values[donors]
 
     def _spelling(self) -> None:
         """Capitals and accents of names and places, alike over a whole record."""

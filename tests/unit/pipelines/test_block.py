@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
+from pipelines import block
 from pipelines.block import block_all, keep_channels_apart, keys_sql, too_wide
-from profile_service.identity.model import packaged_model
+from profile_service.identity.model import BlockingRule, packaged_model
 from tests.linkage_world import standard, standardised_table
 
 MODEL = packaged_model()
@@ -23,7 +26,7 @@ def work_of(people: list[dict[str, str | None]]) -> duckdb.DuckDBPyConnection:
 def test_a_wide_rule_leaves_when_it_makes_more_pairs_than_its_budget() -> None:
     crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * 20
     with work_of(crowd) as work:
-        assert too_wide(work, MODEL) == ["birth date and city"]
+        assert too_wide(work, MODEL) == ["birth date and city", "birth date"]
 
 
 def test_a_wide_rule_stays_where_few_share_its_keys() -> None:
@@ -32,6 +35,33 @@ def test_a_wide_rule_stays_where_few_share_its_keys() -> None:
     ]
     with work_of(couples) as work:
         assert too_wide(work, MODEL) == []
+
+
+def test_pairs_that_another_rule_finds_too_count_nothing_against_a_wide_rule() -> None:
+    same: dict[str, str | None] = {"birth_date": "1980-01-01", "city": "springfield", "email": "a@example.com"}
+    with work_of([same] * 20) as work:
+        assert too_wide(work, MODEL) == []
+
+
+def test_a_pair_counts_against_the_first_wide_rule_that_finds_it() -> None:
+    """Each of two rules has more pairs than the budget in all; the second has none that the first has not."""
+    model = replace(
+        MODEL,
+        blocking_rules=(BlockingRule("city", ("city",), wide=True), BlockingRule("region", ("region",), wide=True)),
+        settings={**MODEL.settings, "blocking": {"cap": 60, "budget": 10}},
+    )
+    with work_of([{"city": "springfield", "region": "il"}] * 20) as work:
+        assert too_wide(work, model) == []
+
+
+def test_a_sample_of_the_keys_tells_how_wide_a_rule_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "_SAMPLED_PAIRS", 600)
+    threes: list[dict[str, str | None]] = [{"city": f"town {n // 3}"} for n in range(3000)]
+    model = replace(MODEL, blocking_rules=(BlockingRule("city", ("city",), wide=True),))
+    for budget, left_out in ((0.7, ["city"]), (1.4, [])):  # three pairs among three records: one a record
+        settings = {**model.settings, "blocking": {"cap": 60, "budget": budget}}
+        with work_of(threes) as work:
+            assert too_wide(work, replace(model, settings=settings)) == left_out
 
 
 def test_a_key_beyond_the_cap_counts_nothing_against_a_wide_rule() -> None:

@@ -5,10 +5,12 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.simulate import SimulationOptions, simulate
+from pipelines.simulate.feeds import CUSTOMER_FILES
 from pipelines.simulate.options import CHANNELS
 from profile_service.errors import WrongUsage
 
@@ -53,6 +55,14 @@ def test_the_truth_names_every_record_exactly_once(landing: Path) -> None:
     assert len({person for _, _, person in truth}) == 600
 
 
+def test_every_person_of_the_truth_has_one_household(landing: Path) -> None:
+    with (landing / "households.csv").open(encoding="utf-8", newline="") as file:
+        homes = {row["person_id"]: row["household_id"] for row in csv.DictReader(file)}
+    with (landing / "truth.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["person_id"] for row in csv.DictReader(file)} == set(homes)
+    assert 0.7 * len(homes) < len(set(homes.values())) < 0.95 * len(homes)
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_feeds_have_the_contracts_columns_and_their_own_channels_identifiers(landing: Path, channel: str) -> None:
     columns = {name for row in rows(landing, channel, "customers") for name in row}
@@ -90,7 +100,7 @@ def test_broken_rows_are_added_to_every_feed_and_unknown_to_the_truth(tmp_path: 
 @pytest.mark.parametrize("records", [1, 2, 7])
 def test_a_tiny_retailer_has_all_its_files(tmp_path: Path, records: int) -> None:
     assert simulate(tmp_path, SimulationOptions(records=records)).records == records
-    assert len(contents(tmp_path)) == 2 * len(CHANNELS) + 1
+    assert len(contents(tmp_path)) == 2 * len(CHANNELS) + 2
 
 
 @pytest.mark.parametrize(
@@ -105,3 +115,47 @@ def test_a_tiny_retailer_has_all_its_files(tmp_path: Path, records: int) -> None
 def test_what_cannot_be_simulated_is_refused_in_one_line(tmp_path: Path, wrong: dict[str, int], said: str) -> None:
     with pytest.raises(WrongUsage, match=said):
         simulate(tmp_path, SimulationOptions(**wrong))  # type: ignore[arg-type]
+
+
+def simulated_with(troubles: str, folder: Path, **options: Any) -> dict[str, bytes]:
+    """What is written by 600 records with these troubles."""
+    folder.mkdir(exist_ok=True)
+    asked = folder / "troubles.toml"
+    asked.write_text(troubles, encoding="utf-8")
+    simulate(folder / "out", SimulationOptions(records=600, seed=4, troubles=asked, **options))
+    return contents(folder / "out")
+
+
+def test_a_troubles_file_names_only_the_rates_that_are_others_than_usual(tmp_path: Path) -> None:
+    simulate(tmp_path / "usual", SimulationOptions(records=600, seed=4))
+    usual = contents(tmp_path / "usual")
+    assert simulated_with("", tmp_path / "same").keys() == usual.keys()
+    assert simulated_with("", tmp_path / "same") == usual
+    other = simulated_with("[names]\nupper_case = 0.0\n", tmp_path / "other")
+    assert {name for name in usual if usual[name] != other[name]} == {
+        f"{channel}/{CUSTOMER_FILES[channel]}" for channel in CHANNELS if channel != "web"
+    }
+
+
+def test_a_troubles_file_may_name_a_noise_profile_of_its_own(tmp_path: Path) -> None:
+    dirtier = simulated_with("[noise]\nfilthy = 3.0\n", tmp_path / "own", noise="filthy")
+    assert dirtier != simulated_with("", tmp_path / "usual")
+
+
+@pytest.mark.parametrize(
+    ("troubles", "said"),
+    [
+        ("[names]\nnicknames = 0.1", "no trouble names.nicknames; .*--list-troubles"),
+        ("[spelling]\nslip = 0.1", "no trouble spelling"),
+        ("[names]\nnickname = 1.1", "names.nickname must be a number from 0 to 1"),
+        ('[names]\nnickname = "often"', "names.nickname must be a number"),
+        ("[channels.web]\nemail = true", "channels.web.email must be a number"),
+        ("[people]\nrecords_a_person = [0.5, 0.5]", "people.records_a_person must be 8 shares"),
+        ("names = 0.1", "names must be a table"),
+        ("names =", "cannot be read"),
+    ],
+)
+def test_a_wrong_troubles_file_is_refused_in_one_line(tmp_path: Path, troubles: str, said: str) -> None:
+    with pytest.raises(WrongUsage, match=said) as refused:
+        simulated_with(troubles, tmp_path)
+    assert "\n" not in str(refused.value)

@@ -41,6 +41,11 @@ def world(records: int = 12_000, seed: int = 3, noise: str = "usual", only: str 
     if only is not None:
         for table in NOISY:
             tables[table] = {name: rate * (f"{table}.{name}" == only) for name, rate in tables[table].items()}
+    return spoilt(tables, records, seed, noise)
+
+
+def spoilt(tables: Mapping[str, Any], records: int = 12_000, seed: int = 3, noise: str = "usual") -> World:
+    """A retailer with these rates."""
     chance = (Troubles(tables, noise), Dice(seed))
     people = invent_people(round(records * chance[0].rate("people.share_of_records")), *chance)
     life = live(people, *chance)
@@ -260,3 +265,14 @@ def test_no_two_people_have_the_same_email_address() -> None:
 def test_several_records_of_one_person_fall_into_one_channel(channel: str) -> None:
     of_channel = world().records.person[world().records.of(channel)]
     assert len(np.unique(of_channel)) < len(of_channel)
+
+
+def test_a_lying_id_is_that_of_somebody_else_and_others_stay() -> None:
+    tables = deepcopy(dict(TABLES))
+    tables["identifiers"]["lying"] = 0.1
+    lying, honest = spoilt(tables), world()
+    for field in ("loyalty_id", "cookie_id", "device_id"):
+        assert (lying.there(field) == honest.there(field)).all()
+        changed = lying.text(field) != honest.text(field)
+        assert 0.06 < changed.sum() / honest.there(field).sum() < 0.12
+        assert set(lying.text(field)[changed]) <= set(honest.text(field))
