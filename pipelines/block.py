@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 
-from pipelines.work import whole_number
+from pipelines.work import uncompressed, whole_number
 from profile_service.identity.block import key_sql
 from profile_service.identity.model import BlockingRule, Model
 
 Work = duckdb.DuckDBPyConnection
+KEYS = "blocking_keys"
 _SAMPLED_PAIRS = 200_000
 
 
@@ -22,16 +24,31 @@ def keys_sql(model: Model, rows: str) -> str:
     )
 
 
+def keep_keys(work: Work, model: Model) -> None:
+    """Make ``blocking_keys(key, rid)`` of everyone in ``standardised``, unless it stands: the next run starts from it.
+
+    Whoever makes ``standardised`` anew drops it; whoever changes rows of the one changes those of the other.
+    """
+    if work.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{KEYS}'").fetchall():
+        return
+    columns = work.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'standardised'").fetchall()
+    known = {name for (name,) in columns}
+    rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.key))
+    query = keys_sql(replace(model, blocking_rules=rules), "standardised")
+    with uncompressed(work):
+        work.execute(f"CREATE TABLE {KEYS} AS {query or 'SELECT 0::UBIGINT AS key, 0::INTEGER AS rid WHERE false'}")
+
+
 def block_all(work: Work, model: Model) -> int:
     """Make ``candidates(l, r)`` from everyone in ``standardised``; answers how many pairs.
 
     A key held by more records than the model's cap is not live: it finds nothing.
     """
-    work.execute(f"CREATE OR REPLACE TEMP TABLE blocking_keys AS {keys_sql(model, 'standardised')}")
+    work.execute(f"CREATE OR REPLACE TEMP TABLE all_keys AS {keys_sql(model, 'standardised')}")
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE live_keys AS
-        SELECT k.key, k.rid FROM blocking_keys k SEMI JOIN (
-            SELECT key FROM blocking_keys GROUP BY key
+        SELECT k.key, k.rid FROM all_keys k SEMI JOIN (
+            SELECT key FROM all_keys GROUP BY key
             HAVING count(*) BETWEEN 2 AND {model.blocking_cap}) USING (key)"""
     )
     work.execute(
@@ -39,7 +56,7 @@ def block_all(work: Work, model: Model) -> int:
         SELECT DISTINCT a.rid AS l, b.rid AS r FROM live_keys a JOIN live_keys b ON a.key = b.key AND a.rid < b.rid"""
     )
     keep_channels_apart(work)
-    work.execute("DROP TABLE blocking_keys")
+    work.execute("DROP TABLE all_keys")
     work.execute("DROP TABLE live_keys")
     return count(work, "candidates")
 

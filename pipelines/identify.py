@@ -87,7 +87,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
         work.execute(f"DROP TABLE temp.{table}")
     # where everyone is looked at, nothing need be set apart
     some = whole_number(work, "SELECT count(*) FROM (FROM records ANTI JOIN touched USING (rid))")
-    audit_work(work, "touched" if some else None)
+    audit_work(work, "touched" if some else None, run.run_seq)
     return counts
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipelines.block import keys_sql
-from pipelines.merge import RECORDS, columns_of
+from pipelines import block
+from pipelines.merge import RECORDS
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS
@@ -38,7 +38,7 @@ def write_arrays(work: Work, folder: Path, model: Model, refreshed: Path | None)
     from there.
     """
     place = folder / ARRAYS
-    arrays = {**_keys(work, model, refreshed), **_pairs(work), **_record_names(work)}
+    arrays = {**_keys(work, model, refreshed), **_pairs(work), **_record_names(work, refreshed)}
     paths = []
     for name, array in arrays.items():
         paths.append(place / f"{name}.npy")
@@ -47,14 +47,10 @@ def write_arrays(work: Work, folder: Path, model: Model, refreshed: Path | None)
 
 
 def _keys(work: Work, model: Model, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
-    known = columns_of(work, "standardised")
-    rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.key))
-    rows = "standardised" if refreshed is None else f"(FROM standardised SEMI JOIN {RECORDS} USING (rid))"
-    query = keys_sql(replace(model, blocking_rules=rules), rows)
-    keys, refs = np.zeros(0, np.uint64), np.zeros(0, np.int32)
-    if query:
-        columns = work.execute(f"SELECT key, rid FROM ({query}) ORDER BY key").fetchnumpy()
-        keys, refs = np.ma.getdata(columns["key"]).astype(np.uint64), np.ma.getdata(columns["rid"]).astype(np.int32)
+    block.keep_keys(work, model)
+    rows = block.KEYS if refreshed is None else f"{block.KEYS} SEMI JOIN {RECORDS} USING (rid)"
+    columns = work.execute(f"SELECT key, rid FROM {rows}").fetchnumpy()
+    keys, refs = _in_order(_plain(columns["key"], np.uint64), _plain(columns["rid"], np.int32))
     if refreshed is not None:
         changed = np.ma.getdata(work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy()["rid"]).astype(np.int64)
         standing = (np.load(refreshed / f"{KEYS}.npy"), np.load(refreshed / f"{KEY_REFS}.npy"))
@@ -72,9 +68,9 @@ def write_identifiers(work: Work, folder: Path, refreshed: Path | None, gone: li
     """
     columns = work.execute(
         f"SELECT {name_sql('identifier_type', 'value')} AS name, c.number "
-        "FROM generation.main.customer_identifiers JOIN index_customers c USING (customer_id) ORDER BY name"
+        "FROM generation.main.customer_identifiers JOIN index_customers c USING (customer_id)"
     ).fetchnumpy()
-    found = (np.ma.getdata(columns["name"]).astype(np.uint64), np.ma.getdata(columns["number"]).astype(np.int32))
+    found = _in_order(_plain(columns["name"], np.uint64), _plain(columns["number"], np.int32))
     if refreshed is not None:
         known = (np.load(refreshed / f"{IDENTIFIER_NAMES}.npy"), np.load(refreshed / f"{IDENTIFIER_HOLDERS}.npy"))
         found = _merged(found, known, np.array(gone, dtype=np.int64))
@@ -110,12 +106,24 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _record_names(work: Work) -> dict[str, NDArray[np.generic]]:
+def _record_names(work: Work, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
+    """In a refresh those of ``merge_records`` are put among the others': a name never changes its number."""
+    rows = "generation.main.customer_records" if refreshed is None else RECORDS
+    number = "record_number" if refreshed is None else "rid"
     columns = work.execute(
-        f"SELECT {name_sql('channel', 'source_record_id')} AS name, record_number AS rid "
-        "FROM generation.main.customer_records ORDER BY name"
+        f"SELECT {name_sql('channel', 'source_record_id')} AS name, {number} AS rid FROM {rows}"
     ).fetchnumpy()
-    return {RECORD_NAMES: _plain(columns["name"], np.uint64), RECORD_REFS: _plain(columns["rid"], np.int32)}
+    names, refs = _in_order(_plain(columns["name"], np.uint64), _plain(columns["rid"], np.int32))
+    if refreshed is not None:
+        standing = (np.load(refreshed / f"{RECORD_NAMES}.npy"), np.load(refreshed / f"{RECORD_REFS}.npy"))
+        names, refs = _merged((names, refs), standing, refs.astype(np.int64))
+    return {RECORD_NAMES: names, RECORD_REFS: refs}
+
+
+def _in_order(names: NDArray[Any], numbers: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both by the first in ascending order: in whole numbers numpy is faster than a query's ORDER BY."""
+    order = np.argsort(names)
+    return names[order], numbers[order]
 
 
 def _plain(column: NDArray[np.generic], kind: type[np.generic]) -> NDArray[np.generic]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipelines.ahead import BUILDING
 from pipelines.audits import audit_delivery, audit_generation, audit_index
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
@@ -47,7 +48,6 @@ MOST_CHANGED = 0.20
 MOST_FILES = 64
 # The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
 STORAGE_VERSION = "v1.5.0"
-_BUILDING = ".building-"
 _STEPS = 20
 
 
@@ -91,7 +91,7 @@ def publish(
         object_to_over_merging(work, standing, Thresholds.from_settings(model.settings))
     generations = data_dir / GENERATIONS
     generations.mkdir(parents=True, exist_ok=True)
-    _sweep(generations)
+    _sweep(generations, run.ahead.folder if run.ahead else None)
     job = Work(None if damage else _since(work, standing, model), run.run_seq)
     with disk_errors_named(data_dir), ExitStack() as shown:
         stage = shown.enter_context(run.progress.stage("publish", _STEPS))
@@ -101,9 +101,9 @@ def publish(
             job = Work(None, job.until)
         with changed_customers(work, job) as changed:
             check_room(data_dir, standing, whole=job.whole)
-            with _folder(generations / f"{_BUILDING}{run.run_id}") as folder:
+            with _folder(generations / f"{BUILDING}{run.run_id}") as folder:
                 if standing is not None and not job.whole:
-                    shutil.copyfile(standing.warehouse, folder / WAREHOUSE)
+                    _copy(standing, folder / WAREHOUSE, run)
                 with _attached(work, folder / WAREHOUSE), _one_checkpoint(work):
                     if job.whole:
                         create_relations(work)
@@ -116,7 +116,7 @@ def publish(
                     shown.close()
                     with run.progress.stage("index"):
                         profiles_bytes = build_index(work, folder, model, refreshed)
-                        audit_index(work, folder)
+                        audit_index(work, folder, written)
                     shown.enter_context(run.progress.stage("publish"))
                     work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
@@ -277,10 +277,17 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sweep(generations: Path) -> None:
+def _copy(standing: Generation, target: Path, run: RunContext) -> None:
+    """Its warehouse, to be changed into the next: copied already while the run linked, as a rule."""
+    if run.ahead is None or not run.ahead.take(standing.warehouse, target):
+        shutil.copyfile(standing.warehouse, target)
+
+
+def _sweep(generations: Path, but: Path | None = None) -> None:
     """Half-built generations of runs that died; the caller holds the lock, so no one is building them."""
-    for folder in generations.glob(f"{_BUILDING}*"):
-        shutil.rmtree(folder)
+    for folder in generations.glob(f"{BUILDING}*"):
+        if folder != but:
+            shutil.rmtree(folder)
 
 
 def _prune(generations: Path, standing: Generation, keep: int) -> tuple[str, ...]:

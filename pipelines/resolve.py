@@ -177,7 +177,8 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
     learning = model.trained is None
     for table in ("withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
         work.execute(f"DELETE FROM {table}")
-    work.execute("DROP TABLE IF EXISTS standardised")
+    for table in ("standardised", block.KEYS):
+        work.execute(f"DROP TABLE IF EXISTS {table}")
     if learning:
         model = read.read_and_learn(work, read.vouched(work), model)
         model = _with(model, generic_threshold=generic.generic_thresholds(work, model, "fresh_standardised"))

@@ -70,21 +70,23 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
 
 
 def _find_revised(work: Work, model: Model) -> None:
-    """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back."""
+    """Make ``revised(rid)``: fresh records, and members of blocking keys that these bring past the cap or back.
+
+    Makes ``replaced(rid)`` too, whose standard values go, and ``fresh_keys(key, rid)``, which come.
+    """
+    block.keep_keys(work, model)
     work.execute(
         """CREATE OR REPLACE TEMP TABLE replaced AS
-        SELECT o.* FROM standardised o
-        WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
+        SELECT rid FROM fresh_standardised UNION SELECT rid FROM gone_records"""
     )
+    fresh_keys = block.keys_sql(model, "fresh_standardised")
+    work.execute(f"CREATE OR REPLACE TEMP TABLE fresh_keys AS {fresh_keys}")
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE moved_keys AS
-        SELECT key, rid, true AS leaves FROM ({block.keys_sql(model, "replaced")})
-        UNION ALL SELECT key, rid, false FROM ({block.keys_sql(model, "fresh_standardised")})"""
+        SELECT key, rid, true AS leaves FROM {block.KEYS} SEMI JOIN replaced USING (rid)
+        UNION ALL SELECT key, rid, false FROM fresh_keys"""
     )
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE old_members AS
-        SELECT key, rid FROM ({block.keys_sql(model, "standardised")}) SEMI JOIN moved_keys USING (key)"""
-    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE old_members AS FROM {block.KEYS} SEMI JOIN moved_keys USING (key)")
     cap = model.blocking_cap
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE revised AS
@@ -94,28 +96,23 @@ def _find_revised(work: Work, model: Model) -> None:
         SELECT rid FROM fresh_standardised UNION
         SELECT rid FROM old_members SEMI JOIN crossed USING (key) ANTI JOIN gone_records USING (rid)"""
     )
-    for table in ("replaced", "moved_keys", "old_members"):
+    for table in ("moved_keys", "old_members"):
         work.execute(f"DROP TABLE {table}")
 
 
 def _replace_standardised(work: Work, model: Model) -> None:
-    work.execute(
-        """DELETE FROM standardised
-        WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
-    )
+    for table in ("standardised", block.KEYS):
+        work.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM replaced)")
     standardise.store(work, model)
+    work.execute(f"INSERT INTO {block.KEYS} SELECT key, rid FROM fresh_keys")
+    for table in ("replaced", "fresh_keys"):
+        work.execute(f"DROP TABLE {table}")
 
 
 def _block_revised(work: Work, model: Model) -> int:
     """Make ``candidates(l, r)``: every pair with a revised record in it."""
-    work.execute(
-        "CREATE OR REPLACE TEMP TABLE revised_rows AS SELECT o.* FROM standardised o SEMI JOIN revised USING (rid)"
-    )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE revised_keys AS {block.keys_sql(model, 'revised_rows')}")
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE members AS
-        SELECT key, rid FROM ({block.keys_sql(model, "standardised")}) SEMI JOIN revised_keys USING (key)"""
-    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE revised_keys AS FROM {block.KEYS} SEMI JOIN revised USING (rid)")
+    work.execute(f"CREATE OR REPLACE TEMP TABLE members AS FROM {block.KEYS} SEMI JOIN revised_keys USING (key)")
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE candidates AS
         SELECT DISTINCT least(k.rid, m.rid) AS l, greatest(k.rid, m.rid) AS r
@@ -124,7 +121,7 @@ def _block_revised(work: Work, model: Model) -> int:
         JOIN members m ON m.key = k.key AND m.rid <> k.rid"""
     )
     block.keep_channels_apart(work)
-    for table in ("revised_rows", "revised_keys", "members"):
+    for table in ("revised_keys", "members"):
         work.execute(f"DROP TABLE {table}")
     return block.count(work, "candidates")
 

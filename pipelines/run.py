@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from pipelines import firewall
+from pipelines.ahead import WarehouseCopy
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.erase import finish_erasures
@@ -124,8 +125,9 @@ def _run(
         disk_errors_named(places.data_dir),
         RunLock(places.data_dir, clock()) as lock,
         open_work(places.data_dir) as work,
+        WarehouseCopy(places.data_dir) as ahead,
     ):
-        context = replace(_next_run(work, clock(), progress), engine=options.engine)
+        context = replace(_next_run(work, clock(), progress), engine=options.engine, ahead=ahead)
         lock.name_run(context.run_id)
         done = _resolve(work, places, channels, context, options)
         outcome: Outcome = "dry run"
@@ -160,6 +162,8 @@ def _resolve(
         if nothing and not options.rebuild and _last_model(work) == _standing_version(places):
             work.execute("ROLLBACK")
             return _Resolved(rows, folded)
+        if context.ahead and not (options.rebuild or options.dry_run):
+            context.ahead.begin(context.run_id, _standing_version(places))
         with _models(places, options) as models:
             alone = {channel.name: channel.duplicate_free for channel in channels}
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
@@ -265,8 +269,9 @@ def _publish(
 
 
 def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -> RunSummary:
-    customers, merges = customers_by_channels(work)
     standing = standing_generation(places.data_dir)
+    told = standing is not None and standing.manifest.run_id == context.run_id
+    customers, merges = customers_by_channels(work, standing.warehouse if standing and told else None)
     return RunSummary(
         run_id=context.run_id,
         data_dir=places.data_dir,

@@ -46,14 +46,16 @@ class Audit:
         return [" ".join(str(value) for value in row) for row in rows]
 
 
-def check(connection: duckdb.DuckDBPyConnection, audits: Iterable[Audit], changed: str | None = None) -> None:
+def check(
+    connection: duckdb.DuckDBPyConnection, audits: Iterable[Audit], changed: str | None = None, since: int = 0
+) -> None:
     """Raises PromiseBroken naming the first promise that does not hold and some of the rows that break it.
 
     ``changed``: a table of customer ids (of record numbers for the work store) when only their rows were written, and
-    the rest was audited when it was; None: look at all.
+    the rest was audited when it was; None: look at all. ``since``: the run whose ids and events those are, beside them.
     """
     asked = [audit for audit in audits if changed is None or not audit.once]
-    with _gathered(connection, asked, changed) as sources:
+    with _gathered(connection, asked, changed, since) as sources:
         for audit in asked:
             if keys := audit.offending_among(connection, sources):
                 raise PromiseBroken(f"the promise “{audit.promise}” is broken, for instance by {'; '.join(keys)}")
@@ -86,6 +88,32 @@ _NARROW = {
     "customer_events": ("customer_id", "channel", "event_id"),
 }
 
+# What audits read of the work store: a table, and what of it a run may have changed. It has looked at the records
+# ``touched``; ids and events that it changed carry its number.
+_CHANGED_IDS = """FROM customer_ids WHERE customer_id IN (
+    SELECT customer_id FROM customer_ids WHERE changed_seq >= {since}) OR stands_as IN (
+    SELECT customer_id FROM customer_ids WHERE changed_seq >= {since})"""
+WORK_TABLES = {
+    "records": ("records", "SELECT rid, channel, source_record_id FROM records WHERE rid IN {touched}"),
+    "namesakes": (
+        "records",
+        """SELECT channel, source_record_id FROM records WHERE hash(channel, source_record_id) IN (
+            SELECT hash(channel, source_record_id) FROM records WHERE rid IN {touched})""",
+    ),
+    "membership": ("membership", "SELECT rid, customer_id FROM membership WHERE rid IN {touched}"),
+    "customer_ids": ("customer_ids", f"SELECT * {_CHANGED_IDS}"),
+    "id_history": (
+        "id_history",
+        f"SELECT customer_id, valid_to FROM id_history WHERE customer_id IN (SELECT customer_id {_CHANGED_IDS})",
+    ),
+    "events": (
+        "events",
+        """SELECT channel, event_id FROM events WHERE hash(channel, event_id) IN (
+            SELECT hash(channel, event_id) FROM events WHERE changed_seq >= {since})""",
+    ),
+    "scored_pairs": ("scored_pairs", "SELECT l, r FROM scored_pairs WHERE l IN {touched} OR r IN {touched}"),
+}
+
 # Long relations summed up once for several promises.
 SURVEYS = {
     # a customer's golden values: how many, of how many fields, a sum of what they say, addresses of several records
@@ -103,11 +131,11 @@ SURVEYS = {
 
 @contextmanager
 def _gathered(
-    connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit], changed: str | None
+    connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit], changed: str | None, since: int
 ) -> Iterator[dict[str, str]]:
     """What is read for each name in braces; what several audits would narrow or sum up again is a table meanwhile."""
     names = set().union(*(audit.sources for audit in audits))
-    sources = {name: _source(name, changed) for name in names}
+    sources = {name: _source(name, changed, since) for name in names}
     made = []
     for name in sorted(names):
         if sources[name].startswith("("):
@@ -121,10 +149,12 @@ def _gathered(
             connection.execute(f"DROP TABLE temp.{table}")
 
 
-def _source(name: str, changed: str | None) -> str:
+def _source(name: str, changed: str | None, since: int = 0) -> str:
     """What stands for ``name`` when only rows of ``changed`` are looked at; a query stands in parentheses."""
-    if name == "scored_pairs":
-        return _pairs(changed)
+    if name in WORK_TABLES:
+        table, narrowed = WORK_TABLES[name]
+        touched = f"(SELECT rid FROM {changed})"
+        return table if changed is None else f"({narrowed.format(touched=touched, since=since)})"
     if name in SURVEYS:
         relations = {relation.name: _source(relation.name, changed) for relation in RELATIONS}
         return f"({SURVEYS[name].format_map(relations)})"
@@ -147,10 +177,3 @@ def _holders(changed: str | None) -> str:
         return "generation.main.customer_identifiers"
     codes = f"SELECT hash(identifier_type, value) FROM {_source('customer_identifiers', changed)}"
     return f"(SELECT * FROM generation.main.customer_identifiers WHERE hash(identifier_type, value) IN ({codes}))"
-
-
-def _pairs(touched: str | None) -> str:
-    if touched is None:
-        return "scored_pairs"
-    rids = f"(SELECT rid FROM {touched})"
-    return f"(SELECT * FROM scored_pairs WHERE l IN {rids} OR r IN {rids})"

@@ -28,17 +28,18 @@ Names = NDArray[np.uint64]
 Holders = NDArray[np.int32]
 
 
-def audit_index(work: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def audit_index(work: duckdb.DuckDBPyConnection, folder: Path, changed: str | None = None) -> None:
     """Raises PromiseBroken when ``profiles.sqlite`` and ``arrays/`` in ``folder`` break a promise.
 
     To be called while the database ``generation`` is attached. Counts are compared for everyone; documents are read
-    through against identifiers and records for up to two thousand customers.
+    through against identifiers and records for up to two thousand customers. ``changed``: a table of the customer ids
+    that were written now; those of the others were found when they were, and are only counted.
     """
     index = sqlite3.connect(f"{(folder / PROFILES).resolve().as_uri()}?mode=ro", uri=True)
     try:
         documents, records = Lines(folder / ARRAYS, DOCUMENTS), Lines(folder / ARRAYS, RECORD_BODIES)
-        _check("every standing customer has one document", _without_document(work, index, documents))
-        _check("every current record is found by its number", _without_body(work, records))
+        _check("every standing customer has one document", _without_document(work, index, documents, changed))
+        _check("every current record is found by its number", _without_body(work, records, changed))
         names, holders = (np.load(folder / ARRAYS / f"{name}.npy") for name in (IDENTIFIER_NAMES, IDENTIFIER_HOLDERS))
         _check("every identifier of a customer finds it", _unlike_counts(work, names, holders))
         found = (names, holders)
@@ -55,29 +56,44 @@ def _check(promise: str, broken_by: Iterator[str]) -> None:
         raise PromiseBroken(f"the promise “{promise}” is broken, for instance by {'; '.join(some)}")
 
 
-def _without_document(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, documents: Lines) -> Iterator[str]:
-    known = dict(index.execute("SELECT customer_id, number FROM profiles"))
-    standing = work.execute("SELECT customer_id FROM generation.main.customers").fetchall()
-    yield from (customer_id for (customer_id,) in standing if customer_id not in known)
-    if len(known) > len(standing):
-        yield f"{len(known) - len(standing)} numbers of customers who do not stand"
-    numbers = np.fromiter(known.values(), np.int64, len(known))
-    yield from _lacking(numbers, documents)
+def _without_document(
+    work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, documents: Lines, changed: str | None
+) -> Iterator[str]:
+    ids = work.execute(f"SELECT customer_id FROM generation.main.customers {_of(changed)}").fetchall()
+    if changed is None:
+        known = dict(index.execute("SELECT customer_id, number FROM profiles"))
+    else:
+        asked = (index.execute("SELECT customer_id, number FROM profiles WHERE customer_id = ?", each) for each in ids)
+        known = dict(row for rows in asked for row in rows)
+    yield from (customer_id for (customer_id,) in ids if customer_id not in known)
+    numbered = int(index.execute("SELECT count(*) FROM profiles").fetchone()[0])
+    standing = whole_number(work, "SELECT count(*) FROM generation.main.customers")
+    if numbered > standing:
+        yield f"{numbered - standing} numbers of customers who do not stand"
+    yield from _lacking(np.fromiter(known.values(), np.int64, len(known)), standing, documents)
 
 
-def _without_body(work: duckdb.DuckDBPyConnection, records: Lines) -> Iterator[str]:
-    columns = work.execute("SELECT record_number FROM generation.main.customer_records").fetchnumpy()
-    yield from _lacking(np.ma.getdata(columns["record_number"]).astype(np.int64), records)
+def _without_body(work: duckdb.DuckDBPyConnection, records: Lines, changed: str | None) -> Iterator[str]:
+    columns = work.execute(f"SELECT record_number FROM generation.main.customer_records {_of(changed)}").fetchnumpy()
+    current = whole_number(work, "SELECT count(*) FROM generation.main.customer_records")
+    yield from _lacking(np.ma.getdata(columns["record_number"]).astype(np.int64), current, records)
 
 
-def _lacking(numbers: np.ndarray[tuple[int], np.dtype[np.int64]], lines: Lines) -> Iterator[str]:
-    """Numbers without a text, and how many texts have a number that is none of these."""
+def _of(changed: str | None) -> str:
+    return "" if changed is None else f"SEMI JOIN {changed} USING (customer_id)"
+
+
+def _lacking(numbers: NDArray[np.int64], expected: int, lines: Lines) -> Iterator[str]:
+    """Which of some numbers have no text, and how many more texts there are than are expected."""
     beyond = numbers >= len(lines)
     filled = np.asarray(lines.places[:, LENGTH]) > 0
     yield from (f"number {number}" for number in numbers[beyond])
     yield from (f"number {number}" for number in numbers[~beyond][~filled[numbers[~beyond]]])
-    if np.count_nonzero(filled) > len(numbers):
-        yield f"{np.count_nonzero(filled) - len(numbers)} texts of no one"
+    texts = int(np.count_nonzero(filled))
+    if texts < expected:
+        yield f"{expected - texts} without a text"
+    if texts > expected:
+        yield f"{texts - expected} texts of no one"
 
 
 def _unlike_counts(work: duckdb.DuckDBPyConnection, names: Names, holders: Holders) -> Iterator[str]:

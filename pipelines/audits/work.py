@@ -9,30 +9,35 @@ from pipelines.audits.audit import Audit, check
 WORK = (
     Audit(
         "every current record belongs to exactly one customer",
-        """SELECT r.channel, r.source_record_id, m.times FROM records r
-           LEFT JOIN (SELECT rid, count(*) AS times FROM membership GROUP BY rid) m USING (rid)
+        """SELECT r.channel, r.source_record_id, m.times FROM {records} r
+           LEFT JOIN (SELECT rid, count(*) AS times FROM {membership} GROUP BY rid) m USING (rid)
            WHERE m.times IS DISTINCT FROM 1""",
     ),
     Audit(
         "every member of a customer is a current record",
-        "SELECT m.customer_id, m.rid FROM membership m ANTI JOIN records r USING (rid)",
+        "SELECT m.customer_id, m.rid FROM {membership} m ANTI JOIN {records} r USING (rid)",
+    ),
+    Audit(
+        "there are as many members of customers as current records",
+        """SELECT members, records FROM (SELECT count(*) AS members FROM membership),
+               (SELECT count(*) AS records FROM records) WHERE members <> records""",
     ),
     Audit(
         "a record is kept once: one row for a channel and an id",
-        "SELECT channel, source_record_id FROM records GROUP BY ALL HAVING count(*) > 1",
+        "SELECT channel, source_record_id FROM {namesakes} GROUP BY ALL HAVING count(*) > 1",
     ),
     Audit(
         "every customer of a record is an id that stands",
-        """SELECT DISTINCT m.customer_id FROM membership m LEFT JOIN customer_ids i USING (customer_id)
+        """SELECT DISTINCT m.customer_id FROM {membership} m LEFT JOIN customer_ids i USING (customer_id)
            WHERE i.standing IS NOT TRUE""",
     ),
     Audit(
         "every id that stands has a record",
-        "SELECT customer_id FROM customer_ids i ANTI JOIN membership m USING (customer_id) WHERE i.standing",
+        "SELECT customer_id FROM {customer_ids} i ANTI JOIN membership m USING (customer_id) WHERE i.standing",
     ),
     Audit(
         "every id ever given still answers: as itself, as the id it was merged into, or as erased",
-        """SELECT i.customer_id, i.stands_as FROM customer_ids i
+        """SELECT i.customer_id, i.stands_as FROM {customer_ids} i
            LEFT JOIN customer_ids o ON o.customer_id = i.stands_as
            WHERE CASE WHEN i.standing THEN i.stands_as IS DISTINCT FROM i.customer_id
                       WHEN i.stands_as IS NULL THEN NOT EXISTS (
@@ -41,12 +46,12 @@ WORK = (
     ),
     Audit(
         "an id is given once",
-        "SELECT customer_id FROM customer_ids GROUP BY customer_id HAVING count(*) > 1",
+        "SELECT customer_id FROM {customer_ids} GROUP BY customer_id HAVING count(*) > 1",
     ),
     Audit(
         "every id has exactly one open line of history",
-        """SELECT i.customer_id, h.lines FROM customer_ids i
-           LEFT JOIN (SELECT customer_id, count(*) AS lines FROM id_history WHERE valid_to IS NULL
+        """SELECT i.customer_id, h.lines FROM {customer_ids} i
+           LEFT JOIN (SELECT customer_id, count(*) AS lines FROM {id_history} WHERE valid_to IS NULL
                       GROUP BY customer_id) h USING (customer_id)
            WHERE h.lines IS DISTINCT FROM 1""",
     ),
@@ -59,8 +64,8 @@ WORK = (
     ),
     Audit(
         "both records of a scored pair are current",
-        """SELECT l, r FROM {scored_pairs}
-           WHERE l NOT IN (SELECT rid FROM records) OR r NOT IN (SELECT rid FROM records)""",
+        """SELECT rid FROM (SELECT l AS rid FROM {scored_pairs} UNION SELECT r FROM {scored_pairs})
+           ANTI JOIN records USING (rid)""",
     ),
     Audit(
         "cannot-link: two records judged different are never in one customer",
@@ -76,14 +81,15 @@ WORK = (
     ),
     Audit(
         "an event is kept once: one row for a channel and an id",
-        "SELECT channel, event_id FROM events GROUP BY ALL HAVING count(*) > 1",
+        "SELECT channel, event_id FROM {events} GROUP BY ALL HAVING count(*) > 1",
     ),
 )
 
 
-def audit_work(work: duckdb.DuckDBPyConnection, touched: str | None = None) -> None:
+def audit_work(work: duckdb.DuckDBPyConnection, touched: str | None = None, since: int = 0) -> None:
     """Raises PromiseBroken when the work store, as the run is about to commit it, breaks a promise.
 
-    ``touched``: a table of the record numbers that the run has looked at; pairs of others were audited by earlier runs.
+    ``touched``: a table of the record numbers that the run has looked at; what is of others was audited by earlier
+    runs. ``since``: the run's number, which is on every id and event that it changed.
     """
-    check(work, WORK, touched)
+    check(work, WORK, touched, since)

@@ -50,6 +50,7 @@ WORK_BROKEN = {
         "INSERT INTO membership SELECT 0, customer_id FROM membership WHERE rid = 2",
     ],
     "every member of a customer is a current record": ["DELETE FROM records WHERE rid = 0"],
+    "there are as many members of customers as current records": ["DELETE FROM records WHERE rid = 0"],
     "a record is kept once: one row for a channel and an id": [
         "INSERT INTO membership SELECT 9, customer_id FROM membership WHERE rid = 0;"
         "INSERT INTO records SELECT * REPLACE (9 AS rid) FROM records WHERE rid = 0"
@@ -199,6 +200,7 @@ def test_a_broken_promise_of_the_work_store_is_found(
     break_promise(kept, statements)
     try:
         assert audit.offending(kept)
+        assert audit.offending(kept, "(SELECT unnest(range(100))::INTEGER AS rid)")
         with pytest.raises(PromiseBroken, match="is broken, for instance by"):
             audit_work(kept)
     finally:
