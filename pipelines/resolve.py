@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines import block, cluster, generic, read, standardise, train
-from pipelines.engines.engine import engine_named
+from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
 from pipelines.work import whole_number
@@ -56,7 +56,7 @@ def resolve(
     cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
-        done = _resolve_everyone(work, models, run, model)
+        done = _resolve_everyone(work, models, run, model, engine)
         work.execute("DROP TABLE gone_records")
         return done
     counts = resolve_changed(work, run, model) | _generic_count(work)
@@ -106,27 +106,28 @@ def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[
     """
     if not whole_number(work, "SELECT count(*) FROM records"):
         raise UnusableInput("there is no record to learn a model from: run `profiles run LANDING` first")
-    model, _ = _compare_everyone(work, run, packaged_model())
-    return _learn(work, models, run, model)
+    engine = engine_named(run.engine)
+    model, _ = _compare_everyone(work, run, packaged_model(), engine)
+    return _learn(work, models, run, model, engine)
 
 
-def _learn(work: Work, models: Path, run: RunContext, model: Model) -> tuple[Model, list[str]]:
+def _learn(work: Work, models: Path, run: RunContext, model: Model, engine: Engine) -> tuple[Model, list[str]]:
     with run.progress.stage("train"):
-        model, warnings = train.learn(work, model, "compared")
+        model, warnings = train.learn(work, model, "compared", engine.compare_pairs)
         return save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S")), warnings
 
 
-def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model) -> Resolution:
+def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, engine: Engine) -> Resolution:
     records = whole_number(work, "SELECT count(*) FROM records")
     learning = model.trained is None
     if learning and not records:
         return _nobody(work, model)
-    model, pairs = _compare_everyone(work, run, model)
+    model, pairs = _compare_everyone(work, run, model, engine)
     warnings: list[str] = []
     if learning:
-        model, warnings = _learn(work, models, run, model)
+        model, warnings = _learn(work, models, run, model, engine)
     with run.progress.stage("score"):
-        engine_named(run.engine).score_pairs(work, model, "compared")
+        engine.score_pairs(work, model, "compared")
         work.execute("DROP TABLE compared")
     with run.progress.stage("cluster"):
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
@@ -151,12 +152,11 @@ def _nobody(work: Work, model: Model) -> Resolution:
     return Resolution(model.version, False, {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0})
 
 
-def _compare_everyone(work: Work, run: RunContext, model: Model) -> tuple[Model, int]:
+def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine) -> tuple[Model, int]:
     """Make ``standardised`` and ``compared(l, r, pattern)`` anew; an untrained model learns words and values from it.
 
     Answers the model and the number of candidate pairs.
     """
-    engine = engine_named(run.engine)
     with run.progress.stage("standardise") as stage:
         model = _standardise_everyone(work, model)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]

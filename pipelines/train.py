@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import duckdb
@@ -16,6 +16,7 @@ from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integ
 from profile_service.identity.model import Comparison, Model
 
 Work = duckdb.DuckDBPyConnection
+ComparePairs = Callable[[Work, Model, str, str], None]  # as ``compare.compare_pairs``
 _SAMPLE = 200_000
 _OFTEN = 20
 _RARE_PATTERNS = 20_000
@@ -66,11 +67,11 @@ def draw_records(work: Work, wanted: int, columns: Collection[str]) -> None:
     )
 
 
-def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
+def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compare_pairs) -> tuple[Model, list[str]]:
     """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong."""
     assert model.trained is not None
     records = whole_number(work, "SELECT count(*) FROM standardised")
-    evidence = gather_evidence(work, model, compared, records)
+    evidence = gather_evidence(work, model, compared, records, compare)
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
     prior = Prior.from_settings(settings, records)
@@ -89,11 +90,13 @@ def learn(work: Work, model: Model, compared: str) -> tuple[Model, list[str]]:
     )
 
 
-def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Evidence:
+def gather_evidence(
+    work: Work, model: Model, compared: str, records: int, compare: ComparePairs = compare_pairs
+) -> Evidence:
     """What the data says before any class is known, see ``Evidence``."""
     rows = work.execute(f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern").fetchnumpy()
     patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
-    random = _random_pairs(work, model, records)
+    random = _random_pairs(work, model, records, compare)
     parts = parts_of(model)
     exact = [level for comparison in model.comparisons for level in comparison.levels if level.kind == "exact"]
     binned = {f"{level.bins}_bin" for level in exact if level.bins}
@@ -125,7 +128,7 @@ def _thinned(patterns: Integers, counts: Floats) -> tuple[Integers, Floats]:
     return patterns[kept], weight[kept]
 
 
-def _random_pairs(work: Work, model: Model, records: int) -> Integers:
+def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs) -> Integers:
     """Level numbers of random pairs of records, shape (pairs, comparisons); the same draw for the same records."""
     wanted = int(model.settings["mixture"]["random_pairs"])
     work.execute(
@@ -143,7 +146,7 @@ def _random_pairs(work: Work, model: Model, records: int) -> Integers:
             FROM (SELECT hash(i, 1) % {records} AS x, hash(i, 2) % {records} AS y FROM range({wanted}) t(i)) d
             JOIN places a ON a.place = d.x JOIN places b ON b.place = d.y WHERE d.x <> d.y"""
         )
-    compare_pairs(work, model, "drawn", "drawn_compared")
+    compare(work, model, "drawn", "drawn_compared")
     patterns = work.execute("SELECT pattern FROM drawn_compared").fetchnumpy()["pattern"]
     for table in ("places", "drawn", "drawn_compared"):
         work.execute(f"DROP TABLE {table}")

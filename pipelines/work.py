@@ -162,6 +162,11 @@ def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
         work.execute("SET force_compression = 'auto'")
 
 
+def spill_folder(work: duckdb.DuckDBPyConnection) -> str:
+    """The folder for what does not fit into memory; DuckDB makes and removes it."""
+    return str(work.execute("SELECT current_setting('temp_directory')").fetchall()[0][0])
+
+
 def folded_seq(work: duckdb.DuckDBPyConnection) -> int:
     """The last entry of the ledger that the work store holds."""
     rows = work.execute(f"SELECT value FROM meta WHERE key = '{FOLDED_SEQ}'").fetchall()

@@ -1,30 +1,48 @@
-"""The usual engine: every rule of the model runs as SQL in DuckDB."""
+"""The usual engine: DuckDB holds everything, and everyone's pairs are found and compared by integer codes of values."""
 
 from __future__ import annotations
 
 import duckdb
+import numpy as np
 
-from pipelines import block, compare, score
+from pipelines import block, score
+from pipelines.engines.coded_blocks import pair_records
+from pipelines.engines.coded_pairs import compare_coded
+from pipelines.engines.coded_records import CodedRecords, code_records
+from pipelines.work import spill_folder
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
 
 
 class DuckDBEngine:
-    """The stages of this package as they are, see ``Engine``."""
+    """See ``Engine``. Made anew for each run: it keeps the codes of ``standardised`` from one stage to the next.
+
+    What it answers is what ``block.block_all`` and ``compare.compare_pairs`` do, which say the same as one query each.
+    """
 
     incremental = True
+
+    def __init__(self) -> None:
+        self._records: CodedRecords | None = None
 
     def accept(self, records: int) -> None:
         """Any number that one machine holds."""
 
     def block_all(self, work: Work, model: Model) -> int:
         """See ``block.block_all``."""
-        return block.block_all(work, model)
+        self._records = code_records(work, model)
+        work.execute("CREATE OR REPLACE TEMP TABLE candidates (l INTEGER, r INTEGER)")
+        for left, right in pair_records(self._records, model, spill_folder(work)):
+            work.register("found_pairs", {"l": left.astype(np.int32), "r": right.astype(np.int32)})
+            work.execute("INSERT INTO candidates SELECT l, r FROM found_pairs")
+            work.unregister("found_pairs")
+        block.keep_channels_apart(work)
+        return block.count(work, "candidates")
 
     def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
         """See ``compare.compare_pairs``."""
-        compare.compare_pairs(work, model, pairs, into)
+        compare_coded(work, model, self._records or code_records(work, model), pairs, into)
 
     def score_pairs(self, work: Work, model: Model, compared: str) -> None:
         """See ``score.score_patterns`` and ``score.score_pairs``."""

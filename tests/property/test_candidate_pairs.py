@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.block import block_all
+from pipelines.engines import coded_blocks
+from pipelines.engines.duckdb_engine import DuckDBEngine
 from profile_service.identity.block import blocking_keys
 from profile_service.identity.model import Model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS, StandardisedRecord
@@ -55,8 +59,32 @@ def test_candidates_are_the_pairs_whose_live_keys_meet_each_once_smaller_record_
     with duckdb.connect() as work:
         work.execute("CREATE TABLE duplicate_free (channel VARCHAR, number UTINYINT)")
         standardised_table(work, model, rows)
-        count = block_all(work, model)
+        for everyones_pairs in (block_all, DuckDBEngine().block_all):
+            count = everyones_pairs(work, model)
+            found = work.execute("SELECT l, r FROM candidates").fetchall()
+            assert len(found) == count == len(set(found))
+            assert all(left < right for left, right in found)
+            assert set(found) == pairs_by_hand(rows, model)
+
+
+def test_candidates_of_many_records_wait_in_files_and_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = capped(20)
+    bins = dict.fromkeys(model.settings["frequency"]["columns"], 0)
+    rows = [
+        StandardisedRecord(
+            "web", str(n), dict.fromkeys(STANDARD_COLUMNS) | {"email": f"{n % 7}", "phone": f"{n}"}, bins
+        )
+        for n in range(100)
+    ]
+    monkeypatch.setattr(coded_blocks, "_RECORDS_A_BUCKET", 30)
+    with duckdb.connect() as work:
+        work.execute("CREATE TABLE duplicate_free (channel VARCHAR, number UTINYINT)")
+        work.execute(f"SET temp_directory = '{tmp_path / 'spill'}'")
+        standardised_table(work, model, rows)
+        DuckDBEngine().block_all(work, model)
         found = work.execute("SELECT l, r FROM candidates").fetchall()
-    assert len(found) == count == len(set(found))
-    assert all(left < right for left, right in found)
+    assert len(found) == len(set(found))
     assert set(found) == pairs_by_hand(rows, model)
+    assert list((tmp_path / "spill").iterdir()) == []

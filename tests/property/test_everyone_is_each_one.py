@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.compare import compare_pairs
+from pipelines.engines.duckdb_engine import DuckDBEngine
 from pipelines.read import read_with
 from pipelines.score import score_pairs, score_patterns
 from pipelines.work import CONTRACT_FIELDS, RECORD_FIELDS
@@ -164,12 +165,13 @@ def test_every_level_pattern_and_score_of_everyone_is_each_pairs(
 def _same_levels(world: LinkageWorld, model: Model, everyone: list[StandardisedRecord]) -> None:
     standardised_table(world.work, model, everyone)
     world.work.execute("CREATE TABLE pairs AS SELECT a.rid AS l, b.rid AS r FROM standardised a, standardised b")
-    compare_pairs(world.work, model, "pairs", "compared")
     expected = {
         (a, b): compare_pair(left, right, model) for a, left in enumerate(everyone) for b, right in enumerate(everyone)
     }
-    found = {(a, b): pattern for a, b, pattern in world.all("SELECT * FROM compared")}
-    assert found == {pair: model.pack(levels) for pair, levels in expected.items()}
+    for everyones_levels in (compare_pairs, DuckDBEngine().compare_pairs):
+        everyones_levels(world.work, model, "pairs", "compared")
+        found = {(a, b): pattern for a, b, pattern in world.all("SELECT * FROM compared")}
+        assert found == {pair: model.pack(levels) for pair, levels in expected.items()}
     each = ", ".join(level_sql(comparison, model) for comparison in model.comparisons)
     numbers = world.all(
         f"SELECT p.l, p.r, {each} FROM pairs p JOIN standardised l ON l.rid = p.l JOIN standardised r ON r.rid = p.r"

@@ -1,0 +1,176 @@
+"""Many pairs get their levels from integer codes; the few that only the texts can settle are named.
+
+The rules themselves stand in ``identity.compare``. What is here answers *yes*, *no* or *ask* for each of them, and may
+ask too often, never answer wrongly: a property test holds codes and SQL equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.engines.coded_records import DATE, ENDS, TWO_ENDS, WORDS, CodedRecords, Rids, start_of
+from profile_service.identity.compare import columns_said_before
+from profile_service.identity.mixture import Integers
+from profile_service.identity.model import Comparison, Level, Model
+
+Flags = NDArray[np.bool_]
+Answer = tuple[Flags, Flags | None]  # where the rule holds for certain, and where only the texts can tell (or nowhere)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two rids of each of some pairs, shape (pairs,) each."""
+
+    records: CodedRecords
+    left: Rids
+    right: Rids
+
+    def at(self, places: Rids | Flags) -> Sides:
+        """Some of the pairs."""
+        return Sides(self.records, self.left[places], self.right[places])
+
+    def codes(self, name: str, other: str | None = None) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """A code of the left records and of the right ones."""
+        return self.records[name].take(self.left), self.records[other or name].take(self.right)
+
+    def same(self, name: str, other: str | None = None) -> Flags:
+        """Where both have a value and it is the same."""
+        left, right = self.codes(name, other)
+        result: Flags = (left == right) & (left != 0)
+        return result
+
+
+def level_numbers(comparison: Comparison, model: Model, pairs: Sides) -> tuple[Integers, Rids]:
+    """What one comparison says of each pair, and the places of the pairs whose texts must be asked.
+
+    The numbers are those of ``compare.level_number``, shape (pairs,).
+    """
+    numbers = np.zeros(len(pairs.left), dtype=np.int64)
+    left = np.nonzero(_speaks(comparison, model, pairs))[0]
+    asked: list[Rids] = []
+    number = 1
+    bins = len(model.settings["frequency"]["bins"]) + 1
+    for level in comparison.levels:
+        some = pairs.at(left)
+        holds, unsure = _ANSWERS[level.rule](some, level) if level.rule in _ANSWERS else _unknown(some, level)
+        hit = left[holds]
+        numbers[hit] = number
+        if level.bins:
+            numbers[hit] += pairs.records[f"{level.bins}_bin"].take(pairs.left[hit]).astype(np.int64)
+        out = holds
+        if unsure is not None:
+            asked.append(left[unsure])
+            out = holds | unsure
+        left = left[~out]
+        number += bins if level.bins else 1
+    numbers[left] = number
+    return numbers, np.concatenate(asked) if asked else np.zeros(0, dtype=np.intp)
+
+
+def _speaks(comparison: Comparison, model: Model, pairs: Sides) -> Flags:
+    """Where the comparison has something to say: no value is missing and no finer comparison has said it."""
+    speaks = np.ones(len(pairs.left), dtype=bool)
+    for column in comparison.columns:
+        left, right = pairs.codes(column)
+        speaks &= (left != 0) & (right != 0)
+    if comparison.unless_swapped:
+        speaks &= ~_swapped(pairs)
+    for column in columns_said_before(comparison, model):
+        speaks &= ~pairs.same(column)
+    return speaks
+
+
+def _swapped(pairs: Sides) -> Flags:
+    crossed = np.nonzero(pairs.same("given_fixed", "family_fixed"))[0]
+    some = pairs.at(crossed)
+    given, other = some.codes("given_fixed")
+    result = np.zeros(len(pairs.left), dtype=bool)
+    result[crossed] = some.same("family_fixed", "given_fixed") & (given != other) & (given != 0) & (other != 0)
+    return result
+
+
+def _unknown(pairs: Sides, _: Level) -> Answer:
+    """A rule that reads nothing but texts: asked wherever it is reached."""
+    return np.zeros(len(pairs.left), dtype=bool), np.ones(len(pairs.left), dtype=bool)
+
+
+def _shares_word(pairs: Sides, level: Level) -> Answer:
+    same = pairs.same(level.column)
+    left, right = pairs.codes(f"{level.column} {WORDS}")
+    return same, ~same & ((left & right) != 0)
+
+
+def _initial(pairs: Sides, level: Level) -> Answer:
+    left, right = pairs.codes(f"{level.column} {ENDS}")
+    single = ((left | right) >> np.uint64(16)) != 0
+    first = ((left ^ right) & np.uint64(0xFF)) == 0
+    return single & first & (left != 0) & (right != 0), None
+
+
+def _jaro_winkler(pairs: Sides, level: Level) -> Answer:
+    same = pairs.same(level.column)
+    left, right = pairs.codes(f"{level.column} {ENDS}")
+    apart = left ^ right
+    ends = ((apart & np.uint64(0xFF)) == 0) | ((apart & np.uint64(0xFF00)) == 0)
+    return same, ~same & ends & (left != 0) & (right != 0)
+
+
+def _damerau(pairs: Sides, level: Level) -> Answer:
+    same = pairs.same(level.column)
+    left, right = pairs.codes(f"{level.column} {TWO_ENDS}")
+    apart = left ^ right
+    ends = ((apart & np.uint64(0xFFFF)) == 0) | ((apart & np.uint64(0xFFFF0000)) == 0)
+    lengths = np.abs((left >> np.uint64(32)).astype(np.int64) - (right >> np.uint64(32)).astype(np.int64))
+    return same, ~same & ends & (lengths <= level.at_most) & (left != 0) & (right != 0)
+
+
+def _date_parts(codes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
+    year, rest = np.divmod(codes, np.uint64(10_000))
+    return (year, *np.divmod(rest, np.uint64(100)))
+
+
+def _day_month_swapped(pairs: Sides, level: Level) -> Answer:
+    left, right = pairs.codes(f"{level.column} {DATE}")
+    a, b = _date_parts(left), _date_parts(right)
+    dates = (left != 0) & (right != 0)
+    holds = (a[0] == b[0]) & (a[1] == b[2]) & (a[2] == b[1]) & dates
+    return holds, ~dates & _both_speak(pairs, level)
+
+
+def _two_date_parts(pairs: Sides, level: Level) -> Answer:
+    left, right = pairs.codes(f"{level.column} {DATE}")
+    agreeing = sum((a == b).astype(np.int8) for a, b in zip(_date_parts(left), _date_parts(right), strict=True))
+    dates = (left != 0) & (right != 0)
+    return (agreeing >= 2) & dates, ~dates & _both_speak(pairs, level)
+
+
+def _one_date_part_slipped(pairs: Sides, level: Level) -> Answer:
+    """Two parts agree; whether the third is one slip away is for the texts, unless it agrees too."""
+    same = pairs.same(level.column)
+    two, no_dates = _two_date_parts(pairs, level)
+    return same, ~same & (two if no_dates is None else two | no_dates)
+
+
+def _both_speak(pairs: Sides, level: Level) -> Flags:
+    left, right = pairs.codes(level.column)
+    result: Flags = (left != 0) & (right != 0)
+    return result
+
+
+_ANSWERS: dict[str, Callable[[Sides, Level], Answer]] = {
+    "same": lambda pairs, level: (pairs.same(level.column), None),
+    "same_both": lambda pairs, level: (pairs.same(level.column) & pairs.same(level.and_column), None),
+    "same_start": lambda pairs, level: (pairs.same(start_of(level.column, level.length)), None),
+    "swapped": lambda pairs, _: (_swapped(pairs), None),
+    "shares_word": _shares_word,
+    "initial": _initial,
+    "jaro_winkler": _jaro_winkler,
+    "damerau": _damerau,
+    "day_month_swapped": _day_month_swapped,
+    "two_date_parts": _two_date_parts,
+    "one_date_part_slipped": _one_date_part_slipped,
+}

@@ -1,0 +1,85 @@
+"""Every pair of a relation gets its pattern from integer codes, and from the texts where only these can tell."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import numpy as np
+
+from pipelines.engines.coded_levels import Sides, level_numbers
+from pipelines.engines.coded_records import CodedRecords, Rids
+from pipelines.work import whole_number
+from profile_service.identity.compare import level_sql, takes_part
+from profile_service.identity.mixture import Integers
+from profile_service.identity.model import Model
+
+Work = duckdb.DuckDBPyConnection
+_THREADS = 2
+_PAIRS_AT_ONCE = 8_000_000  # half a gigabyte with everything made of them
+_PAIRS_A_TASK = 1 << 17  # what is made of them stays in a processor's cache
+
+Asked = dict[int, Rids]  # comparison = places of the pairs that only the texts can tell
+
+
+def compare_coded(work: Work, model: Model, records: CodedRecords, pairs: str, into: str) -> None:
+    """Make ``into(l, r, pattern)`` from table ``pairs(l, r)``; see ``compare.compare_pairs``."""
+    work.execute(f"CREATE OR REPLACE TEMP TABLE {into} (l INTEGER, r INTEGER, pattern BIGINT)")
+    parts = 1 + whole_number(work, f"SELECT count(*) FROM {pairs}") // _PAIRS_AT_ONCE
+    for part in range(parts):
+        rows = work.execute(f"SELECT l, r FROM {pairs} WHERE l % {parts} = {part}").fetchnumpy()
+        sides = Sides(records, np.asarray(rows["l"], dtype=np.intp), np.asarray(rows["r"], dtype=np.intp))
+        work.register("compared_pairs", {**rows, "pattern": patterns_of(work, model, sides)})
+        work.execute(f"INSERT INTO {into} SELECT l, r, pattern FROM compared_pairs")
+        work.unregister("compared_pairs")
+
+
+def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:
+    """The packed levels of each pair, shape (pairs,)."""
+    tasks = [slice(start, start + _PAIRS_A_TASK) for start in range(0, len(pairs.left), _PAIRS_A_TASK)]
+    patterns = np.zeros(len(pairs.left), dtype=np.int64)
+    asked: list[Asked] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for task, (some, places) in zip(tasks, pool.map(lambda task: _settle(model, pairs, task), tasks), strict=True):
+            patterns[task] = some
+            asked.append({comparison: task.start + at for comparison, at in places.items()})
+    for number, weight in enumerate(_weights(model)):
+        unsure = [each[number] for each in asked if number in each]
+        if unsure:
+            at = np.concatenate(unsure)
+            level = level_sql(model.comparisons[number], model)
+            patterns[at] += _ask(work, level, pairs.left[at], pairs.right[at]) * weight
+    return patterns
+
+
+def _weights(model: Model) -> list[int]:
+    """What one level of each comparison counts in a packed pattern, see ``Model.pack``."""
+    return [int(weight) for weight in np.cumprod([1, *model.radices[:-1]], dtype=np.int64)]
+
+
+def _settle(model: Model, pairs: Sides, task: slice) -> tuple[Integers, Asked]:
+    """The packed levels of some pairs as far as codes tell, and who is to be asked."""
+    some = Sides(pairs.records, pairs.left[task], pairs.right[task])
+    patterns = np.zeros(len(some.left), dtype=np.int64)
+    asked: Asked = {}
+    for number, weight in enumerate(_weights(model)):
+        if takes_part(model.comparisons[number], model):
+            levels, unsure = level_numbers(model.comparisons[number], model, some)
+            patterns += levels * weight
+            if len(unsure):
+                asked[number] = unsure
+    return patterns, asked
+
+
+def _ask(work: Work, level: str, left: Rids, right: Rids) -> Integers:
+    """What SQL says of pairs, shape (pairs,)."""
+    columns = {"l": left.astype(np.int32), "r": right.astype(np.int32), "place": np.arange(len(left), dtype=np.int32)}
+    work.register("asked", columns)
+    rows = work.execute(
+        f"SELECT p.place, {level} AS level FROM asked p "
+        "JOIN standardised l ON l.rid = p.l JOIN standardised r ON r.rid = p.r"
+    ).fetchnumpy()
+    work.unregister("asked")
+    levels = np.zeros(len(left), dtype=np.int64)
+    levels[np.asarray(rows["place"])] = np.asarray(rows["level"])
+    return levels
