@@ -13,7 +13,7 @@ from profile_service.identity.model import BlockingRule, Model
 
 Work = duckdb.DuckDBPyConnection
 KEYS = "blocking_keys"
-_SAMPLED_PAIRS = 200_000
+SAMPLED_PAIRS = 200_000
 
 
 def keys_sql(model: Model, rows: str) -> str:
@@ -85,7 +85,7 @@ def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[Bl
         GROUP BY key HAVING n BETWEEN 2 AND {model.blocking_cap}"""
     row = work.execute(f"SELECT coalesce(sum(n * (n - 1) // 2), 0) FROM (SELECT key, count(*) AS n {live})").fetchone()
     pairs = int(row[0]) if row else 0
-    step = max(1, pairs // _SAMPLED_PAIRS)
+    step = max(1, pairs // SAMPLED_PAIRS)
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE sampled_rows AS
         SELECT {key_sql(rule)} AS key, rid, {", ".join(columns)} FROM standardised s

@@ -157,6 +157,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
 
     Answers the model and the number of candidate pairs.
     """
+    learning = model.trained is None
     with run.progress.stage("standardise") as stage:
         model = _standardise_everyone(work, model)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
@@ -165,6 +166,9 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
         if shared := ", ".join(f"{count:,} of {field}" for field, count in generic_values.fetchall()):
             stage.note(f"shared by too many families, so not compared: {shared}")
     with run.progress.stage("block") as stage:
+        if learning:
+            assert model.trained is not None
+            model = _with(model, facts={**model.trained.facts, "too_wide": engine.too_wide(work, model)})
         pairs = engine.block_all(work, model)
         stage.note(f"{pairs:,} candidate pairs")
     with run.progress.stage("compare"):
@@ -191,8 +195,7 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
     standardise.store(work, model)
     work.execute("DROP TABLE fresh_standardised")
     if learning:
-        facts = {"comparisons": train.taking_part(work, model), "too_wide": block.too_wide(work, model)}
-        model = _with(model, facts=facts)
+        model = _with(model, facts={"comparisons": train.taking_part(work, model)})
     return model
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipelines.engines.coded_records import CodedRecords, Codes
+from pipelines.block import SAMPLED_PAIRS
+from pipelines.engines.coded_levels import Sides
+from pipelines.engines.coded_records import CodedRecords, Codes, Rids
 from pipelines.work import PRIVATE
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import BlockingRule, Model
@@ -50,16 +53,28 @@ def _key(records: CodedRecords, rule: BlockingRule) -> Codes:
 
 def _pairs_of(records: CodedRecords, rule: BlockingRule, cap: int) -> list[Integers]:
     """The pairs of one rule, each packed into one number: left rid × 2³² + right rid."""
-    key = _key(records, rule)
+    rids, _, end = _runs(_key(records, rule), cap)
+    return _neighbours(rids, end, cap)
+
+
+def _runs(key: Codes, cap: int) -> tuple[Rids, Codes, Rids]:
+    """The rids that have a key, in the order of keys; their keys; and the place where each one's run of equals ends.
+
+    A run of more than ``cap`` ends before it begins.
+    """
     rids = np.nonzero(key)[0]
     key = key[rids]
     by_key = np.argsort(key)
     key = key[by_key]
-    rids = rids[by_key]
     starts = np.nonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))[0]
     sizes = np.diff(starts, append=len(key))
-    end = np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes)
-    at = np.arange(len(key))
+    return rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes)
+
+
+def _neighbours(rids: Rids, end: Rids, cap: int, taken: NDArray[np.bool_] | None = None) -> list[Integers]:
+    """Every two of a run, packed; with ``taken`` only of the runs whose members it names."""
+    at = np.arange(len(rids)) if taken is None else np.nonzero(taken)[0]
+    end = end[at]
     found = []
     for step in range(1, cap):
         kept = at + step < end
@@ -69,6 +84,33 @@ def _pairs_of(records: CodedRecords, rule: BlockingRule, cap: int) -> list[Integ
         one, other = rids[at], rids[at + step]
         found.append(np.minimum(one, other) << 32 | np.maximum(one, other))
     return found
+
+
+def too_wide(records: CodedRecords, model: Model, most: float) -> list[str]:
+    """The wide rules that find more than ``most`` pairs of their own; see ``block.too_wide``."""
+    taken = [rule for rule in model.blocking_rules if not rule.wide]
+    names = []
+    for rule in (rule for rule in model.blocking_rules if rule.wide):
+        if _own_pairs(records, rule, taken, model.blocking_cap) > most:
+            names.append(rule.name)
+        else:
+            taken.append(rule)
+    return names
+
+
+def _own_pairs(records: CodedRecords, rule: BlockingRule, others: Sequence[BlockingRule], cap: int) -> int:
+    """How many pairs ``rule`` finds that none of ``others`` does, counted on a sample of its keys where it has many."""
+    rids, key, end = _runs(_key(records, rule), cap)
+    places = np.arange(len(rids))
+    step = max(1, int(np.maximum(end - places - 1, 0).sum()) // SAMPLED_PAIRS)
+    packed = np.concatenate([np.zeros(0, dtype=np.int64), *_neighbours(rids, end, cap, key % np.uint64(step) == 0)])
+    pairs = Sides(records, packed >> 32, packed & 0xFFFFFFFF)
+    for other in others:
+        found = np.ones(len(pairs.left), dtype=bool)
+        for column in other.key:
+            found &= pairs.same(column)
+        pairs = pairs.at(~found)
+    return len(pairs.left) * step
 
 
 class _Buckets:

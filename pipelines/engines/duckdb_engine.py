@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 
 from pipelines import block, score
-from pipelines.engines.coded_blocks import pair_records
+from pipelines.engines import coded_blocks
 from pipelines.engines.coded_pairs import compare_coded
 from pipelines.engines.coded_records import CodedRecords, code_records
 from pipelines.work import spill_folder
@@ -29,11 +29,17 @@ class DuckDBEngine:
     def accept(self, records: int) -> None:
         """Any number that one machine holds."""
 
+    def too_wide(self, work: Work, model: Model) -> list[str]:
+        """See ``block.too_wide``; where a rule has very many pairs the keys sampled are not the same ones."""
+        self._records = code_records(work, model)
+        records = block.count(work, "standardised")
+        return coded_blocks.too_wide(self._records, model, model.settings["blocking"]["budget"] * records)
+
     def block_all(self, work: Work, model: Model) -> int:
         """See ``block.block_all``."""
-        self._records = code_records(work, model)
+        self._records = self._records or code_records(work, model)
         work.execute("CREATE OR REPLACE TEMP TABLE candidates (l INTEGER, r INTEGER)")
-        for left, right in pair_records(self._records, model, spill_folder(work)):
+        for left, right in coded_blocks.pair_records(self._records, model, spill_folder(work)):
             work.register("found_pairs", {"l": left.astype(np.int32), "r": right.astype(np.int32)})
             work.execute("INSERT INTO candidates SELECT l, r FROM found_pairs")
             work.unregister("found_pairs")

@@ -26,6 +26,10 @@ class Engine(Protocol):
         """Raise ``WrongUsage`` when this engine is not made for so many records."""
         ...
 
+    def too_wide(self, work: Work, model: Model) -> list[str]:
+        """Names of the wide blocking rules that find more pairs of their own than the model's budget allows."""
+        ...
+
     def block_all(self, work: Work, model: Model) -> int:
         """Make ``candidates(l, r)``, each pair once with the smaller rid on the left; answers how many pairs."""
         ...

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from pipelines import block
 from pipelines.compare import level_numbers
 from pipelines.engines.latent_class import LatentClassClassifier
 from pipelines.engines.recordlinkage_objects import model_compare, model_index
@@ -41,6 +42,10 @@ class RecordLinkageEngine:
                 f"the recordlinkage engine is for up to {MOST_RECORDS:,} records and there are {records:,}: "
                 "use --engine duckdb"
             )
+
+    def too_wide(self, work: Work, model: Model) -> list[str]:
+        """See ``block.too_wide``: a count, for which recordlinkage has no object."""
+        return block.too_wide(work, model)
 
     def block_all(self, work: Work, model: Model) -> int:
         """Make ``candidates(l, r)`` with the model's blocking rules as one recordlinkage ``Index``."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import duckdb
 import pytest
 
 from pipelines import block
-from pipelines.block import block_all, keep_channels_apart, keys_sql, too_wide
-from profile_service.identity.model import BlockingRule, packaged_model
+from pipelines.block import block_all, keep_channels_apart, keys_sql
+from pipelines.engines import coded_blocks
+from pipelines.engines.duckdb_engine import DuckDBEngine
+from profile_service.identity.model import BlockingRule, Model, packaged_model
 from tests.linkage_world import standard, standardised_table
 
 MODEL = packaged_model()
+TooWide = Callable[[duckdb.DuckDBPyConnection, Model], list[str]]
+
+
+@pytest.fixture(params=["by query", "by codes"])
+def too_wide(request: pytest.FixtureRequest) -> TooWide:
+    """The wide rules beyond their budget, as the rule says it in SQL and as the usual engine counts."""
+    return block.too_wide if request.param == "by query" else DuckDBEngine().too_wide
 
 
 def work_of(people: list[dict[str, str | None]]) -> duckdb.DuckDBPyConnection:
@@ -23,13 +33,13 @@ def work_of(people: list[dict[str, str | None]]) -> duckdb.DuckDBPyConnection:
     return work
 
 
-def test_a_wide_rule_leaves_when_it_makes_more_pairs_than_its_budget() -> None:
+def test_a_wide_rule_leaves_when_it_makes_more_pairs_than_its_budget(too_wide: TooWide) -> None:
     crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * 20
     with work_of(crowd) as work:
         assert too_wide(work, MODEL) == ["birth date and city", "birth date"]
 
 
-def test_a_wide_rule_stays_where_few_share_its_keys() -> None:
+def test_a_wide_rule_stays_where_few_share_its_keys(too_wide: TooWide) -> None:
     couples: list[dict[str, str | None]] = [
         {"birth_date": f"19{n // 2 + 10}-01-01", "city": "springfield"} for n in range(20)
     ]
@@ -37,13 +47,13 @@ def test_a_wide_rule_stays_where_few_share_its_keys() -> None:
         assert too_wide(work, MODEL) == []
 
 
-def test_pairs_that_another_rule_finds_too_count_nothing_against_a_wide_rule() -> None:
+def test_pairs_that_another_rule_finds_too_count_nothing_against_a_wide_rule(too_wide: TooWide) -> None:
     same: dict[str, str | None] = {"birth_date": "1980-01-01", "city": "springfield", "email": "a@example.com"}
     with work_of([same] * 20) as work:
         assert too_wide(work, MODEL) == []
 
 
-def test_a_pair_counts_against_the_first_wide_rule_that_finds_it() -> None:
+def test_a_pair_counts_against_the_first_wide_rule_that_finds_it(too_wide: TooWide) -> None:
     """Each of two rules has more pairs than the budget in all; the second has none that the first has not."""
     model = replace(
         MODEL,
@@ -54,8 +64,9 @@ def test_a_pair_counts_against_the_first_wide_rule_that_finds_it() -> None:
         assert too_wide(work, model) == []
 
 
-def test_a_sample_of_the_keys_tells_how_wide_a_rule_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block, "_SAMPLED_PAIRS", 600)
+def test_a_sample_of_the_keys_tells_how_wide_a_rule_is(too_wide: TooWide, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (block, coded_blocks):
+        monkeypatch.setattr(module, "SAMPLED_PAIRS", 600)
     threes: list[dict[str, str | None]] = [{"city": f"town {n // 3}"} for n in range(3000)]
     model = replace(MODEL, blocking_rules=(BlockingRule("city", ("city",), wide=True),))
     for budget, left_out in ((0.7, ["city"]), (1.4, [])):  # three pairs among three records: one a record
@@ -64,7 +75,7 @@ def test_a_sample_of_the_keys_tells_how_wide_a_rule_is(monkeypatch: pytest.Monke
             assert too_wide(work, replace(model, settings=settings)) == left_out
 
 
-def test_a_key_beyond_the_cap_counts_nothing_against_a_wide_rule() -> None:
+def test_a_key_beyond_the_cap_counts_nothing_against_a_wide_rule(too_wide: TooWide) -> None:
     crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * (
         MODEL.blocking_cap + 1
     )
