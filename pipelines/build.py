@@ -12,7 +12,7 @@ import duckdb
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
-from profile_service.store.schema import IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
+from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
 
 _SHARED_TABLES = (
     RECORDS,
@@ -108,6 +108,7 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
         advance()
     if not job.whole:
         _count_holders(work)
+    _tell_households(work)
     since = job.since if job.since is not None else -1
     work.execute(f"INSERT INTO generation.main.rejected_rows {rejected_rows_sql(since)}")
     work.execute("DELETE FROM generation.main.runs")
@@ -170,6 +171,17 @@ def _delete_changed(work: duckdb.DuckDBPyConnection, job: Work) -> None:
         DELETE FROM generation.main.customer_events
         WHERE (channel, event_id) IN (SELECT (channel, event_id) FROM {STALE_EVENTS})""")
     work.execute("DROP TABLE temp.stale")
+
+
+def _tell_households(work: duckdb.DuckDBPyConnection) -> None:
+    """Rows that are others than those told before, whoever has changed: a household grows by somebody else's record."""
+    columns = ", ".join(CUSTOMER_HOUSEHOLDS.column_names)
+    told, now = f"SELECT {columns} FROM generation.main.customer_households", f"SELECT {columns} FROM households"
+    work.execute(
+        f"""DELETE FROM generation.main.customer_households
+        WHERE customer_id IN (SELECT customer_id FROM ({told} EXCEPT {now}))"""
+    )
+    work.execute(f"INSERT INTO generation.main.customer_households ({now} EXCEPT {told})")
 
 
 def _count_holders(work: duckdb.DuckDBPyConnection) -> None:

@@ -160,13 +160,18 @@ def train_command(data_dir: Path, as_json: bool) -> None:
     required=True,
     help="CSV with channel, source_record_id and person_id.",
 )
+@click.option(
+    "--households",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV with person_id and household_id: how good customer_households is.",
+)
 @_data_dir
 @_as_json
-def evaluate_command(truth: Path, data_dir: Path, as_json: bool) -> None:
+def evaluate_command(truth: Path, households: Path | None, data_dir: Path, as_json: bool) -> None:
     """Compare the published customers with the truth: precision, recall, F1, and errors by kind."""
     from pipelines.evaluate import evaluate, print_evaluation
 
-    evaluation = evaluate(truth, data_dir)
+    evaluation = evaluate(truth, data_dir, households)
     if as_json:
         click.echo(json.dumps(evaluation.as_json()))
     else:

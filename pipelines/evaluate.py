@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipelines.error_kinds import COMPARED, LARGEST_GROUP, ErrorKind, errors_by_kind, total
+from pipelines.evaluate_households import household_shares
 from pipelines.terminal import plain
 from pipelines.work import whole_number
 from profile_service.errors import NotFound, UnusableInput
@@ -65,20 +66,23 @@ class Evaluation:
     not_published: Unmatched
     not_in_truth: Unmatched
     rejected_rows: int
+    households: Measure | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures that other programs rely on."""
+        homes = {"households": self.households.as_json()} if self.households else {}
         return {
             "records": self.records,
             "pairwise": self.pairwise.as_json(),
             "bcubed": self.bcubed.as_json(),
             "largest_cluster": self.largest_cluster,
-        }
+        } | homes
 
 
-def evaluate(truth: Path, data_dir: Path) -> Evaluation:
+def evaluate(truth: Path, data_dir: Path, homes: Path | None = None) -> Evaluation:
     """Compare the standing generation in ``data_dir`` with ``truth`` (CSV: channel, source_record_id, person_id).
 
+    ``homes`` (CSV: person_id, household_id) says who lives together, for measuring ``customer_households``.
     Only records that both sides know are measured; the others are counted and the first of them named. Raises
     UnusableInput when the truth cannot be read or no record is known to both, NotFound when nothing is published.
     """
@@ -107,6 +111,7 @@ def evaluate(truth: Path, data_dir: Path) -> Evaluation:
             not_published=_unmatched(desk, "truth", "published.customer_records"),
             not_in_truth=_unmatched(desk, "published.customer_records", "truth"),
             rejected_rows=whole_number(desk, "SELECT count(*) FROM published.rejected_rows WHERE kind = 'customers'"),
+            households=Measure(*household_shares(desk, homes)) if homes else None,
         )
 
 
@@ -207,7 +212,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     measures = Table(box=None, pad_edge=False, header_style="dim")
     for name in (f"{evaluation.records:,} records", "precision", "recall", "F1"):
         measures.add_column(name, justify="left" if name.endswith("records") else "right")
-    for name, measure in (("pairs", evaluation.pairwise), ("B-cubed", evaluation.bcubed)):
+    rows = (("pairs", evaluation.pairwise), ("B-cubed", evaluation.bcubed), ("households", evaluation.households))
+    for name, measure in ((name, measure) for name, measure in rows if measure):
         measures.add_row(name, f"{measure.precision:.4f}", f"{measure.recall:.4f}", f"{measure.f1:.4f}")
     console.print(measures)
     console.print(

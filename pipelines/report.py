@@ -56,6 +56,14 @@ def record_count(work: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
+def files_read(work: duckdb.DuckDBPyConnection, run_seq: int) -> list[dict[str, str | int]]:
+    """The files that a run read, for people: path, channel, kind and rows."""
+    rows = work.execute(
+        "SELECT channel, kind, path, rows FROM files WHERE run_seq = ? ORDER BY channel, kind, path", [run_seq]
+    ).fetchall()
+    return [{"channel": row[0], "kind": row[1], "path": row[2], "rows": row[3]} for row in rows]
+
+
 def peak_memory_bytes() -> int:
     """The most memory this process and any one of its children have held, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024

@@ -28,12 +28,17 @@ _NONE: Mapping[str, bool] = {}
 
 @dataclass(frozen=True)
 class Resolution:
-    """What the linking stages did: counts by name, and warnings for people."""
+    """What the linking stages did and with which model: counts by name, and warnings for people."""
 
-    model_version: str
+    model: Model
     trained: bool
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def model_version(self) -> str:
+        """The version of that model."""
+        return self.model.version
 
 
 def resolve(
@@ -61,7 +66,7 @@ def resolve(
         return done
     counts = resolve_changed(work, run, model) | _generic_count(work)
     work.execute("DROP TABLE gone_records")
-    return Resolution(model.version, False, counts, _outgrown(work, model))
+    return Resolution(model, False, counts, _outgrown(work, model))
 
 
 def _outgrown(work: Work, model: Model) -> list[str]:
@@ -136,7 +141,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
         warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
-    return Resolution(model.version, learning, counts | _generic_count(work), warnings)
+    return Resolution(model, learning, counts | _generic_count(work), warnings)
 
 
 def _generic_count(work: Work) -> dict[str, int]:
@@ -149,7 +154,7 @@ def _nobody(work: Work, model: Model) -> Resolution:
     for table in ("touched", "revised"):
         work.execute(f"CREATE OR REPLACE TEMP TABLE {table} (rid INTEGER)")
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters (rid INTEGER, cluster INTEGER)")
-    return Resolution(model.version, False, {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0})
+    return Resolution(model, False, {"standardised": 0, "candidate_pairs": 0, "clusters": 0, "touched": 0})
 
 
 def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine) -> tuple[Model, int]:

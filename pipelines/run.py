@@ -21,6 +21,7 @@ from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.erase import finish_erasures
 from pipelines.fold import Folded, fold, join_changed
+from pipelines.household import HouseholdCounts, find_households
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.live_log import live_since
@@ -28,14 +29,14 @@ from pipelines.lock import RunLock
 from pipelines.marks import drop_shared_marks
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
-from pipelines.report import customers_by_channels, id_changes, peak_memory_bytes, record_count
+from pipelines.report import customers_by_channels, files_read, id_changes, peak_memory_bytes, record_count
 from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary
 from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
-from profile_service.identity.ids import IdSource
+from profile_service.identity.ids import HOUSEHOLD, IdSource
 from profile_service.identity.model import packaged_model, standing_model
 from profile_service.store.generation import WAREHOUSE, standing_generation
 
@@ -81,6 +82,7 @@ class _Resolved:
     folded: Folded
     resolution: Resolution | None = None
     ids: IdentifyCounts | None = None
+    homes: HouseholdCounts | None = None
     changes: tuple[IdChange, ...] = ()
     objections: tuple[str, ...] = ()
 
@@ -167,10 +169,14 @@ def _resolve(
         with _models(places, options) as models:
             alone = {channel.name: channel.duplicate_free for channel in channels}
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
-        with context.progress.stage("identify"):
+        with context.progress.stage("identify") as stage:
             ids = identify(work, context, IdSource())
+            homes = find_households(work, resolution.model, context, IdSource(prefix=HOUSEHOLD))
+            if homes.households:
+                stage.note(f"{homes.customers:,} customers in {homes.households:,} households")
         drop_shared_marks(work)
-        done = _Resolved(rows, folded, resolution, ids, objections=_ask_firewall(work, places, options))
+        objections = _ask_firewall(work, places, options)
+        done = _Resolved(rows, folded, resolution, ids, homes, objections=objections)
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back
             return replace(done, changes=id_changes(work, context.run_seq))
@@ -236,7 +242,7 @@ def _enter_run(work: Work, context: RunContext, done: _Resolved) -> None:
             done.resolution.model_version if done.resolution else None,
             json.dumps(_counts(done)),
             json.dumps(_rounded(context.progress.durations)),
-            json.dumps(_files_of(work, context.run_seq)),
+            json.dumps(files_read(work, context.run_seq)),
             json.dumps(_warnings(done)),
         ],
     )
@@ -296,7 +302,9 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
 def _counts(done: _Resolved) -> dict[str, Any]:
     """Every count that is kept of a run."""
     folded, ids = _folded(done), _ids(done)
-    return {"rows": _rows(done.rows), "folded": folded, "ids": ids, "resolution": _resolution(done)}
+    homes = asdict(done.homes) if done.homes else {}
+    rows, resolution = _rows(done.rows), _resolution(done)
+    return {"rows": rows, "folded": folded, "ids": ids, "households": homes, "resolution": resolution}
 
 
 def _folded(done: _Resolved) -> dict[str, int]:
@@ -335,14 +343,6 @@ def _last_model(work: Work) -> str | None:
 def _standing_version(places: Places) -> str | None:
     model = standing_model(places.models)
     return model.version if model else None
-
-
-def _files_of(work: Work, run_seq: int) -> list[dict[str, str | int]]:
-    """The files that a run read, for people: path, channel, kind and rows."""
-    rows = work.execute(
-        "SELECT channel, kind, path, rows FROM files WHERE run_seq = ? ORDER BY channel, kind, path", [run_seq]
-    ).fetchall()
-    return [{"channel": row[0], "kind": row[1], "path": row[2], "rows": row[3]} for row in rows]
 
 
 def _rounded(durations: Mapping[str, float]) -> dict[str, float]:

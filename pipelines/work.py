@@ -91,6 +91,9 @@ TABLES = {
         created_seq INTEGER, changed_seq INTEGER""",
     # which records had an id when it was merged away, and when (microseconds since 1970): if they part, it is theirs
     "former_ids": "rid INTEGER, customer_id VARCHAR, retired_us BIGINT",
+    # who lives with others: shares: what with any of them; since: when a run first told this customer in this household
+    "households": """household_id VARCHAR, customer_id VARCHAR, shares VARCHAR[], probability FLOAT, members INTEGER,
+        since TIMESTAMPTZ""",
     "id_history": """customer_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, event VARCHAR,
         other_customer_id VARCHAR, run_seq INTEGER""",
 }

@@ -155,6 +155,15 @@ class WorkWorld:
         self.work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM new_clusters WHERE ?", [revised])
         return identify(self.work, context, ids or IdSource())
 
+    def household(self, keys: str, shares: Iterable[str]) -> None:
+        """These records' customers live together and share the same with each other; the last run said so."""
+        members = {self.customer_of(key) for key in keys.split()}
+        self.work.execute("DELETE FROM households WHERE customer_id IN (SELECT unnest($m))", {"m": sorted(members)})
+        self.work.executemany(
+            "INSERT INTO households VALUES (?, ?, ?, .75, ?, ?)",
+            [["hou_" + min(members), one, list(shares), len(members), run_context(self.seq).now] for one in members],
+        )
+
     def customer_of(self, key: str) -> str:
         """The id of a record's customer."""
         rows = self.work.execute("SELECT customer_id FROM membership WHERE rid = ?", [self.rid(key)]).fetchall()

@@ -69,6 +69,7 @@ _BY_CUSTOMER = (
     "customer_fields",
     "customer_events",
     "customer_consents",
+    "customer_households",
     "customer_id_history",
 )
 _BIT_OF_FIELD = " ".join(f"WHEN '{name}' THEN {1 << place}" for place, name in enumerate(RECORD_FIELDS, start=1))

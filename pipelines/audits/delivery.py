@@ -11,6 +11,12 @@ _GENERIC_RECORDS = " UNION ALL ".join(
     for name in ("email", "phone", "birth_date", "street", "loyalty_id")
 )
 
+_GENERIC_TIES = " UNION ALL ".join(
+    f"""SELECT s.rid, '{shares}' AS shares FROM standardised s
+        JOIN generic_values v ON v.field = '{name}' AND v.value = s.{name}"""
+    for name, shares in (("street", "address"), ("email", "email"), ("phone", "phone"), ("loyalty_id", "loyalty_id"))
+)
+
 DELIVERY = (
     Audit(
         "as many records, events and refused rows come out as are kept",
@@ -19,6 +25,8 @@ DELIVERY = (
                ('events', (SELECT count(*) FROM events), (SELECT count(*) FROM generation.main.customer_events)),
                ('customers', (SELECT count(*) FROM customer_ids WHERE standing),
                              (SELECT count(*) FROM generation.main.customers)),
+               ('members of households', (SELECT count(*) FROM households),
+                                         (SELECT count(*) FROM generation.main.customer_households)),
                ('refused rows', (SELECT count(*) FROM rejected_rows),
                                 (SELECT count(*) FROM generation.main.rejected_rows))
            ) t(what, kept, published) WHERE kept <> published""",
@@ -44,6 +52,13 @@ DELIVERY = (
         "no generic value stands in a golden record",
         f"""SELECT r.channel, r.source_record_id, g.field FROM ({_GENERIC_RECORDS}) g JOIN records r USING (rid)
            JOIN generation.main.customer_field_values v ON v.record_number = g.rid AND v.field = g.field""",
+    ),
+    Audit(
+        "no generic value makes a household",
+        f"""SELECT h.household_id, g.shares FROM ({_GENERIC_TIES}) g JOIN membership m USING (rid)
+            JOIN generation.main.customer_households h ON h.customer_id = m.customer_id
+            WHERE list_contains(h.shares, g.shares)""",
+        about="SELECT * FROM generic_values",
     ),
     Audit(
         "every scored pair inside one customer is told in match_links",

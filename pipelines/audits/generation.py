@@ -100,7 +100,14 @@ GENERATION = (
             ("customer_fields", "fields_by_customer"),
             ("customer_events", "customer_events"),
             ("customer_consents", "customer_consents"),
+            ("customer_households", "customer_households"),
         )
+    ),
+    Audit(
+        "a household has as many customers as it says, two at least, who share something",
+        """SELECT household_id FROM generation.main.customer_households GROUP BY household_id
+           HAVING count(*) < 2 OR min(members) <> count(*) OR max(members) <> count(*)
+               OR min(len(shares)) = 0 OR count(*) FILTER (shares = ['family name']) > 0""",
     ),
     Audit(
         "every id in the history answers: stands_as is a customer, or null after an erasure",

@@ -12,7 +12,8 @@ from profile_service.contracts.feeds import KINDS
 from profile_service.errors import UnusableInput
 
 FORMS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
-TRUTH = "truth.csv"  # what a simulator lays beside its channels, for ``profiles evaluate``; never read by a run
+# what a simulator lays beside its channels, for ``profiles evaluate``; never read by a run
+TRUTHS = ("truth.csv", "households.csv")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> l
         if entry.name.startswith("."):
             continue
         if not entry.is_dir():
-            if _form(entry) and entry.name not in {TRUTH, *known}:
+            if _form(entry) and entry.name not in {*TRUTHS, *known}:
                 notes.append(f"{entry.name} is not read: a channel's feeds lie in its own folder")
             continue
         if entry.name not in roots and not any(name.startswith(f"{entry.name}/") for name in known):

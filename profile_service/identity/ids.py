@@ -1,4 +1,4 @@
-"""Customer ids: ``cus_`` and 26 base-32 letters that sort by time of making and tell nothing else."""
+"""Customer ids: ``cus_`` and 26 base-32 letters that sort by time of making and tell nothing else; so are others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PREFIX = "cus_"
+HOUSEHOLD = "hou_"
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = len(PREFIX) + 26
 
@@ -32,7 +33,9 @@ class IdSource:
         self,
         clock: Callable[[], int] = _system_milliseconds,
         entropy: Callable[[int], bytes] = os.urandom,
+        prefix: str = PREFIX,
     ) -> None:
+        self._prefix = prefix
         self._clock = clock
         self._entropy = entropy
         self._last = -1
@@ -42,12 +45,12 @@ class IdSource:
         if count == 0:
             return []
         high, low = self._draw(count)
-        return _encode((np.uint64(self._tick()) << np.uint64(16)) | high, low)
+        return _encode((np.uint64(self._tick()) << np.uint64(16)) | high, low, self._prefix)
 
     def one(self) -> str:
         """One new id, for a customer that arrives alone."""
         value = (self._tick() << 80) | int.from_bytes(self._entropy(_RANDOM_BYTES), "big")
-        return PREFIX + "".join(LETTERS[(value >> shift) & 31] for shift in range(125, -1, -5))
+        return self._prefix + "".join(LETTERS[(value >> shift) & 31] for shift in range(125, -1, -5))
 
     def _tick(self) -> int:
         self._last = max(self._clock(), self._last + 1)
@@ -65,10 +68,11 @@ class IdSource:
                 return high, low
 
 
-def _encode(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> list[str]:
+def _encode(high: NDArray[np.uint64], low: NDArray[np.uint64], prefix: str) -> list[str]:
     """Two 64-bit halves a row as the text of an id, most significant letter first."""
-    letters = np.empty((len(high), LENGTH), dtype=np.uint8)
-    letters[:, : len(PREFIX)] = np.frombuffer(PREFIX.encode(), dtype=np.uint8)
+    length = len(prefix) + 26
+    letters = np.empty((len(high), length), dtype=np.uint8)
+    letters[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
     for place, shift in enumerate(range(125, -1, -5)):
         if shift >= 64:
             part = high >> np.uint64(shift - 64)
@@ -76,6 +80,6 @@ def _encode(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> list[str]:
             part = (high << np.uint64(64 - shift)) | (low >> np.uint64(shift))
         else:
             part = low >> np.uint64(shift)
-        letters[:, len(PREFIX) + place] = _ALPHABET[(part & np.uint64(31)).astype(np.intp)]
+        letters[:, len(prefix) + place] = _ALPHABET[(part & np.uint64(31)).astype(np.intp)]
     text = letters.tobytes().decode("ascii")
-    return [text[start : start + LENGTH] for start in range(0, len(text), LENGTH)]
+    return [text[start : start + length] for start in range(0, len(text), length)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from profile_service.errors import UnusableInput
+from profile_service.identity.household import HouseholdRule, household_from
 from profile_service.identity.merge import SurvivorshipRule, survivorship_from
 from profile_service.identity.mixture import Mixture
 from profile_service.identity.spelling import Spellings
@@ -111,6 +112,7 @@ class Model:
     blocking_rules: tuple[BlockingRule, ...]
     clustering: Clustering
     survivorship: Mapping[str, SurvivorshipRule]
+    household: HouseholdRule | None = None
     trained: Trained | None = None
     version: str = "untrained"
 
@@ -235,6 +237,7 @@ def declared_model(text: str) -> Model:
             ),
             clustering=Clustering(**clustering, borderline_bits=(float(zone[0]), float(zone[1]))),
             survivorship=survivorship_from(table.get("survivorship", {})),
+            household=household_from(table.get("household")),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise UnusableInput(f"the model declaration cannot be read: {error}") from error

@@ -220,6 +220,22 @@ CUSTOMER_CONSENTS = relation(
     ("statements", "INTEGER", "How many statements this channel has made, repetitions of a record not counted."),
 )
 
+CUSTOMER_HOUSEHOLDS = relation(
+    "customer_households",
+    "Customers who live together, as far as their records show: a row for each who lives with another.",
+    "customer_id",
+    ("household_id", ID, "The household: hou_ and 26 letters; stays with most of its members from run to run."),
+    CUSTOMER,
+    (
+        "shares",
+        "VARCHAR[]",
+        "What it shares with others of it: address, email, phone, loyalty_id, cookie_id, device_id, family name.",
+    ),
+    ("probability", "FLOAT", "The chance that the surest tie to another member is one of people who live together."),
+    ("members", "INTEGER", "How many customers are in the household."),
+    ("since", MOMENT, "When a run first told this customer in this household."),
+)
+
 CUSTOMER_ID_HISTORY = relation(
     "customer_id_history",
     "What became of every id ever given: every old id still answers, by stands_as.",
@@ -298,6 +314,7 @@ RELATIONS: tuple[Relation, ...] = (
     CUSTOMER_FIELDS,
     CUSTOMER_EVENTS,
     CUSTOMER_CONSENTS,
+    CUSTOMER_HOUSEHOLDS,
     CUSTOMER_ID_HISTORY,
     MATCH_PAIRS,
     MATCH_PATTERNS,

@@ -18,10 +18,14 @@ from tests.end_to_end import worlds
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def resolve(data_dir: Path, landings: Sequence[worlds.Feeds], folder: Path) -> frozenset[frozenset[str]]:
+def land(data_dir: Path, landings: Sequence[worlds.Feeds], folder: Path) -> None:
     for number, feeds in zip(count(), landings):
         landing = worlds.write_feeds(folder / str(number), feeds)
         run(Places(landing, data_dir), RunOptions(accept=True), SilentProgress(), lambda: NOW)
+
+
+def resolve(data_dir: Path, landings: Sequence[worlds.Feeds], folder: Path) -> frozenset[frozenset[str]]:
+    land(data_dir, landings, folder)
     return worlds.customers(data_dir)
 
 
@@ -55,7 +59,9 @@ def test_batches_in_any_order_end_in_the_customers_of_one_batch(
             shuffled.append(shuffled[0])
         whole = resolve(worlds.copy_models(after_first, folder / "whole"), [world], folder / "one")
         pieces = resolve(worlds.copy_models(after_first, folder / "pieces"), shuffled, folder / "many")
+        homes = [worlds.households(folder / name) for name in ("whole", "pieces")]
     assert pieces == whole
+    assert homes[0] == homes[1]
 
 
 @pytest.mark.slow

@@ -117,6 +117,17 @@ def customers(data_dir: Path) -> frozenset[frozenset[str]]:
     return frozenset(frozenset(keys) for (keys,) in rows)
 
 
+def households(data_dir: Path) -> frozenset[frozenset[tuple[str, ...]]]:
+    """The households as sets of members, each as its first record's key and what it shares, whatever their ids."""
+    with published(data_dir) as warehouse:
+        rows = warehouse.execute(
+            """SELECT list((key, list_sort(shares)::VARCHAR, probability::VARCHAR)) FROM customer_households JOIN (
+                SELECT customer_id, min(channel || ':' || source_record_id) AS key FROM customer_records
+                GROUP BY customer_id) USING (customer_id) GROUP BY household_id"""
+        ).fetchall()
+    return frozenset(frozenset(members) for (members,) in rows)
+
+
 def ids(data_dir: Path) -> dict[str, str]:
     """Record key = customer id."""
     with published(data_dir) as warehouse:

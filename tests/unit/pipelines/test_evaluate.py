@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from profile_service.store.schema import RELATIONS
 Record = dict[str, str | None]
 
 
-def publish(data_dir: Path, records: list[Record]) -> None:
-    """A generation in ``data_dir`` that holds just these rows of customer_records."""
+def publish(data_dir: Path, records: list[Record], households: Sequence[str] = ()) -> None:
+    """A generation in ``data_dir`` with just these rows of customer_records, and households, the customers of each."""
     folder = data_dir / "generations" / "run_x"
     folder.mkdir(parents=True)
     with duckdb.connect(str(folder / "customers.duckdb")) as warehouse:
@@ -29,6 +30,9 @@ def publish(data_dir: Path, records: list[Record]) -> None:
             names = ", ".join(["record_number", *record])
             marks = ", ".join(["?"] * (len(record) + 1))
             warehouse.execute(f"INSERT INTO customer_records ({names}) VALUES ({marks})", [number, *record.values()])
+        living = [[f"h{number}", name] for number, household in enumerate(households) for name in household.split()]
+        for row in living:
+            warehouse.execute("INSERT INTO customer_households (household_id, customer_id) VALUES (?, ?)", row)
     size = (folder / "customers.duckdb").stat().st_size
     Manifest("run_x", 1, "full", None, "x", 1, 1, size, size).write(folder)
     (data_dir / "customers.duckdb").symlink_to(folder / "customers.duckdb")
@@ -145,3 +149,42 @@ def test_a_truth_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, content
 def test_before_the_first_run_there_is_nothing_to_evaluate(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="profiles run"):
         evaluate(write_truth(tmp_path / "truth.csv", {"web:1": "p"}), tmp_path)
+
+
+def write_homes(path: Path, homes: dict[str, str]) -> Path:
+    path.write_text("person_id,household_id\n" + "".join(f"{one},{home}\n" for one, home in homes.items()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("told", "precision", "recall"),
+    [
+        (["ann bob", "cyd dee"], 0.5, 1 / 3),  # cyd and dee do not live together
+        (["ann bob eve"], 1.0, 1.0),
+        (["ann annie"], 1.0, 0.0),  # one person, taken for two
+        (["annie bob", "ann eve"], 1.0, 2 / 3),
+        ([], 1.0, 0.0),
+    ],
+)
+def test_households_are_measured_over_pairs_of_people(
+    tmp_path: Path, told: list[str], precision: float, recall: float
+) -> None:
+    customers = {"ann": "P1", "annie": "P1", "bob": "P2", "eve": "P3", "cyd": "P4", "dee": "P5"}
+    publish(tmp_path, [record(f"web:{name}", name) for name in customers], told)
+    truth = write_truth(tmp_path / "truth.csv", {f"web:{name}": person for name, person in customers.items()})
+    homes = {"P1": "H1", "P2": "H1", "P3": "H1", "P4": "H2", "P5": "H3"}
+    evaluation = evaluate(truth, tmp_path, write_homes(tmp_path / "homes.csv", homes))
+    assert evaluation.households is not None
+    assert (evaluation.households.precision, evaluation.households.recall) == pytest.approx((precision, recall))
+    assert evaluation.as_json()["households"]["recall"] == pytest.approx(recall)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("a,b\n1,2\n", "cannot be read"), ("person_id,household_id\nP9,H1\n", "nobody")]
+)
+def test_households_of_others_are_refused_in_one_line(tmp_path: Path, content: str, said: str) -> None:
+    publish(tmp_path, [record("web:ann", "ann")])
+    homes = tmp_path / "homes.csv"
+    homes.write_text(content)
+    with pytest.raises(UnusableInput, match=said):
+        evaluate(write_truth(tmp_path / "truth.csv", {"web:ann": "P1"}), tmp_path, homes)

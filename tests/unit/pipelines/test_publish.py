@@ -41,6 +41,9 @@ def world(tmp_path: Path) -> Iterator[WorkWorld]:
     made.event("web:1", "e2", 9, amount=2, currency="USD")
     made.event("web:9", "e3", 6)
     made.identify(context, ["store:1 web:1", "web:2", *crowd])
+    made.household("web:1 web:2", ["phone"])
+    made.household("mobile:7 mobile:8", ["address"])
+    made.household("mobile:9 mobile:10", ["address"])
     yield made
     made.work.close()
 
@@ -73,6 +76,11 @@ def next_run(world: WorkWorld) -> RunContext:
     world.event("store:9", "e1", 4, amount=10.5)
     world.event("nobody:1", "e5", 4)
     world.identify(context, ["store:1 web:1 web:9", "web:2", "mobile:0 mobile:1"])
+    # one household grows by a customer who is as before, one is no more, one stays, one is new
+    world.household("mobile:7 mobile:8 mobile:11", ["address", "email"])
+    world.work.execute("DELETE FROM households WHERE customer_id = ?", [world.customer_of("web:1")])
+    world.work.execute("DELETE FROM households WHERE customer_id = ?", [world.customer_of("web:2")])
+    world.household("web:9 mobile:0", ["email", "family name"])
     return context
 
 
@@ -89,6 +97,14 @@ def test_a_customer_is_one_row_with_its_best_values(world: WorkWorld) -> None:
     assert row[:9] == ("Ann Lee", "Ann", "ann@x.example", "+441", "no", ["store", "web"], 2, 2, 2)
     assert {currency: float(amount) for currency, amount in row[9].items()} == {"EUR": 10.5, "USD": 2.0}
     assert (row[10], row[11], row[12], row[13]) == (moment(1), moment(9), 14.5, "run_0001")
+
+
+def test_households_are_told_as_they_are_now(world: WorkWorld) -> None:
+    do_publish(world)
+    do_publish(world, next_run(world))
+    told = ask(world, "SELECT list(customer_id ORDER BY customer_id) FROM customer_households GROUP BY household_id")
+    living = ["mobile:7 mobile:8 mobile:11", "mobile:9 mobile:10", "web:1 mobile:0"]
+    assert sorted(told) == sorted((sorted(map(world.customer_of, keys.split())),) for keys in living)
 
 
 def test_a_value_held_by_two_customers_is_marked_as_shared(world: WorkWorld) -> None:

@@ -27,9 +27,11 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
     world.link("store:1", "web:1", 9.0)
     world.link("web:1", "web:2", 1.0)
     world.event("web:1", "e1", 4, amount=3)
+    world.record("web:4", 3, given_name="Dee", email="ann@x.example")
     world.identify(first, ["store:1 web:1", "web:2", "web:3"])
     second = world.begin()
     world.identify(second, ["web:2 web:3"])
+    world.household("web:1 web:4", ["email"])
     report = publish(world.work, world.data_dir, second, packaged_model(), Policy(keep=1))
     copy = Path(world.data_dir) / "copy.duckdb"
     copy.write_bytes(report.generation.warehouse.read_bytes())
@@ -151,6 +153,19 @@ GENERATION_BROKEN = {
     "every customer that customer_consents names stands": [
         "INSERT INTO {customer_consents} SELECT * REPLACE ('cus_nobody' AS customer_id) FROM {customer_consents}"
     ],
+    "customer_households has one row for each customer_id": [
+        "INSERT INTO {customer_households} SELECT * REPLACE ('hou_other' AS household_id) FROM {customer_households}"
+    ],
+    "every customer that customer_households names stands": [
+        "UPDATE {customer_households} SET customer_id = 'cus_nobody'"
+    ],
+    "a household has as many customers as it says, two at least, who share something": [
+        "DELETE FROM {customer_households} WHERE customer_id = (SELECT min(customer_id) FROM {customer_households})",
+        "UPDATE {customer_households} SET members = 3",
+        "UPDATE {customer_households} SET shares = []",
+        "UPDATE {customer_households} SET shares = ['family name']",
+        "UPDATE {customer_households} SET household_id = customer_id, members = 1",
+    ],
     "every id in the history answers: stands_as is a customer, or null after an erasure": [
         "UPDATE {customer_id_history} SET stands_as = 'cus_nobody'",
         "UPDATE {customer_id_history} SET stands_as = NULL",
@@ -168,6 +183,7 @@ DELIVERY_BROKEN = {
         "DELETE FROM {customer_records} WHERE channel = 'store'",
         "DELETE FROM {customer_events}",
         "DELETE FROM {customers}",
+        "DELETE FROM {customer_households}",
         "INSERT INTO {rejected_rows} BY NAME SELECT 'run_0001' AS run_id",
     ],
     "every record arrives with its customer": [
@@ -175,6 +191,7 @@ DELIVERY_BROKEN = {
     ],
     "every event arrives": ["UPDATE {customer_events} SET event_id = 'other'"],
     "every id ever given is in the history": ["DELETE FROM {customer_id_history}"],
+    "no generic value makes a household": ["INSERT INTO generic_values VALUES ('email', 'ann@x.example', 99, 50)"],
     "no generic value stands in a golden record": ["INSERT INTO generic_values VALUES ('phone', '+441', 99, 50)"],
     "every scored pair inside one customer is told in match_links": ["DELETE FROM {match_pairs}"],
     "the generation knows the run that made it": ["DELETE FROM {runs} WHERE run_seq = 2"],
