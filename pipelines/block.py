@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import duckdb
 
-from pipelines.work import uncompressed, whole_number
+from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
 from profile_service.identity.model import BlockingRule, Model
 
@@ -35,8 +35,7 @@ def keep_keys(work: Work, model: Model) -> None:
     known = {name for (name,) in columns}
     rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.key))
     query = keys_sql(replace(model, blocking_rules=rules), "standardised")
-    with uncompressed(work):
-        work.execute(f"CREATE TABLE {KEYS} AS {query or 'SELECT 0::UBIGINT AS key, 0::INTEGER AS rid WHERE false'}")
+    work.execute(f"CREATE TABLE {KEYS} AS {query or 'SELECT 0::UBIGINT AS key, 0::INTEGER AS rid WHERE false'}")
 
 
 def block_all(work: Work, model: Model) -> int:

@@ -50,8 +50,14 @@ def object_to(found: Sequence[str]) -> None:
 def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds) -> list[str]:
     """What speaks against publishing, a sentence each: a giant customer, hard conflicts, a jump in merges or splits."""
     found = []
+    # small customers, nearly all there are, can be neither giants nor in conflict
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE larger_customers AS
+        SELECT customer_id, count(*) AS records FROM membership GROUP BY customer_id
+        HAVING count(*) > {min(thresholds.conflicting_births, thresholds.largest_customer)}"""
+    )
     largest, customer_id = _first(
-        work, "SELECT count(*), customer_id FROM membership GROUP BY customer_id ORDER BY 1 DESC, 2 LIMIT 1", (0, "")
+        work, "SELECT records, customer_id FROM larger_customers ORDER BY 1 DESC, 2 LIMIT 1", (0, "")
     )
     before = standing.manifest.largest_customer if standing else 0
     plausible = max(thresholds.largest_customer, int(thresholds.times_previous * before))
@@ -61,13 +67,12 @@ def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thr
     (conflicting,) = _first(
         work,
         f"""SELECT count(*) FROM (
-            SELECT m.customer_id FROM membership m SEMI JOIN (
-                SELECT customer_id FROM membership GROUP BY customer_id
-                HAVING count(*) > {thresholds.conflicting_births}) USING (customer_id)
+            SELECT m.customer_id FROM membership m SEMI JOIN larger_customers USING (customer_id)
             JOIN standardised s USING (rid)
             GROUP BY m.customer_id HAVING count(DISTINCT s.birth_date) > {thresholds.conflicting_births})""",
         (0,),
     )
+    work.execute("DROP TABLE larger_customers")
     tolerated = max(thresholds.conflicting_least, int(thresholds.conflicting_share * customers))
     if conflicting > tolerated:
         found.append(

@@ -76,15 +76,17 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
     values a field did.
     """
     columns = model.settings["generic"]["columns"]
-    stale = f"(rid IN (SELECT rid FROM {fresh}) OR rid IN (SELECT rid FROM gone_records))"
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE stale_records AS SELECT rid FROM {fresh} UNION SELECT rid FROM gone_records"
+    )
     held = " UNION ".join(
         f"SELECT '{column}' AS field, {column} AS value FROM {rows} WHERE {column} IS NOT NULL"
         for column in columns
-        for rows in (fresh, f"(SELECT * FROM standardised WHERE {stale})")
+        for rows in (fresh, "(FROM standardised SEMI JOIN stale_records USING (rid))")
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE values_met AS {held}
-        UNION SELECT field, value FROM withheld WHERE {stale}"""
+        UNION SELECT field, value FROM withheld SEMI JOIN stale_records USING (rid)"""
     )
     # Everyone's values as read: withheld ones put back, changed records as they are now.
     back = ", ".join(f"coalesce(s.{column}, w_{column}.value) AS {column}" for column in columns)
@@ -102,7 +104,7 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         SELECT rid, family_fixed, {names} FROM {fresh}
         UNION ALL
         SELECT s.rid, s.family_fixed, {back} FROM standardised s {joins}
-        WHERE NOT {stale.replace("rid IN", "s.rid IN")} AND ({held_now})"""
+        WHERE s.rid NOT IN (SELECT rid FROM stale_records) AND ({held_now})"""
     )
     generic_among(work, model, "holders", "values_met")
     work.execute(
@@ -122,6 +124,6 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         f"CREATE OR REPLACE TEMP TABLE status_changed AS SELECT rid FROM ({revised}) ANTI JOIN {fresh} USING (rid)"
     )
     flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
-    for table in ("values_met", "holders", "generic_now", "flipped"):
+    for table in ("stale_records", "values_met", "holders", "generic_now", "flipped"):
         work.execute(f"DROP TABLE {table}")
     return dict(flips)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.index_arrays import write_arrays, write_identifiers
+from pipelines.index_arrays import write_identifiers
 from pipelines.index_delta import Gone, remove_changed, with_marks
 from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
@@ -27,7 +27,6 @@ from pipelines.index_rows import (
 from pipelines.index_search import write_search
 from pipelines.relations import CHANGED
 from pipelines.work import whole_number
-from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.lines import Lines
 from profile_service.store.serving import DOCUMENTS, HASH_PROBE_SQL, RECORD_BODIES
@@ -49,8 +48,8 @@ _TABLES = """
 _AT_ONCE = 20_000
 
 
-def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, standing: Path | None) -> int:
-    """Write ``profiles.sqlite`` and ``arrays/`` into ``folder``; answers the size of the first in bytes.
+def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | None) -> int:
+    """Write ``profiles.sqlite`` and what of ``arrays/`` tells of customers; answers the size of the first in bytes.
 
     To be called while the database ``generation`` is attached and filled, and the temp tables of the build stand.
     ``standing``: the folder of the generation that is refreshed, or None when everyone is written.
@@ -98,7 +97,6 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, model: Model, sta
     finally:
         index.close()
         work.execute("DROP TABLE IF EXISTS temp.index_customers")
-    write_arrays(work, folder, model, refreshed)
     return path.stat().st_size
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,23 @@ from profile_service.store.serving import (
 Work = duckdb.DuckDBPyConnection
 
 
-def write_arrays(work: Work, folder: Path, model: Model, refreshed: Path | None) -> list[Path]:
-    """Write ``arrays/*.npy`` into ``folder`` from the work store; answers the files.
+def write_arrays(work: Work, folder: Path, model: Model, refreshed: Path | None) -> None:
+    """Write the arrays of blocking keys, scored pairs and record names into ``folder``, from the work store.
 
-    ``refreshed``: the arrays of the generation that is refreshed: keys of records outside ``merge_records`` are taken
-    from there.
+    ``refreshed``: the arrays of the generation that is refreshed: keys and names of records outside ``merge_records``
+    (rid, channel, source_record_id) are taken from there.
     """
     place = folder / ARRAYS
-    arrays = {**_keys(work, model, refreshed), **_pairs(work), **_record_names(work, refreshed)}
-    paths = []
-    for name, array in arrays.items():
-        paths.append(place / f"{name}.npy")
-        np.save(paths[-1], array)
-    return paths
+    place.mkdir(exist_ok=True)
+    for name, array in _arrays(work, model, refreshed):
+        np.save(place / f"{name}.npy", array)
+
+
+def _arrays(work: Work, model: Model, refreshed: Path | None) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """One kind after the other: at ten million records each is half a gigabyte and more."""
+    yield from _keys(work, model, refreshed).items()
+    yield from _pairs(work).items()
+    yield from _record_names(work, refreshed).items()
 
 
 def _keys(work: Work, model: Model, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
@@ -108,11 +113,8 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
 
 def _record_names(work: Work, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
     """In a refresh those of ``merge_records`` are put among the others': a name never changes its number."""
-    rows = "generation.main.customer_records" if refreshed is None else RECORDS
-    number = "record_number" if refreshed is None else "rid"
-    columns = work.execute(
-        f"SELECT {name_sql('channel', 'source_record_id')} AS name, {number} AS rid FROM {rows}"
-    ).fetchnumpy()
+    rows = "records" if refreshed is None else RECORDS
+    columns = work.execute(f"SELECT {name_sql('channel', 'source_record_id')} AS name, rid FROM {rows}").fetchnumpy()
     names, refs = _in_order(_plain(columns["name"], np.uint64), _plain(columns["rid"], np.int32))
     if refreshed is not None:
         standing = (np.load(refreshed / f"{RECORD_NAMES}.npy"), np.load(refreshed / f"{RECORD_REFS}.npy"))

@@ -184,23 +184,31 @@ def reviews_sql() -> str:
     """
     doubt = f"CASE status WHEN 'cut' THEN {_CUT_IS_WORTH} ELSE 4 * p.probability * (1 - p.probability) END"
     return f"""
-        WITH doubtful AS (
+        WITH doubtful AS MATERIALIZED (
             SELECT left_number, right_number, status, bits, {doubt} AS doubt
             FROM generation.main.match_pairs JOIN generation.main.match_patterns p USING (pattern)
             WHERE status <> 'accepted' ORDER BY doubt DESC LIMIT {MOST_DOUBTFUL}),
+        ends AS MATERIALIZED (
+            SELECT record_number, channel || ':' || source_record_id AS name, customer_id
+            FROM generation.main.customer_records SEMI JOIN (
+                SELECT left_number AS record_number FROM doubtful UNION SELECT right_number FROM doubtful)
+            USING (record_number)),
         named AS (
-            SELECT a.channel || ':' || a.source_record_id AS left, b.channel || ':' || b.source_record_id AS right,
-                   a.customer_id AS left_customer_id, b.customer_id AS right_customer_id, d.status, d.bits::DOUBLE
-                   AS bits, d.doubt * ln(1 + x.record_count + y.record_count + x.event_count + y.event_count) AS value
-            FROM doubtful d JOIN generation.main.customer_records a ON a.record_number = d.left_number
-            JOIN generation.main.customer_records b ON b.record_number = d.right_number
-            JOIN generation.main.customers x ON x.customer_id = a.customer_id
-            JOIN generation.main.customers y ON y.customer_id = b.customer_id)
-        SELECT 'rev_' || left(md5(concat_ws(chr(10), named.left, named.right)), 20), named.* FROM named
-        QUALIFY row_number() OVER (
-            PARTITION BY least(left_customer_id, right_customer_id), greatest(left_customer_id, right_customer_id)
-            ORDER BY bits DESC, named.left, named.right) = 1
-        ORDER BY value DESC, named.left, named.right LIMIT {MOST_REVIEWS}"""
+            SELECT a.name AS left, b.name AS right, a.customer_id AS left_customer_id,
+                   b.customer_id AS right_customer_id, d.status, d.bits::DOUBLE AS bits, d.doubt
+            FROM doubtful d JOIN ends a ON a.record_number = d.left_number
+            JOIN ends b ON b.record_number = d.right_number
+            QUALIFY row_number() OVER (
+                PARTITION BY least(left_customer_id, right_customer_id), greatest(left_customer_id, right_customer_id)
+                ORDER BY bits DESC, a.name, b.name) = 1),
+        hangs AS MATERIALIZED (
+            SELECT customer_id, record_count + event_count AS much
+            FROM generation.main.customers SEMI JOIN ends USING (customer_id))
+        SELECT 'rev_' || left(md5(concat_ws(chr(10), n.left, n.right)), 20), n.* EXCLUDE (doubt),
+               n.doubt * ln(1 + x.much + y.much) AS value
+        FROM named n JOIN hangs x ON x.customer_id = n.left_customer_id
+        JOIN hangs y ON y.customer_id = n.right_customer_id
+        ORDER BY value DESC, n.left, n.right LIMIT {MOST_REVIEWS}"""
 
 
 def _amounts_sql(column: str) -> str:

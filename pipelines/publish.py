@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,13 @@ import duckdb
 
 from pipelines.ahead import BUILDING
 from pipelines.audits import audit_delivery, audit_generation, audit_index
+from pipelines.beside import beside
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
 from pipelines.index import build_index
+from pipelines.index_arrays import write_arrays
+from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.work import folded_seq
@@ -104,18 +107,20 @@ def publish(
             with _folder(generations / f"{BUILDING}{run.run_id}") as folder:
                 if standing is not None and not job.whole:
                     _copy(standing, folder / WAREHOUSE, run)
-                with _attached(work, folder / WAREHOUSE), _one_checkpoint(work):
+                refreshed = None if standing is None or job.whole else standing.folder
+                with (
+                    _attached(work, folder / WAREHOUSE),
+                    _one_checkpoint(work),
+                    _arrays_beside(work, folder, model, refreshed),
+                ):
                     if job.whole:
                         create_relations(work)
                     with _one_transaction(work):
                         fill_relations(work, job, model, stage.advance)
                     written = None if job.whole else CHANGED
-                    audit_generation(work, written)
-                    audit_delivery(work, written)
-                    refreshed = None if standing is None or job.whole else standing.folder
                     shown.close()
-                    with run.progress.stage("index"):
-                        profiles_bytes = build_index(work, folder, model, refreshed)
+                    with run.progress.stage("index"), _audited_beside(work, written):
+                        profiles_bytes = build_index(work, folder, refreshed)
                         audit_index(work, folder, written)
                     shown.enter_context(run.progress.stage("publish"))
                     work.execute("CHECKPOINT generation")
@@ -217,6 +222,27 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
             work.execute("DETACH generation")
         raise
     work.execute("DETACH generation")
+
+
+def _audited_beside(work: duckdb.DuckDBPyConnection, written: str | None) -> AbstractContextManager[None]:
+    """While the block lasts, what is filled is audited: the index need not wait for that."""
+
+    def audit(cursor: duckdb.DuckDBPyConnection) -> None:
+        audit_generation(cursor, written)
+        audit_delivery(cursor, written)
+
+    return beside(work, audit, {} if written is None else {written: f"SELECT customer_id FROM {written}"})
+
+
+def _arrays_beside(
+    work: duckdb.DuckDBPyConnection, folder: Path, model: Model, refreshed: Path | None
+) -> AbstractContextManager[None]:
+    """While the block lasts, the arrays are written that need nothing but the work store."""
+    if refreshed is None:
+        return beside(work, lambda cursor: write_arrays(cursor, folder, model, None))
+    records = f"""SELECT rid, channel, source_record_id FROM {CHANGED} JOIN membership USING (customer_id)
+        JOIN records USING (rid)"""
+    return beside(work, lambda cursor: write_arrays(cursor, folder, model, refreshed / ARRAYS), {RECORDS: records})
 
 
 @contextmanager

@@ -140,9 +140,9 @@ GENERATION = (
     ),
     Audit(
         "both records of a pair are published",
-        """SELECT left_number, right_number FROM {match_pairs}
-           WHERE left_number NOT IN (SELECT record_number FROM generation.main.customer_records)
-              OR right_number NOT IN (SELECT record_number FROM generation.main.customer_records)""",
+        """SELECT record_number FROM (
+               SELECT left_number AS record_number FROM {match_pairs} UNION SELECT right_number FROM {match_pairs})
+           ANTI JOIN generation.main.customer_records USING (record_number)""",
     ),
     Audit(
         "every pair of match_pairs has its levels in match_patterns",

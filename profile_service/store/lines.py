@@ -46,10 +46,14 @@ class Lines:
 
     def _check_whole(self) -> None:
         """A file cut short by a copy is none: raises OSError."""
-        files = self.places[:, START] >> FILE_SHIFT
-        ends = (self.places[:, START] & ((1 << FILE_SHIFT) - 1)) + self.places[:, LENGTH]
-        for number in np.unique(files[self.places[:, LENGTH] > 0]).tolist():
-            if number >= len(self._files) or ends[files == number].max() > len(self._files[number]):
+        lengths = self.places[:, LENGTH]
+        # where each text ends, the file's number above it; what has no text ends nowhere
+        ends = np.where(lengths > 0, self.places[:, START] + lengths, 0)
+        if int(ends.max(initial=0)) >> FILE_SHIFT >= max(len(self._files), 1):
+            raise OSError("a file is missing")
+        for number, file in enumerate(self._files):
+            last = int(ends.max(initial=0, where=ends < (number + 1) << FILE_SHIFT))
+            if last - (number << FILE_SHIFT) > len(file):
                 raise OSError(f"file {number} is not whole")
 
     def __len__(self) -> int:
