@@ -17,6 +17,7 @@ import click
 
 from pipelines.cli_privacy import erase_command, export_command
 from pipelines.cli_service import audit_group, keys_group, serve_command
+from pipelines.cli_users import users_group
 from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
 
@@ -60,6 +61,7 @@ def cli() -> None:
 
 
 cli.add_command(keys_group)
+cli.add_command(users_group)
 cli.add_command(serve_command)
 cli.add_command(audit_group)
 cli.add_command(erase_command)

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 # The ledger loads SQLAlchemy: each command imports its own, so that `profiles --help` answers at once.
 
-_data_dir = click.option(
+data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="PROFILES_DATA_DIR",
     show_envvar=True,
     help="Where the ledger and the published generations live.  [default: data]",
 )
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for other programs.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on standard output, for other programs."
+)
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def keys_group() -> None:
     type=click.DateTime(),
     help="Until when it stands, UTC: YYYY-MM-DD, with THH:MM:SS if need be.  [default: until revoked]",
 )
-@_data_dir
+@data_dir_option
 def create_command(name: str, data_dir: Path | None, expires: datetime | None, **grant: Any) -> None:
     """Make a key named NAME. It is shown once, on the last line, and kept nowhere."""
     from profile_service.audit import Act, Audit
@@ -103,8 +105,8 @@ def create_command(name: str, data_dir: Path | None, expires: datetime | None, *
 
 
 @keys_group.command("list", epilog="\b\nExamples:\n  profiles keys list\n  profiles keys list --json")
-@_data_dir
-@_as_json
+@data_dir_option
+@as_json_option
 def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List every key there ever was: what it may do, and whether it stands."""
     from profile_service.keys import Keys
@@ -134,7 +136,7 @@ def _key_table(key: Key, now: datetime) -> dict[str, Any]:
 
 @keys_group.command("revoke", epilog="\b\nExamples:\n  profiles keys revoke desk")
 @click.argument("name")
-@_data_dir
+@data_dir_option
 def revoke_command(name: str, data_dir: Path | None) -> None:
     """Revoke the key NAME: no worker takes it from the next request on."""
     from profile_service.audit import Act, Audit
@@ -159,7 +161,7 @@ def audit_group() -> None:
     "  profiles audit verify --noted 4485:c913f76ed1ad5fe02d77afb4e69fc45b991c052e87cc90aea6cc1c7329132e09",
 )
 @click.option("--noted", metavar="SEQ:HASH", help="A head that an earlier check printed.")
-@_data_dir
+@data_dir_option
 def verify_command(noted: str | None, data_dir: Path | None) -> None:
     """Check that no row was changed, dropped or put in; exit status 1 names the first that was.
 
@@ -187,8 +189,8 @@ def verify_command(noted: str | None, data_dir: Path | None) -> None:
 )
 @click.option("--customer", "customer_id", metavar="ID", help="Only what was done with this customer.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The last so many rows.")
-@_data_dir
-@_as_json
+@data_dir_option
+@as_json_option
 def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_json: bool) -> None:
     """Show the newest rows, oldest of them first."""
     from profile_service.audit import Audit
@@ -207,7 +209,7 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
 
 
 @click.command("serve")
-@_data_dir
+@data_dir_option
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 for a free one.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer.  [default: 2]")

@@ -14,9 +14,11 @@ from profile_service.api.rates import RATES, Rates
 from profile_service.api.rendered import Rendered
 from profile_service.api.watch import Watcher
 from profile_service.audit import Audit
+from profile_service.console.guard import Desks
 from profile_service.journal import ReadJournal
 from profile_service.keys import Keys
 from profile_service.settings import Settings
+from profile_service.users import Lifetimes, Users
 from profile_service.world import World
 
 CLOSE = "profile_service.close"
@@ -44,6 +46,10 @@ def create_app(settings: Settings) -> Flask:
         log=Log(settings.log_level),
         rendered=Rendered(),
         clock=lambda: datetime.now(UTC),
+        desks=Desks(
+            Users(world.ledger, secret, Lifetimes(settings.session_idle, settings.session_whole)),
+            tls=settings.public_url.startswith("https:"),
+        ),
     )
     journal.start()
     watcher = Watcher(frame)

@@ -7,6 +7,7 @@ import secrets
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,11 +46,26 @@ class Settings:
     follow_seconds: float = 0.2  # between two looks for a new generation
     journal_seconds: float = 0.1  # between two foldings of reads into the audit trail
     erase_in_background: bool = True  # remove erased people from the files too, while serving
+    public_url: str = (
+        ""  # where people reach the service, such as https://profiles.example.com; empty: by host and port
+    )
+    session_idle_minutes: int = 30  # after which an unused session at the console ends
+    session_hours: int = 10  # after which any session ends
 
     @property
     def ledger(self) -> str | Path:
         """What ``Ledger.open`` takes."""
         return self.ledger_url or self.data_dir / LEDGER_FILE
+
+    @property
+    def session_idle(self) -> timedelta:
+        """How long a session at the console lasts unused."""
+        return timedelta(minutes=self.session_idle_minutes)
+
+    @property
+    def session_whole(self) -> timedelta:
+        """How long a session lasts at most."""
+        return timedelta(hours=self.session_hours)
 
     @property
     def models(self) -> Path:
@@ -190,6 +206,13 @@ def _ledger_url(value: Any) -> str:
     return text
 
 
+def _public_url(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
+        raise ValueError("an address without a path, such as https://profiles.example.com")
+    return str(value).rstrip("/")
+
+
 def _secret(value: Any) -> str:
     if value and len(str(value)) < _SHORTEST_SECRET:
         raise ValueError(f"at least {_SHORTEST_SECRET} characters long")
@@ -216,6 +239,9 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "follow_seconds": _seconds(0.01, 60),
     "journal_seconds": _seconds(0.01, 60),
     "erase_in_background": _yes_or_no,
+    "public_url": _public_url,
+    "session_idle_minutes": _whole(1, 1_440),
+    "session_hours": _whole(1, 168),
 }
 
 assert set(_CHECKS) == {each.name for each in fields(Settings)}

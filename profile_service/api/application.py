@@ -19,6 +19,7 @@ from profile_service.api.reading import reading
 from profile_service.api.records import records
 from profile_service.api.reviews import desk
 from profile_service.api.routes import Blueprint
+from profile_service.console.all_pages import console
 
 BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, privacy)
 
@@ -85,5 +86,6 @@ def build(frame: Frame, blueprints: Sequence[Blueprint] = BLUEPRINTS) -> Flask:
     problems.install(app)
     openapi.describe(app, blueprints)
     app.register_blueprint(operations)
+    app.register_blueprint(console)
     app.wsgi_app = requests.framed(app.wsgi_app, frame)  # type: ignore[assignment, method-assign]
     return app

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -26,6 +26,9 @@ from profile_service.live.step import Hand
 from profile_service.settings import Settings
 from profile_service.state import State
 from profile_service.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from profile_service.console.guard import Desks
 
 # What a request carries in its WSGI environment.
 FRAME = "profile_service.frame"
@@ -66,6 +69,7 @@ class Frame:
     log: Log
     rendered: Rendered
     clock: Callable[[], datetime]
+    desks: Desks
 
     def admit(self, environ: dict[str, Any], scope: str) -> Key:
         """The key that came with a request; Refused unless it is valid, has ``scope`` and has not used up its rate."""

@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 
 from profile_service.privacy import Erasure, RecordKey, suppression_token
+from profile_service.store.ledger.columns import METADATA
 from profile_service.store.ledger.log import Entry, Log
 from profile_service.store.ledger.session import Session
 from profile_service.store.ledger.statement import Statement, adding_if_new
-from profile_service.store.ledger.tables import ENTRIES, IDEMPOTENCY, METADATA, SUPPRESSIONS
+from profile_service.store.ledger.tables import ENTRIES, IDEMPOTENCY, SUPPRESSIONS
 from profile_service.store.ledger.transaction import Transaction
 
 ERASURE = "erasure"

@@ -11,10 +11,11 @@ from psycopg import errors
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
+from profile_service.store.ledger.columns import METADATA
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import POSTGRES, Statement, Values
-from profile_service.store.ledger.tables import METADATA, OVERLAY
+from profile_service.store.ledger.tables import OVERLAY
 
 # One lock for one schema: two ledgers in one database do not wait for each other.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('unified-customer-profile ledger'), hashtext(current_schema()))"

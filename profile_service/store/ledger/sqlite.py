@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
+from profile_service.store.ledger.columns import METADATA
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
-from profile_service.store.ledger.tables import METADATA
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
 _STATEMENTS = 256  # kept prepared by each connection

@@ -8,42 +8,24 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     Table,
-    Text,
 )
 from sqlalchemy.types import TypeEngine
 
+from profile_service.store.ledger.columns import METADATA
+from profile_service.store.ledger.columns import number as _number
+from profile_service.store.ledger.columns import octets as _bytes
+from profile_service.store.ledger.columns import table as _table
+from profile_service.store.ledger.columns import text as _text
+
 SCHEMA_VERSION = 1
 
-METADATA = MetaData()
-
-# Code point order in both databases: a prefix is a range.
-_TEXT: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
 # SQLite makes only an INTEGER primary key the row's own place in the file.
 _SEQ: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
-    return Column(name, _TEXT, primary_key=key, nullable=optional)
-
-
-def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[int]:
-    return Column(name, BigInteger, primary_key=key, nullable=optional, autoincrement=False)
-
-
 def _seq() -> Column[int]:
     return Column("seq", _SEQ, primary_key=True, autoincrement=False)
-
-
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=True)
-
-
-def _table(name: str, *content: Column[int] | Column[str] | Column[bytes] | Column[float]) -> Table:
-    """A table that rows are found in by its key alone, stored in the order of that key."""
-    return Table(name, METADATA, *content, sqlite_with_rowid=False)
 
 
 # Names and values: schema_version, current_generation, keys_version, audit_head, seq_floor,

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import null, update
+from sqlalchemy import bindparam, null, update
 
-from profile_service.store.ledger import answers
+from profile_service.store.ledger import answers, desk_tables
 from profile_service.store.ledger.answers import Answer, Request
 from profile_service.store.ledger.log import NOTHING, SEQ_FLOOR, About, Log
 from profile_service.store.ledger.session import Session
@@ -29,6 +29,15 @@ _PURGE = Statement(
 _DROP_GIVEN = dropping(GIVEN_IDS, "channel", "source_record_id")
 _DROP_EVENTS = dropping(EVENTS, "channel", "source_record_id")
 _DROP_CONSENTS = dropping(CONSENTS, "customer_id")
+_DROP_NOTES = dropping(desk_tables.NOTES, "channel", "source_record_id")
+_DROP_VERIFICATIONS = dropping(desk_tables.VERIFICATIONS, "customer_id")
+_DROP_LEFT_VOTES, _DROP_RIGHT_VOTES = (dropping(desk_tables.VOTES, side) for side in ("left_record", "right_record"))
+# the request itself stays, as the erasure does; its reason may name the person
+_EMPTY_REQUESTS = Statement(
+    update(desk_tables.ERASURE_REQUESTS)
+    .where(desk_tables.ERASURE_REQUESTS.c.customer_id == bindparam("whose"))
+    .values(reason=bindparam("said"))
+)
 
 
 class Transaction:
@@ -114,7 +123,12 @@ class Transaction:
             seqs |= {entry.seq for entry in self.log.entries_of_record(channel, source_record_id)}
             self.session.do(_DROP_GIVEN, key)
             self.session.do(_DROP_EVENTS, key)
+            self.session.do(_DROP_NOTES, key)
+            self.session.do(_DROP_LEFT_VOTES, {"left_record": f"{channel}:{source_record_id}"})
+            self.session.do(_DROP_RIGHT_VOTES, {"right_record": f"{channel}:{source_record_id}"})
         self.session.do(_DROP_CONSENTS, {"customer_id": customer_id})
+        self.session.do(_DROP_VERIFICATIONS, {"customer_id": customer_id})
+        self.session.do(_EMPTY_REQUESTS, {"whose": customer_id, "said": ""})
         answers.forget_answers(self.session, customer_id)
         emptied = sorted(seqs)
         self.session.do(_PURGE, {"seqs": emptied})

@@ -1,0 +1,106 @@
+"""How values are written on pages: masked ones, channels, money, odds, and bits as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from markupsafe import Markup
+
+from profile_service.console.pages import console
+from profile_service.store.schema import RECORD_FIELDS
+
+_CHANNELS = {"store": "Store", "web": "Web", "mobile": "App", "call_center": "Call center"}
+_IN = {"store": "in the store", "web": "on the web", "mobile": "in the app", "call_center": "by telephone"}
+_MOST_BITS = 20.0  # a bar is as long as this at most: more changes nobody's mind
+_HALF = 60  # a bar's half, in units of its picture
+
+
+@console.app_template_global("show")
+def shown(value: Any) -> str | Markup:
+    """A value as it may be seen: of a masked one its hint, told to be veiled."""
+    if isinstance(value, Mapping) and value.get("masked"):
+        hint = value.get("hint")
+        return Markup('<span class="veiled" title="veiled until the caller is verified">{}</span>').format(
+            hint or "•••"
+        )
+    return "" if value is None else str(value)
+
+
+@console.app_template_filter("channel_name")
+def channel_name(channel: str | None) -> str:
+    """What people call a channel."""
+    return _CHANNELS.get(channel or "", (channel or "?").replace("_", " ").capitalize())
+
+
+@console.app_template_filter("in_channel")
+def in_channel(channel: str | None) -> str:
+    """Where something happened, to end a sentence with."""
+    return _IN.get(channel or "", f"in {(channel or 'an unknown channel').replace('_', ' ')}")
+
+
+@console.app_template_filter("money")
+def money(amount: Any, currency: str | None = None) -> str:
+    """An amount with two places and its currency."""
+    try:
+        return f"{Decimal(str(amount)):,.2f} {currency or ''}".strip()
+    except InvalidOperation:
+        return str(amount)
+
+
+@console.app_template_filter("odds")
+def odds(probability: float) -> str:
+    """A probability as people say it: in so many of so many cases."""
+    if probability >= 0.9995:
+        return "as good as certainly one person"
+    if probability <= 0.0005:
+        return "as good as certainly two people"
+    if probability >= 0.5:
+        return f"one person in {probability:.0%} of such cases"
+    return f"two people in {1 - probability:.0%} of such cases"
+
+
+@console.app_template_filter("bit_bar")
+def bit_bar(bits: float) -> Markup:
+    """Bits as a bar from the middle: to the right for one person, to the left against. The number stands beside it."""
+    length = round(min(abs(bits), _MOST_BITS) / _MOST_BITS * _HALF, 1)
+    start = _HALF if bits >= 0 else _HALF - length
+    kind = "for" if bits >= 0 else "against"
+    return Markup(
+        '<svg viewBox="0 0 {} 10" width="{}" height="10" aria-hidden="true" class="bits-{}">'
+        '<line x1="{}" y1="0" x2="{}" y2="10"/><rect x="{}" y="2" width="{}" height="6" rx="1"/></svg>'
+    ).format(2 * _HALF, 2 * _HALF, kind, _HALF, _HALF, start, length)
+
+
+@console.app_template_filter("field_names")
+def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields that any of some records has, in the contract's order."""
+    held = {name for record in records for name, each in record["values"].items() if _said(each)}
+    return [name for name in RECORD_FIELDS if name in held]
+
+
+@console.app_template_filter("differs")
+def differs(records: Sequence[Mapping[str, Any]], field: str, place: int) -> str:
+    """Whether a record says something else than most, as a class: ``other``, or nothing; the missing say nothing."""
+    said = [_compared(record["values"].get(field)) for record in records]
+    here = said[place]
+    known = [each for each in said if each is not None]
+    if here is None or not known:
+        return "missing" if here is None else ""
+    usual = max(known, key=lambda each: (known.count(each), -known.index(each)))
+    return "" if here == usual else "other"
+
+
+def _said(value: Mapping[str, Any] | None) -> bool:
+    return bool(value) and (value or {}).get("value") not in (None, "")
+
+
+def _compared(value: Mapping[str, Any] | None) -> str | None:
+    """What tells two values apart: as compared, else as sent; of a veiled one, its hint."""
+    if value is None:
+        return None
+    found = value.get("compared") or value.get("value")
+    if isinstance(found, Mapping):
+        return str(found.get("hint"))
+    return None if found in (None, "") else str(found).casefold()
