@@ -73,7 +73,7 @@ def keys_group() -> None:
     multiple=True,
     required=True,
     help="What it may do: profiles:read, profiles:search, profiles:explain, records:write, events:write, "
-    "consents:write, reviews, privacy; may be given several times.",
+    "consents:write, calls:write, reviews, privacy; may be given several times.",
 )
 @click.option("--audience", default="agent", show_default=True, help="Whose view: agent, page, analyst, subject.")
 @click.option("--channel", help="The channel that uses it.")

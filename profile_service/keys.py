@@ -37,6 +37,7 @@ SCOPES = (
     "campaigns:write",
     "campaigns:approve",
     "metrics",
+    "calls:write",
 )
 AUDIENCES = ("agent", "page", "analyst", "subject")
 

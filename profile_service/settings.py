@@ -51,6 +51,7 @@ class Settings:
     )
     session_idle_minutes: int = 30  # after which an unused session at the console ends
     session_hours: int = 10  # after which any session ends
+    code_webhook: str = field(default="", repr=False)  # where one-time codes are posted to be sent; empty: none are
 
     @property
     def ledger(self) -> str | Path:
@@ -132,7 +133,7 @@ def _checked(name: str, value: Any, said_by: str) -> Any:
     try:
         return check(value)
     except (ValueError, TypeError) as error:
-        shown = "what it is" if name in ("secret", "ledger_url") else repr(value)
+        shown = "what it is" if name in ("secret", "ledger_url", "code_webhook") else repr(value)
         raise WrongUsage(f"{said_by} cannot be {shown}: it must be {error}") from None
 
 
@@ -206,6 +207,13 @@ def _ledger_url(value: Any) -> str:
     return text
 
 
+def _webhook(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise ValueError("an address to post to, such as https://messages.example.com/codes")
+    return str(value)
+
+
 def _public_url(value: Any) -> str:
     parts = urlsplit(str(value))
     if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
@@ -242,6 +250,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "public_url": _public_url,
     "session_idle_minutes": _whole(1, 1_440),
     "session_hours": _whole(1, 168),
+    "code_webhook": _webhook,
 }
 
 assert set(_CHECKS) == {each.name for each in fields(Settings)}

@@ -19,9 +19,9 @@ from profile_service.api.reading import reading
 from profile_service.api.records import records
 from profile_service.api.reviews import desk
 from profile_service.api.routes import Blueprint
-from profile_service.console.all_pages import console
+from profile_service.console.all_pages import console, telephony
 
-BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, privacy)
+BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, privacy, telephony)
 
 
 class _NoSession(SessionInterface):

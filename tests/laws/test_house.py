@@ -22,7 +22,7 @@ ROOMS = {
     "webargs": ("profile_service.api", "profile_service.app"),
     "sqlalchemy": ("profile_service.store.ledger",),
     "granian": ("pipelines.serve",),
-    "httpx": ("profile_service.client",),
+    "httpx": ("profile_service.client", "profile_service.send_code"),
     "marshmallow": ("profile_service.contracts",),
     "pyspark": ("pipelines.engines.spark",),
     "rich": (

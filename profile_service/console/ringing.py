@@ -1,0 +1,92 @@
+"""Calls that ring now: the telephone system tells of them, and who is at that telephone sees who it may be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Request, Response
+
+from profile_service.api.calls import Call
+from profile_service.api.routes import Blueprint, JsonParser, needs
+from profile_service.console.find import candidates_of
+from profile_service.console.guard import Desk, desk
+from profile_service.console.pages import console
+from profile_service.contracts.desk import CallSent, CallTaken
+from profile_service.lookup import Ambiguous, Found, by_identifier, standard_value
+from profile_service.store.ledger.call_rows import CallRow, find_call, forget_calls_before, put_call, recent_calls
+from profile_service.store.ledger.times import as_text
+
+_STATES = {"newCall": "ringing", "answer": "answered", "hangup": "over"}
+_KEPT = timedelta(hours=8)  # a number is personal data: no longer than a shift
+_SHOWN = timedelta(minutes=5)
+_MOST_SHOWN = 3
+_MOST_CANDIDATES = 5
+
+
+class _JsonOrForm(JsonParser):
+    """Telephone systems send forms as often as JSON."""
+
+    def load_json(self, req: Request, schema: Any) -> Any:
+        """The body, of whichever kind it is said to be."""
+        if req.mimetype == "application/x-www-form-urlencoded":
+            return {name.removesuffix("[]"): value for name, value in req.form.items()}
+        return super().load_json(req, schema)
+
+
+class _Telephony(Blueprint):
+    ARGUMENTS_PARSER = _JsonOrForm()
+
+
+telephony = _Telephony("telephony", __name__, url_prefix="/v1", description="What a telephone system tells of calls.")
+
+
+@telephony.route("/calls", methods=["POST"])
+@needs("calls:write")
+@telephony.arguments(CallSent)
+@telephony.response(200, CallTaken)
+def tell_call(call: Call, said: dict[str, Any]) -> Response:
+    """A call rings, is taken, or is over: the console of whoever has that telephone shows it within two seconds."""
+    number = said["from_"] if said["direction"] == "in" else said["to"]
+    number = standard_value("phone", number, call.state.generation.model) or number
+    user = said["user"]
+    user = user[0] if isinstance(user, list) and user else user
+    now = as_text(call.frame.clock())
+    with call.frame.ledger.write() as tx:
+        forget_calls_before(tx.session, as_text(tx.now - _KEPT))
+        known = find_call(tx.session, said["callId"])
+        row = CallRow(
+            call_id=said["callId"],
+            number=number,
+            user_name=str(user)[:64] if user else known.user_name if known else None,
+            queue=said["queue"] or (known.queue if known else None),
+            state=_STATES[said["event"]],
+            rang_at=known.rang_at if known else now,
+            changed_at=now,
+        )
+        put_call(tx.session, row)
+        call.frame.audit.change(tx, call.act("call.tell", None, {"call_id": row.call_id, "state": row.state}))
+    return call.answer({"call_id": row.call_id, "state": row.state, "customers": _how_many(call, number)})
+
+
+@console.get("/ringing")
+@desk("find")
+def show_ringing(at: Desk) -> Response:
+    """Calls at the user's telephone in the last minutes, as part of every page; asked every two seconds."""
+    since = as_text(at.frame.clock() - _SHOWN)
+    rows = [row for row in recent_calls(at.frame.ledger.read(), at.user.name, since) if row.state != "over"]
+    calls = []
+    for row in rows[:_MOST_SHOWN]:
+        outcome = by_identifier(at.state, "phone", row.number)
+        ids: tuple[str, ...] = ()
+        if isinstance(outcome, Found):
+            ids = (outcome.customer_id,)
+        elif isinstance(outcome, Ambiguous):
+            ids = outcome.candidates[:_MOST_CANDIDATES]
+        calls.append({"call": row, "candidates": candidates_of(at, ids)})
+    return at.page("_ringing.html", calls=calls)
+
+
+def _how_many(call: Call, number: str) -> int:
+    outcome = by_identifier(call.state, "phone", number)
+    return outcome.total if isinstance(outcome, Ambiguous) else int(isinstance(outcome, Found))

@@ -1,0 +1,64 @@
+"""Calls that the telephone system tells of, as rows of the ledger; they are forgotten after some hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, or_, select
+
+from profile_service.store.ledger.desk_tables import CALLS
+from profile_service.store.ledger.session import Session
+from profile_service.store.ledger.statement import Statement, dropping, putting
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A call: ``number`` the customer's, ``user_name`` whose telephone it is, None for everybody's."""
+
+    call_id: str
+    number: str
+    user_name: str | None
+    queue: str | None
+    state: str
+    rang_at: str
+    changed_at: str
+
+
+_CALL = Statement(select(*CALLS.columns).where(CALLS.c.call_id == bindparam("call_id")))
+_PUT = putting(CALLS)
+_RECENT = Statement(
+    select(*CALLS.columns)
+    .where(
+        CALLS.c.rang_at >= bindparam("since"),
+        or_(CALLS.c.user_name.is_(None), CALLS.c.user_name == bindparam("user_name")),
+    )
+    .order_by(CALLS.c.rang_at.desc())
+)
+_FORGET_OLD = Statement(delete(CALLS).where(CALLS.c.rang_at < bindparam("before")))
+_FORGET_NUMBER = dropping(CALLS, "number")
+
+
+def find_call(session: Session, call_id: str) -> CallRow | None:
+    """The call of that id."""
+    row = session.one(_CALL, {"call_id": call_id})
+    return None if row is None else CallRow(*row)
+
+
+def put_call(session: Session, call: CallRow) -> None:
+    """Add a call, or let it be as ``call`` says."""
+    session.do(_PUT, vars(call))
+
+
+def recent_calls(session: Session, user_name: str, since: str) -> list[CallRow]:
+    """Calls for a user, or for everybody, since a moment; the newest first."""
+    return [CallRow(*row) for row in session.all(_RECENT, {"user_name": user_name, "since": since})]
+
+
+def forget_calls_before(session: Session, before: str) -> None:
+    """Drop calls that rang before a moment."""
+    session.do(_FORGET_OLD, {"before": before})
+
+
+def forget_calls_of(session: Session, number: str) -> None:
+    """Drop every call of a number."""
+    session.do(_FORGET_NUMBER, {"number": number})
