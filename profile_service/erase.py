@@ -12,6 +12,7 @@ from profile_service.live.judge import constraints_of
 from profile_service.live.step import Hand
 from profile_service.privacy import Erasure, RecordKey, tokens_of
 from profile_service.store.ledger import About, Entry, Log
+from profile_service.store.ledger.call_rows import forget_calls_of
 from profile_service.store.ledger.erasures import (
     ERASURE,
     LoggedErasure,
@@ -46,6 +47,8 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
     suppress(hand.tx, erasure.tokens, step.entry.seq)
     apply(step)
     hand.tx.purge(customer_id, keys)
+    for number in sorted({value for record in records if (value := record.standard.get("phone")) is not None}):
+        forget_calls_of(hand.tx.session, number)
     forget_answers_naming(hand.tx, [customer_id])
     _forget_decisions(hand, keys)
     return erasure

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
-from profile_service.console import correct, customer, find, ringing, sign_in, verify_caller, words
+from profile_service.console import (
+    correct,
+    customer,
+    find,
+    overview,
+    people,
+    privacy_desk,
+    review_desk,
+    ringing,
+    sign_in,
+    verify_caller,
+    words,
+)
 from profile_service.console.pages import console
 from profile_service.console.ringing import telephony
 
-__all__ = ["console", "correct", "customer", "find", "ringing", "sign_in", "telephony", "verify_caller", "words"]
+__all__ = [
+    "console",
+    "correct",
+    "customer",
+    "find",
+    "overview",
+    "people",
+    "privacy_desk",
+    "review_desk",
+    "ringing",
+    "sign_in",
+    "telephony",
+    "verify_caller",
+    "words",
+]

@@ -190,6 +190,7 @@ def first_place(user: User) -> str:
             ("verify", "/console/find"),
             ("review", "/console/reviews"),
             ("privacy", "/console/privacy"),
+            ("users", "/console/users"),
             ("overview", "/console/overview"),
         )
         if permission in permissions

@@ -73,6 +73,45 @@ def bit_bar(bits: float) -> Markup:
     ).format(2 * _HALF, 2 * _HALF, kind, _HALF, _HALF, start, length)
 
 
+@console.app_template_filter("interval_bar")
+def interval_bar(band: Any) -> Markup:
+    """An interval of a share as a bar from nothing to all, with a mark where the share itself is."""
+    low, high = round(band.low * 100, 1), round(band.high * 100, 1)
+    return Markup(
+        '<svg viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" class="interval">'
+        '<rect x="0" y="4" width="100" height="2"/><rect x="{}" y="1" width="{}" height="8" rx="2" class="range"/>'
+        '<line x1="{}" y1="0" x2="{}" y2="10"/></svg>'
+    ).format(low, max(high - low, 1), round(band.same / band.judged * 100, 1), round(band.same / band.judged * 100, 1))
+
+
+@console.app_template_filter("share_bar")
+def share_bar(share: float) -> Markup:
+    """A share of the whole as a bar. The number stands beside it."""
+    return Markup(
+        '<svg viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" class="share">'
+        '<rect x="0" y="1" width="100" height="8" rx="2"/><rect x="0" y="1" width="{}" height="8" rx="2" class="part"/></svg>'
+    ).format(round(min(max(share, 0.0), 1.0) * 100, 1))
+
+
+@console.app_template_filter("stage_bar")
+def stage_bar(stages: Sequence[tuple[str, float]], longest: float) -> Markup:
+    """A run's stages one after the other, as long as they took; ``longest``: seconds of the longest run shown."""
+    parts: list[Markup] = []
+    start = 0.0
+    for place, (name, seconds) in enumerate(stages):
+        width = seconds / longest * 200
+        parts.append(
+            Markup('<rect x="{}" y="1" width="{}" height="10" class="stage-{}"><title>{}: {} s</title></rect>').format(
+                round(start, 2), round(width, 2), place % 6, name, f"{seconds:.1f}"
+            )
+        )
+        start += width
+    said = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages)
+    return Markup('<svg viewBox="0 0 200 12" width="200" height="12" role="img" aria-label="{}">{}</svg>').format(
+        said, Markup("").join(parts)
+    )
+
+
 @console.app_template_filter("field_names")
 def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """The fields that any of some records has, in the contract's order."""
