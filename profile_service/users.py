@@ -31,14 +31,15 @@ from profile_service.store.ledger.user_rows import (
     user_of_subject,
 )
 
-# What may be done at the console, by role; `reveal` is to see personal data without verifying a caller, for a reason.
+# What may be done at the console, by role; `reveal` is to see personal data without verifying a caller, for a reason;
+# `feeds` is to read rows that were refused.
 ROLES: Mapping[str, frozenset[str]] = {
     "agent": frozenset({"find", "verify", "note", "correct"}),
-    "lead": frozenset({"find", "verify", "note", "correct", "reveal", "overview"}),
-    "steward": frozenset({"find", "reveal", "note", "correct", "review", "overview"}),
+    "lead": frozenset({"find", "verify", "note", "correct", "reveal", "overview", "feeds"}),
+    "steward": frozenset({"find", "reveal", "note", "correct", "review", "overview", "feeds"}),
     "marketer": frozenset({"overview"}),
     "privacy_officer": frozenset({"find", "reveal", "note", "privacy", "overview"}),
-    "admin": frozenset({"overview", "users"}),
+    "admin": frozenset({"overview", "users", "feeds"}),
 }
 SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for length, not for kinds of characters
 _LONGEST_PASSWORD = 256  # what costs more to hash than it is worth

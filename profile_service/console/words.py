@@ -89,7 +89,8 @@ def share_bar(share: float) -> Markup:
     """A share of the whole as a bar. The number stands beside it."""
     return Markup(
         '<svg viewBox="0 0 100 10" width="100" height="10" aria-hidden="true" class="share">'
-        '<rect x="0" y="1" width="100" height="8" rx="2"/><rect x="0" y="1" width="{}" height="8" rx="2" class="part"/></svg>'
+        '<rect x="0" y="1" width="100" height="8" rx="2"/>'
+        '<rect x="0" y="1" width="{}" height="8" rx="2" class="part"/></svg>'
     ).format(round(min(max(share, 0.0), 1.0) * 100, 1))
 
 

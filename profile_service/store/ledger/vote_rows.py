@@ -13,7 +13,7 @@ from profile_service.store.ledger.statement import Statement, adding, dropping, 
 
 @dataclass(frozen=True)
 class VoteRow:
-    """A steward's word on two records (``channel:id``, in order); ``centibits``: a hundredth of a bit of their weight."""
+    """A steward's word on two records (``channel:id``, in order); ``centibits``: hundredths of a bit."""
 
     left_record: str
     right_record: str

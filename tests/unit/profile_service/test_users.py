@@ -157,7 +157,7 @@ def test_a_name_is_given_once(users: Users) -> None:
 
 def test_no_role_may_do_what_none_knows() -> None:
     assert {permission for may in ROLES.values() for permission in may} == {
-        "find", "verify", "note", "correct", "reveal", "review", "privacy", "overview", "users",
+        "find", "verify", "note", "correct", "reveal", "review", "privacy", "overview", "users", "feeds",
     }  # fmt: skip
 
 
