@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -20,6 +21,9 @@ from profile_service.keys import Keys
 from profile_service.settings import Settings
 from profile_service.users import Lifetimes, Users
 from profile_service.world import World
+
+if TYPE_CHECKING:
+    from profile_service.openid import OpenId
 
 CLOSE = "profile_service.close"
 
@@ -49,6 +53,8 @@ def create_app(settings: Settings) -> Flask:
         desks=Desks(
             Users(world.ledger, secret, Lifetimes(settings.session_idle, settings.session_whole)),
             tls=settings.public_url.startswith("https:"),
+            openid=_openid(settings),
+            provider_name=settings.openid_name if settings.openid_issuer else "",
         ),
     )
     journal.start()
@@ -64,3 +70,15 @@ def create_app(settings: Settings) -> Flask:
 
     app.extensions[CLOSE] = close
     return app
+
+
+def _openid(settings: Settings) -> OpenId | None:
+    if not settings.openid_issuer:
+        return None
+    # a third of a second of imports that only who signs in so needs
+    from profile_service.openid import OpenId, Provider
+
+    called_back_at = f"{settings.public_url}/console/openid/back"
+    return OpenId(
+        Provider(settings.openid_issuer, settings.openid_client_id, settings.openid_client_secret, called_back_at)
+    )

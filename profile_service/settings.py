@@ -19,6 +19,7 @@ FILE = "PROFILES_SETTINGS"
 SECRET_FILE = "secret"
 LEDGER_FILE = "ledger.sqlite"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_UNSPOKEN = ("secret", "ledger_url", "code_webhook", "openid_client_secret")  # what no error repeats
 LEDGER_SCHEMES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 _SHORTEST_SECRET = 32  # characters
 
@@ -51,6 +52,10 @@ class Settings:
     )
     session_idle_minutes: int = 30  # after which an unused session at the console ends
     session_hours: int = 10  # after which any session ends
+    openid_issuer: str = ""  # the OpenID Connect provider that signs users in too; empty: passwords alone
+    openid_client_id: str = ""
+    openid_client_secret: str = field(default="", repr=False)
+    openid_name: str = "OpenID"  # what the button is called
     code_webhook: str = field(default="", repr=False)  # where one-time codes are posted to be sent; empty: none are
 
     @property
@@ -100,6 +105,8 @@ def load_settings(environment: Mapping[str, str], given: Mapping[str, Any] | Non
         if value is not None:
             values[name] = _checked(name, value, f"--{name.replace('_', '-')}")
     settings = Settings(**values)
+    if settings.openid_issuer and not (settings.openid_client_id and settings.public_url):
+        raise WrongUsage("openid_issuer needs openid_client_id, and public_url for the way back")
     if settings.default_page > settings.max_page:
         raise WrongUsage(f"default_page is {settings.default_page}, more than max_page, {settings.max_page}")
     return settings
@@ -133,7 +140,9 @@ def _checked(name: str, value: Any, said_by: str) -> Any:
     try:
         return check(value)
     except (ValueError, TypeError) as error:
-        shown = "what it is" if name in ("secret", "ledger_url", "code_webhook") else repr(value)
+        shown = (
+            "what it is" if name in ("secret", "ledger_url", "code_webhook", "openid_client_secret") else repr(value)
+        )
         raise WrongUsage(f"{said_by} cannot be {shown}: it must be {error}") from None
 
 
@@ -207,10 +216,16 @@ def _ledger_url(value: Any) -> str:
     return text
 
 
+def _text(value: Any) -> str:
+    if not str(value).isprintable() or len(str(value)) > 500:
+        raise ValueError("text of at most 500 characters")
+    return str(value)
+
+
 def _webhook(value: Any) -> str:
     parts = urlsplit(str(value))
     if value and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise ValueError("an address to post to, such as https://messages.example.com/codes")
+        raise ValueError("an address, such as https://messages.example.com/codes")
     return str(value)
 
 
@@ -251,6 +266,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "session_idle_minutes": _whole(1, 1_440),
     "session_hours": _whole(1, 168),
     "code_webhook": _webhook,
+    "openid_issuer": _webhook,
+    "openid_client_id": _text,
+    "openid_client_secret": _text,
+    "openid_name": _text,
 }
 
 assert set(_CHECKS) == {each.name for each in fields(Settings)}

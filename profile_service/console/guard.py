@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from flask import Request, Response, make_response, redirect, render_template, request
@@ -17,6 +17,9 @@ from profile_service.api.calls import FRAME, KEY, Call, Frame
 from profile_service.errors import Refused
 from profile_service.keys import Key
 from profile_service.users import ROLES, SignedIn, User, Users
+
+if TYPE_CHECKING:
+    from profile_service.openid import OpenId
 
 CONSOLE = "console"  # the scope of its routes: a session with the right role, no key
 SESSION = "profiles_session"
@@ -48,6 +51,8 @@ class Desks:
 
     users: Users
     tls: bool = False
+    openid: OpenId | None = None
+    provider_name: str = ""
 
 
 class Desk(Call):

@@ -88,7 +88,7 @@ def begin(at: Desk) -> Response:
 def _form(next_place: str, wrong: str = "", status: int = 200, name: str = "") -> Response:
     desks = desks_of(request.environ)
     before = request.cookies.get(BEFORE) or new_before()
-    facts = {"next_place": next_place, "wrong": wrong, "name": name, "user": None}
+    facts = {"next_place": next_place, "wrong": wrong, "name": name, "user": None, "provider": desks.provider_name}
     body = render_template("console/sign_in.html", form_token=desks.users.form_token(before), **facts)
     answer = guarded(make_response(body, status))
     set_cookie(answer, desks, BEFORE, before)

@@ -59,7 +59,7 @@ WRONG = [
     ("HOST", "a b", "an address"),
     ("ERASE_IN_BACKGROUND", "perhaps", "yes or no"),
     ("SECRET", "short", "at least 32"),
-    ("PROT", "80", "no setting; there are: data_dir"),
+    ("PROT", "80", "no setting; there are: code_webhook, data_dir"),
 ]
 
 
