@@ -14,7 +14,7 @@ from profile_service.store.schema import RECORD_FIELDS
 _CHANNELS = {"store": "Store", "web": "Web", "mobile": "App", "call_center": "Call center"}
 _IN = {"store": "in the store", "web": "on the web", "mobile": "in the app", "call_center": "by telephone"}
 _MOST_BITS = 20.0  # a bar is as long as this at most: more changes nobody's mind
-_HALF = 60  # a bar's half, in units of its picture
+_HALF = 80  # a bar's half, in units of its picture
 
 
 @console.app_template_global("show")
@@ -62,15 +62,17 @@ def odds(probability: float) -> str:
 
 
 @console.app_template_filter("bit_bar")
-def bit_bar(bits: float) -> Markup:
-    """Bits as a bar from the middle: to the right for one person, to the left against. The number stands beside it."""
-    length = round(min(abs(bits), _MOST_BITS) / _MOST_BITS * _HALF, 1)
-    start = _HALF if bits >= 0 else _HALF - length
+def bit_bar(bits: float, before: float = 0.0) -> Markup:
+    """What a comparison adds to the bits ``before`` it, as a step of a waterfall; the number stands beside it.
+
+    The line in the middle is even odds: right of it one person is likelier, left of it two.
+    """
+    ends = sorted(_HALF + _HALF * max(-1.0, min(at / _MOST_BITS, 1.0)) for at in (before, before + bits))
     kind = "for" if bits >= 0 else "against"
     return Markup(
         '<svg viewBox="0 0 {} 10" width="{}" height="10" aria-hidden="true" class="bits-{}">'
         '<line x1="{}" y1="0" x2="{}" y2="10"/><rect x="{}" y="2" width="{}" height="6" rx="1"/></svg>'
-    ).format(2 * _HALF, 2 * _HALF, kind, _HALF, _HALF, start, length)
+    ).format(2 * _HALF, 2 * _HALF, kind, _HALF, _HALF, round(ends[0], 1), max(round(ends[1] - ends[0], 1), 0.5))
 
 
 @console.app_template_filter("interval_bar")

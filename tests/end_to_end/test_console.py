@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -299,26 +300,21 @@ def test_shortcuts_can_be_switched_off(somebody: Seat, server: Server) -> None:
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """A real OpenID Connect provider in a process of its own."""
-    command = str(Path(sys.executable).with_name("oidc-provider-mock"))
-    process = subprocess.Popen([command, "--port", "0"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("oidc-provider-mock")), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
     try:
-        yield _address_of(process)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and process.poll() is None:
+            with suppress(httpx.TransportError):
+                httpx.get(f"{address}/.well-known/openid-configuration")
+                break
+            time.sleep(0.2)
+        yield address
     finally:
         process.terminate()
         process.wait(10)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
-
-def _address_of(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        found = re.search(r"http://[\d.:]+\d", process.stderr.readline())
-        if found:
-            return found[0]
-    raise AssertionError("the provider did not start")
 
 
 def test_who_the_provider_signs_in_is_signed_in_if_an_administrator_added_them(
@@ -356,8 +352,6 @@ def test_who_the_provider_signs_in_is_signed_in_if_an_administrator_added_them(
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
