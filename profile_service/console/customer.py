@@ -16,13 +16,17 @@ from profile_service.console.pages import console
 from profile_service.contracts.masks import masked
 from profile_service.errors import Moved, Refused
 from profile_service.explain import explain_customer
-from profile_service.lookup import Found
+from profile_service.lookup import Found, by_id
 from profile_service.notes import LONGEST_NOTE, edit_note, pin_note, read_notes, remove_note, write_note
 from profile_service.profile import provenance
 from profile_service.timeline import Wanted, timeline
 from profile_service.verify import Verified, history, verified
 
 _EVENTS_A_PAGE = 20
+_MOST_AT_HOME = 8
+_HOUSEHOLD = """SELECT o.customer_id, o.shares
+    FROM customer_households m JOIN customer_households o USING (household_id)
+    WHERE m.customer_id = $customer_id AND o.customer_id <> $customer_id ORDER BY o.customer_id LIMIT $most"""
 _LOOKED_BACK = 100  # events in which open matters and the last contact are looked for
 
 
@@ -51,6 +55,7 @@ def show_customer(at: Desk, customer_id: str) -> Response:
         matters=[show_event(event) for event in open_matters(recent, now)],
         addresses=[_address(at, each) for each in addresses_of(records, found.profile.get("address"))],
         notes=read_notes(at.frame.ledger.read(), records),
+        household=_household(at, found.customer_id),
         events=[show_event(event) for event in recent[:_EVENTS_A_PAGE]],
         more=first.next_cursor,
         wanted=Wanted(),
@@ -163,3 +168,15 @@ def _address(at: Desk, each: Any) -> dict[str, Any]:
         name: masked(name, value) if at.key.mask and name in VEILED else value for name, value in each.parts.items()
     }
     return {"parts": parts, "last_said": each.last_said, "records": each.records, "stands": each.stands}
+
+
+def _household(at: Desk, customer_id: str) -> list[Mapping[str, Any]]:
+    """Who lives with a customer, as the last run found, by name and how they belong; never merged with them."""
+    rows = at.state.generation.warehouse().execute(_HOUSEHOLD, {"customer_id": customer_id, "most": _MOST_AT_HOME})
+    found: list[Mapping[str, Any]] = []
+    for other, shares in rows.fetchall():
+        outcome = by_id(at.state, other)
+        if isinstance(outcome, Found):
+            at.note_read("household.read", other)
+            found.append({"customer_id": other, "full_name": outcome.profile.get("full_name"), "shares": shares})
+    return found

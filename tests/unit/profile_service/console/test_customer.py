@@ -258,3 +258,13 @@ def test_an_unknown_and_a_merged_and_an_erased_customer_are_told_as_what_they_ar
     for table, column in (("notes", "text"), ("calls", "number"), ("verifications", "customer_id")):
         left = [value for (value,) in rows.execute(f"SELECT {column} FROM {table}") if value]
         assert not [value for value in left if "Gone" in value or "5557777" in value or value == customer_id], table
+
+
+def test_who_lives_with_a_customer_is_named_and_stays_somebody_else(service: ServiceApp) -> None:
+    [(customer_id, other)] = service.sql(
+        """SELECT m.customer_id, o.customer_id
+        FROM customer_households m JOIN customer_households o USING (household_id)
+        WHERE m.customer_id < o.customer_id ORDER BY 1, 2 LIMIT 1"""
+    )
+    text = page_of(signed_in(service, "agent"), customer_id)
+    assert "Household" in text and f'href="/console/customers/{other}"' in text
