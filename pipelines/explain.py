@@ -15,7 +15,7 @@ from profile_service.identity.block import blocking_keys
 from profile_service.identity.compare import compare_pair, takes_part
 from profile_service.identity.model import Comparison, Model, load_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
-from profile_service.identity.score import Score, score_pair
+from profile_service.identity.score import ANCHORED, Score, score_pair
 
 Work = duckdb.DuckDBPyConnection
 SILENT, SAID = "missing", "said already"  # no value on a side; a finer comparison has said the same
@@ -110,6 +110,8 @@ def _weigh(model: Model, score: Score, sides: tuple[Side, Side]) -> Iterator[Wei
         elif takes_part(comparison, model) and (left or right):
             read = all(side.standard[column] is not None for side in sides for column in comparison.columns)
             yield Weighed(comparison.name, SAID if read else SILENT, 0.0, left, right)
+    if ANCHORED in said:
+        yield Weighed(ANCHORED, said[ANCHORED].level, said[ANCHORED].bits, None, None)
 
 
 def strongest_path(left: str, right: str, links: Iterable[Link]) -> tuple[Link, ...]:

@@ -64,7 +64,7 @@ def resolve(
         done = _resolve_everyone(work, models, run, model, engine)
         work.execute("DROP TABLE gone_records")
         return done
-    counts = resolve_changed(work, run, model) | _generic_count(work)
+    counts = resolve_changed(work, run, model) | _further_counts(work, model)
     work.execute("DROP TABLE gone_records")
     return Resolution(model, False, counts, _outgrown(work, model))
 
@@ -117,8 +117,10 @@ def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[
 
 
 def _learn(work: Work, models: Path, run: RunContext, model: Model, engine: Engine) -> tuple[Model, list[str]]:
-    with run.progress.stage("train"):
+    with run.progress.stage("train") as stage:
         model, warnings = train.learn(work, model, "compared", engine.compare_pairs)
+        if model.trained is not None and (said := model.trained.facts["anchors"]["said"]):
+            stage.note(said)
         return save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S")), warnings
 
 
@@ -141,11 +143,14 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
         warnings += suspicious_clusters(work, model)
         work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
-    return Resolution(model, learning, counts | _generic_count(work), warnings)
+    return Resolution(model, learning, counts | _further_counts(work, model), warnings)
 
 
-def _generic_count(work: Work) -> dict[str, int]:
-    return {"generic_values": whole_number(work, "SELECT count(*) FROM generic_values")}
+def _further_counts(work: Work, model: Model) -> dict[str, int]:
+    """Generic values, and whether the model has learned from ids (1 or 0)."""
+    generic_values = whole_number(work, "SELECT count(*) FROM generic_values")
+    anchored = model.trained is not None and model.trained.mixture.anchors is not None
+    return {"generic_values": generic_values, "anchored": int(anchored)}
 
 
 def _nobody(work: Work, model: Model) -> Resolution:

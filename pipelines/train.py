@@ -8,6 +8,7 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 
+from pipelines.anchor import anchor
 from pipelines.compare import compare_pairs, level_numbers
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
@@ -76,11 +77,16 @@ def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compa
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
     prior = Prior.from_settings(settings, records)
     mixture = fit_mixture(evidence, prior, iterations=iterations)
+    anchoring = anchor(work, model, mixture, compared)
+    mixture = replace(mixture, anchors=anchoring.anchors)
     partners = float(mixture.shares[list(SAME_PERSON)].sum() * evidence.all_pairs / max(records, 1))
-    stop = model.clustering.stop_dense if partners >= model.clustering.dense else model.clustering.stop
+    # weights that ids have put right need no help from dense data
+    dense = partners >= model.clustering.dense and anchoring.anchors is None
+    stop = model.clustering.stop_dense if dense else model.clustering.stop
     facts = {
         **model.trained.facts,
         "records": records,
+        "anchors": {**anchoring.facts, "said": anchoring.said},
         "expected_pairs": {
             name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)
         },

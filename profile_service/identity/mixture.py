@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from profile_service.identity.anchors import Anchors
+
 CLASSES = ("match", "mover", "household", "junior", "twin", "namesake", "free", "rest")
 SAME_PERSON = (0, 1)
 OTHERS = tuple(range(2, len(CLASSES)))
@@ -43,12 +45,14 @@ class Part:
 class Mixture:
     """Fitted classes. ``probability[c][k]`` is the chance of each outcome of comparison ``c`` in class ``k``.
 
-    ``shares`` are the classes' shares of *all* pairs of records, candidates or not.
+    ``shares`` are the classes' shares of *all* pairs of records, candidates or not. ``anchors``: what ids taught
+    beyond the classes, in data where they could be trusted.
     """
 
     parts: tuple[Part, ...]
     shares: Floats
     probability: tuple[Floats, ...]
+    anchors: Anchors | None = None
 
     @cached_property
     def _logs(self) -> tuple[Floats, tuple[Floats, ...]]:
@@ -74,8 +78,19 @@ class Mixture:
 
     def log_odds(self, levels: Integers) -> Floats:
         """Natural log of the odds that each pattern is the same person, shape (patterns,)."""
+        return self.class_log_odds(levels) + self.anchored(levels)
+
+    def class_log_odds(self, levels: Integers) -> Floats:
+        """The same by the classes alone."""
         likelihood = self.class_log_likelihood(levels)
         return _log_sum(likelihood[:, list(SAME_PERSON)]) - _log_sum(likelihood[:, list(OTHERS)])
+
+    def anchored(self, levels: Integers) -> Floats:
+        """What the anchored model adds to the classes' log-odds, shape (patterns,); nothing where there is none."""
+        if self.anchors is None:
+            return np.zeros(len(levels))
+        shown = self.anchors.hidden(levels)
+        return self.anchors.added(shown, self.class_log_odds(shown))
 
     def as_table(self) -> dict[str, Any]:
         """Plain lists, for a file."""
@@ -93,6 +108,7 @@ class Mixture:
                 }
                 for part, table in zip(self.parts, self.probability, strict=True)
             ],
+            "anchors": self.anchors.as_table() if self.anchors else None,
         }
 
     @classmethod
@@ -106,6 +122,7 @@ class Mixture:
             ),
             shares=np.array(table["shares"]),
             probability=tuple(np.array(e["probability"]) for e in entries),
+            anchors=Anchors.from_table(table.get("anchors")),
         )
 
 

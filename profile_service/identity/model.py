@@ -223,7 +223,16 @@ def declared_model(text: str) -> Model:
         zone = clustering.pop("borderline_bits")
         settings: dict[str, Mapping[str, Any]] = {
             part: table[part]
-            for part in ("correction", "generic", "frequency", "participation", "blocking", "mixture", "firewall")
+            for part in (
+                "correction",
+                "generic",
+                "frequency",
+                "participation",
+                "blocking",
+                "mixture",
+                "firewall",
+                "anchors",
+            )
             if part in table
         }
         return Model(
