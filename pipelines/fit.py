@@ -61,7 +61,8 @@ class Evidence:
     ``levels``: level numbers of the distinct patterns among the candidate pairs, shape (patterns, comparisons);
     ``counts``: pairs of each; ``random``: for each comparison the share of each outcome among random pairs where both
     speak; ``itself``: the same for a record that meets itself (how exact agreement spreads over frequency bins);
-    ``speaking``: the share of random pairs where both sides of a comparison speak, shape (comparisons,).
+    ``speaking``: the share of random pairs where both sides of a comparison speak, shape (comparisons,);
+    ``never_pairs``: pairs within channels that hold nobody twice, which are strangers and no candidates.
     """
 
     parts: tuple[Part, ...]
@@ -71,11 +72,12 @@ class Evidence:
     itself: tuple[Floats, ...]
     speaking: Floats
     records: int
+    never_pairs: float = 0.0
 
     @property
     def all_pairs(self) -> float:
         """How many pairs the records make, candidates or not; a lone record counts as one, for it is divided by."""
-        return max(1.0, self.records * (self.records - 1) / 2)
+        return max(1.0, self.records * (self.records - 1) / 2 - self.never_pairs)
 
 
 @dataclass(frozen=True)

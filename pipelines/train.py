@@ -121,6 +121,13 @@ def gather_evidence(
         itself=tuple(own),
         speaking=(random > 0).mean(axis=0) if len(random) else np.zeros(len(parts)),
         records=records,
+        never_pairs=float(
+            whole_number(
+                work,
+                """SELECT coalesce(sum(n * (n - 1) // 2), 0)::BIGINT
+                FROM (SELECT count(*) AS n FROM standardised WHERE apart IS NOT NULL GROUP BY apart)""",
+            )
+        ),
     )
 
 

@@ -97,3 +97,20 @@ def test_the_usual_country_is_that_of_most_records(learned: Learned, tmp_path: P
     model = trained_on(here, tmp_path)
     assert model.trained is not None
     assert model.trained.default_country == "GB"
+
+
+def test_pairs_within_a_channel_that_holds_nobody_twice_are_no_pairs_to_explain(
+    learned: Learned, tmp_path: Path
+) -> None:
+    records = [*learned.records[:200], *learned.records[-200:]]
+    sizes = Counter(record.channel for record in records)
+    assert len(sizes) > 1
+    channel = min(sizes)
+    with LinkageWorld(tmp_path, duplicate_free=[channel]) as world:
+        world.put(records)
+        world.resolve()
+    model = standing_model(tmp_path)
+    assert model is not None
+    assert model.trained is not None
+    within = sizes[channel] * (sizes[channel] - 1) / 2
+    assert sum(model.trained.facts["expected_pairs"].values()) == pytest.approx(400 * 399 / 2 - within)
