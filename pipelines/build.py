@@ -152,9 +152,11 @@ def _delete_changed(work: duckdb.DuckDBPyConnection, job: Work) -> None:
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE stale AS
         SELECT record_number FROM generation.main.customer_records WHERE customer_id IN ({changed})""")
-    work.execute("""
-        DELETE FROM generation.main.match_pairs
-        WHERE left_number IN (SELECT record_number FROM stale) OR right_number IN (SELECT record_number FROM stale)""")
+    for pairs in ("match_pairs", "match_merges", "match_near_misses"):
+        work.execute(f"""
+            DELETE FROM generation.main.{pairs}
+            WHERE left_number IN (SELECT record_number FROM stale)
+               OR right_number IN (SELECT record_number FROM stale)""")
     work.execute("""
         DELETE FROM generation.main.customer_field_values
         WHERE record_number IN (SELECT record_number FROM stale)""")

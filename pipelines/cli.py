@@ -15,6 +15,9 @@ from typing import Any, NoReturn
 
 import click
 
+from pipelines.cli_explain import changes_command, explain_command
+from pipelines.cli_model import model_command, report_command, train_command
+from pipelines.cli_options import data_dir_option, examples, json_option
 from pipelines.cli_privacy import erase_command, export_command
 from pipelines.cli_service import audit_group, keys_group, serve_command
 from pipelines.cli_users import users_group
@@ -25,21 +28,6 @@ from profile_service.errors import ProfileError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 _LONGEST = 300
-
-_data_dir = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    envvar="PROFILES_DATA_DIR",
-    show_default=True,
-    show_envvar=True,
-    help="Where the work store, the models and the published generations live.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, for other programs.")
-
-
-def _examples(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -60,6 +48,11 @@ def cli() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
 
+cli.add_command(train_command)
+cli.add_command(report_command)
+cli.add_command(model_command)
+cli.add_command(explain_command)
+cli.add_command(changes_command)
 cli.add_command(keys_group)
 cli.add_command(users_group)
 cli.add_command(serve_command)
@@ -70,14 +63,14 @@ cli.add_command(export_command)
 
 @cli.command(
     "run",
-    epilog=_examples(
+    epilog=examples(
         "profiles run data/sample",
         "profiles run /srv/landing --data-dir /srv/profiles --json",
         "profiles run /srv/landing --channels channels.toml --dry-run",
     ),
 )
 @click.argument("landing", type=click.Path(path_type=Path))
-@_data_dir
+@data_dir_option
 @click.option(
     "--channels",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -100,7 +93,7 @@ cli.add_command(export_command)
     show_default=True,
     help="How many generations stay on disk, the new one among them.",
 )
-@_as_json
+@json_option
 def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) -> None:
     """Take in what is new in LANDING, resolve it, publish it.
 
@@ -122,39 +115,8 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
 
 
 @cli.command(
-    "train",
-    epilog=_examples("profiles train", "profiles train --data-dir /srv/profiles --json"),
-)
-@_data_dir
-@_as_json
-def train_command(data_dir: Path, as_json: bool) -> None:
-    """Learn a new model version from the records at hand, without labels.
-
-    The first run trains by itself. After this, the next run resolves everyone with the new model; `profiles run LANDING
-    --dry-run` shows beforehand whom that would merge, split or give another id.
-    """
-    from dataclasses import asdict
-
-    from pipelines.progress import shown_progress
-    from pipelines.retrain import retrain
-
-    with shown_progress() as progress:
-        training = retrain(data_dir, progress)
-    if as_json:
-        click.echo(json.dumps(asdict(training)))
-        return
-    click.echo(f"model {training.model_version}, learned from {training.records:,} records")
-    click.echo(f"it follows {training.follows or 'none'} and expects these pairs:")
-    for name, pairs in training.expected_pairs.items():
-        click.echo(f"  {name:<10} {pairs:>20,.0f}")
-    for warning in training.warnings:
-        click.echo(f"warning: {warning}")
-    click.echo("next: profiles run LANDING --dry-run")
-
-
-@cli.command(
     "evaluate",
-    epilog=_examples("profiles evaluate --truth data/sample/truth.csv", "profiles evaluate --truth truth.csv --json"),
+    epilog=examples("profiles evaluate --truth data/sample/truth.csv", "profiles evaluate --truth truth.csv --json"),
 )
 @click.option(
     "--truth",
@@ -167,8 +129,8 @@ def train_command(data_dir: Path, as_json: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV with person_id and household_id: how good customer_households is.",
 )
-@_data_dir
-@_as_json
+@data_dir_option
+@json_option
 def evaluate_command(truth: Path, households: Path | None, data_dir: Path, as_json: bool) -> None:
     """Compare the published customers with the truth: precision, recall, F1, and errors by kind."""
     from pipelines.evaluate import evaluate, print_evaluation
@@ -178,24 +140,6 @@ def evaluate_command(truth: Path, households: Path | None, data_dir: Path, as_js
         click.echo(json.dumps(evaluation.as_json()))
     else:
         print_evaluation(evaluation, terminal())
-
-
-@cli.command(
-    "explain",
-    epilog=_examples("profiles explain store:S000042 web:W000777"),
-)
-@click.argument("left", metavar="CHANNEL:ID")
-@click.argument("right", metavar="CHANNEL:ID")
-@_data_dir
-def explain_command(left: str, right: str, data_dir: Path) -> None:
-    """Say why two records are, or are not, one customer: each comparison's weight, in bits.
-
-    Shows both records' values: they are personal data.
-    """
-    from pipelines.explain import explain
-    from pipelines.waterfall import print_explanation
-
-    print_explanation(explain(left, right, data_dir), terminal())
 
 
 def _list_troubles(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -208,7 +152,7 @@ def _list_troubles(context: click.Context, _: click.Parameter, asked: bool) -> N
 
 @cli.command(
     "simulate",
-    epilog=_examples(
+    epilog=examples(
         "profiles simulate landing --records 100000",
         "profiles simulate landing --records 3000 --seed 7 --noise dirty",
         "profiles simulate --list-troubles > troubles.toml",

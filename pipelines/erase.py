@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from pipelines.lock import RunLock
+from pipelines.model_report.files import remove_reports
 from pipelines.progress import Progress
 from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
@@ -117,6 +118,7 @@ def carry_out(
         if standing is not None and len(list(standing.folder.parent.iterdir())) > 1:
             time.sleep(grace_seconds)
         dropped = keep_only_standing(data_dir)
+        remove_reports(data_dir / "models")
         stage.advance(1)
         fresh = _written_anew(data_dir)
         stage.advance(1)

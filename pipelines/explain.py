@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,30 @@ class Explanation:
         """Whether both records belong to one customer."""
         return self.left.customer_id == self.right.customer_id
 
+    def as_json(self) -> dict[str, Any]:
+        """The explanation in plain JSON types; bits are log2 of odds."""
+        sides = {
+            name: {
+                "record": side.raw.key,
+                "customer_id": side.customer_id,
+                "sent": {field: value for field, value in side.raw.fields.items() if value is not None},
+                "compared": {field: value for field, value in side.standard.values.items() if value is not None},
+            }
+            for name, side in (("left", self.left), ("right", self.right))
+        }
+        return {
+            **sides,
+            "one_customer": self.same,
+            "bits": self.bits,
+            "prior_bits": self.prior_bits,
+            "probability": self.probability,
+            "comparisons": [asdict(one) for one in self.weighed],
+            "not_compared": self.not_compared,
+            "judgements": list(self.judgements),
+            "path": [asdict(link) for link in self.path],
+            "model_version": self.model_version,
+        }
+
 
 def explain(left: str, right: str, data_dir: Path) -> Explanation:
     """Explain the pair of records ``left`` and ``right`` (``channel:source_record_id``) from the last run's work.
@@ -80,8 +104,8 @@ def explain(left: str, right: str, data_dir: Path) -> Explanation:
     """
     if left == right:
         raise WrongUsage("give two different records: one record is always one customer")
-    with _work_store(data_dir) as work:
-        model = _model(work, data_dir)
+    with open_explained(data_dir) as work:
+        model = resolved_model(work, data_dir)
         sides = _side(work, left), _side(work, right)
         standard = sides[0].standard, sides[1].standard
         score = score_pair(compare_pair(*standard, model), model)
@@ -145,14 +169,16 @@ def _walk(left: str, right: str, tree: Mapping[str, list[Link]]) -> tuple[Link, 
     return trails[right]
 
 
-def _work_store(data_dir: Path) -> Work:
+def open_explained(data_dir: Path) -> Work:
+    """The work store, for reading; raises NotFound where there is none, RunLocked while a run is at work."""
     path = data_dir / "work" / "pipeline.duckdb"
     if not path.exists():
         raise NotFound(f"nothing has been resolved in {data_dir} yet: run `profiles run LANDING` first")
     return connect_work(data_dir, read_only=True)
 
 
-def _model(work: Work, data_dir: Path) -> Model:
+def resolved_model(work: Work, data_dir: Path) -> Model:
+    """The model of the last run; raises NotFound before the first."""
     row = work.execute("SELECT model_version FROM runs ORDER BY run_seq DESC LIMIT 1").fetchone()
     if row is None:
         raise NotFound(f"nothing has been resolved in {data_dir} yet: run `profiles run LANDING` first")

@@ -72,6 +72,7 @@ def forget(work: Work, run: RunContext, erasures: Sequence[Erasure]) -> Forgotte
         rows[table] = _delete(
             work, table, "(channel, source_record_id) IN (SELECT (channel, source_record_id) FROM gone_keys)"
         )
+    work.execute("UPDATE id_causes SET value = NULL WHERE value IN (SELECT value FROM erasing WHERE kind = 'value')")
     _leave_partners(work)
     _retire_ids(work, run, erasures)
     work.execute("DROP TABLE gone_keys")

@@ -72,8 +72,8 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
     """Bring ``generic_values`` up to date for what relation ``fresh`` (not withheld yet) changes.
 
     Looks only at values that a changed record held before or holds now, or that a record of ``gone_records`` held.
-    Makes ``status_changed(rid)``: records beyond ``fresh`` whose values became generic or ordinary; answers how many
-    values a field did.
+    Makes ``status_changed(rid)``: records beyond ``fresh`` whose values became generic or ordinary, and
+    ``flipped(field, value, generic)``, those values; answers how many a field.
     """
     columns = model.settings["generic"]["columns"]
     work.execute(
@@ -109,9 +109,9 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
     generic_among(work, model, "holders", "values_met")
     work.execute(
         """CREATE OR REPLACE TEMP TABLE flipped AS
-        SELECT field, value FROM generic_now ANTI JOIN generic_values USING (field, value)
+        SELECT field, value, true AS generic FROM generic_now ANTI JOIN generic_values USING (field, value)
         UNION ALL
-        SELECT field, value FROM generic_values SEMI JOIN values_met USING (field, value)
+        SELECT field, value, false FROM generic_values SEMI JOIN values_met USING (field, value)
             ANTI JOIN generic_now USING (field, value)"""
     )
     work.execute("DELETE FROM generic_values g USING values_met m WHERE g.field = m.field AND g.value = m.value")
@@ -124,6 +124,6 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         f"CREATE OR REPLACE TEMP TABLE status_changed AS SELECT rid FROM ({revised}) ANTI JOIN {fresh} USING (rid)"
     )
     flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
-    for table in ("stale_records", "values_met", "holders", "generic_now", "flipped"):
+    for table in ("stale_records", "values_met", "holders", "generic_now"):
         work.execute(f"DROP TABLE {table}")
     return dict(flips)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # A record's name as one sortable text: no channel holds this letter.
 KEY_SQL = "r.channel || chr(1) || r.source_record_id"
 
-_TEMPORARY = ("edges", "claims", "assigned", "moved", "retired", "lost", "free_ids")
+# `moved` is left for whoever tells the causes
+_TEMPORARY = ("edges", "claims", "assigned", "retired", "lost", "free_ids")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
     _claims(work)
     _assign(work, ids)
     work.execute("""
-        CREATE TEMP TABLE moved AS
+        CREATE OR REPLACE TEMP TABLE moved AS
         SELECT n.rid, a.customer_id, m.customer_id AS former
         FROM new_clusters n JOIN assigned a USING (cluster) LEFT JOIN membership m USING (rid)
         WHERE m.customer_id IS DISTINCT FROM a.customer_id""")

@@ -126,10 +126,25 @@ def fills(scope: Scope) -> dict[str, str]:
             FROM id_history h SEMI JOIN {CHANGED} c USING (customer_id) JOIN customer_ids i USING (customer_id)
             LEFT JOIN runs u USING (run_seq)""",
         "match_pairs": "SELECT left_number, right_number, status, pattern FROM publish_links",
+        "match_merges": f"SELECT l, r, bits, round FROM merges{_of(scope, 'rid = merges.l')}",
+        "match_near_misses": f"""
+            SELECT l, r, bits, short_bits, judged, apart
+            FROM near_misses{_of(scope, "rid = near_misses.l OR rid = near_misses.r")}""",
+        "customer_changes": f"""
+            SELECT i.customer_id, u.run_id, i.event, i.other_customer_id, i.cause,
+                   a.channel || ':' || a.source_record_id, b.channel || ':' || b.source_record_id, i.bits, i.field,
+                   i.value
+            FROM id_causes i SEMI JOIN {CHANGED} c USING (customer_id) LEFT JOIN runs u USING (run_seq)
+            LEFT JOIN records a ON a.rid = i.record LEFT JOIN records b ON b.rid = i.other_record""",
         "match_patterns": f"""
             SELECT pattern, bits, probability, levels, {quoted(scope.model_version) if scope.model_version else "NULL"}
             FROM patterns ANTI JOIN generation.main.match_patterns USING (pattern)""",
     }
+
+
+def _of(scope: Scope, condition: str) -> str:
+    """SQL: only where a record of a changed customer meets the condition; in a whole build everything does."""
+    return "" if scope.whole else f" WHERE EXISTS (SELECT 1 FROM {RECORDS} WHERE {condition})"
 
 
 def rejected_rows_sql(since: int) -> str:

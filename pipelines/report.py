@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import resource
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 
-from pipelines.summary import IdChange
+from pipelines.ingest import IngestCounts
 from profile_service.contracts.fields import quoted
-
-_RECORDS_NAMED = 6
 
 
 def customers_by_channels(
@@ -36,20 +35,6 @@ def customers_by_channels(
     return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows if row[2]}
 
 
-def id_changes(work: duckdb.DuckDBPyConnection, run_seq: int) -> tuple[IdChange, ...]:
-    """Every change of a customer id in one run but plain creations, with a few of the records it concerns."""
-    rows = work.execute(
-        f"""SELECT h.customer_id, h.event, h.other_customer_id,
-            (SELECT list(channel || ':' || source_record_id ORDER BY channel, source_record_id)[:{_RECORDS_NAMED}]
-             FROM membership m JOIN records USING (rid)
-             WHERE m.customer_id = CASE h.event WHEN 'merged_into' THEN h.other_customer_id ELSE h.customer_id END)
-        FROM id_history h WHERE h.run_seq = ? AND h.event <> 'created'
-        ORDER BY h.event, h.customer_id, h.other_customer_id""",
-        [run_seq],
-    ).fetchall()
-    return tuple(IdChange(row[0], row[1], row[2], tuple(row[3] or ())) for row in rows)
-
-
 def record_count(work: duckdb.DuckDBPyConnection) -> int:
     """How many records stand."""
     row = work.execute("SELECT count(*) FROM records").fetchone()
@@ -62,6 +47,15 @@ def files_read(work: duckdb.DuckDBPyConnection, run_seq: int) -> list[dict[str, 
         "SELECT channel, kind, path, rows FROM files WHERE run_seq = ? ORDER BY channel, kind, path", [run_seq]
     ).fetchall()
     return [{"channel": row[0], "kind": row[1], "path": row[2], "rows": row[3]} for row in rows]
+
+
+def rows_by_channel(counts: IngestCounts) -> dict[str, dict[str, dict[str, int]]]:
+    """Counts by channel and kind, as the summary has them."""
+    rows: dict[str, dict[str, dict[str, int]]] = {}
+    for feed in counts.feeds:
+        plain = asdict(feed)
+        rows.setdefault(plain.pop("channel"), {})[plain.pop("kind")] = plain
+    return rows
 
 
 def peak_memory_bytes() -> int:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from profile_service.contracts.fields import quoted
 
 # Where an id that answers "gone" may stand, in whatever store.
-ID_TABLES = frozenset({"customer_ids", "id_history", "customer_id_history", "ids", "data_dictionary"})
+ID_TABLES = frozenset(
+    {"customer_ids", "id_history", "id_causes", "customer_id_history", "customer_changes", "ids", "data_dictionary"}
+)
 # In the bytes of a file two values that stand side by side can look like a short third one.
 LEAST_BYTES, LEAST_DIGITS = 8, 11
 _SEPARATOR = "\x01"

@@ -11,6 +11,8 @@ import duckdb
 
 from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.engines.engine import Engine, engine_named
+from pipelines.model_report.files import write_report
+from pipelines.model_report.measure import Occasion, measure
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
 from pipelines.work import whole_number
@@ -28,12 +30,13 @@ _NONE: Mapping[str, bool] = {}
 
 @dataclass(frozen=True)
 class Resolution:
-    """What the linking stages did and with which model: counts by name, and warnings for people."""
+    """What the linking stages did and with which model: counts, warnings, and the report of a model trained here."""
 
     model: Model
     trained: bool
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    report: Path | None = None
 
     @property
     def model_version(self) -> str:
@@ -57,7 +60,8 @@ def resolve(
     model = standing or packaged_model()
     _make_tables(work)
     work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
-    rebuild |= _declare_duplicate_free(work, duplicate_free)
+    work.execute("CREATE OR REPLACE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
+    rebuild |= _declare_duplicate_free(work, duplicate_free) | _without_history(work)
     cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
@@ -91,6 +95,16 @@ def _make_tables(work: Work) -> None:
     work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
 
 
+def _without_history(work: Work) -> bool:
+    """Whether the work store was made before clustering kept how it came about."""
+    return bool(
+        work.execute(
+            """SELECT 1 WHERE NOT EXISTS (FROM merges)
+            AND EXISTS (SELECT 1 FROM membership GROUP BY customer_id HAVING count(*) > 1)"""
+        ).fetchall()
+    )
+
+
 def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
     """Keep which channels hold nobody twice; a channel not declared in this run stays as it was. True on a change."""
     known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
@@ -103,8 +117,8 @@ def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
     return True
 
 
-def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[str]]:
-    """Train the declared model on the records at hand and store it as the one that stands; answers warnings with it.
+def learn_model(work: Work, models: Path, run: RunContext, declared: Model) -> tuple[Model, list[str]]:
+    """Train a declared model on the records at hand and store it as the one that stands; answers warnings with it.
 
     Makes the tables that go before clustering anew, so that the caller may resolve with them or roll them back.
     Raises ``UnusableInput`` when there is no record to learn from.
@@ -112,7 +126,7 @@ def learn_model(work: Work, models: Path, run: RunContext) -> tuple[Model, list[
     if not whole_number(work, "SELECT count(*) FROM records"):
         raise UnusableInput("there is no record to learn a model from: run `profiles run LANDING` first")
     engine = engine_named(run.engine)
-    model, _ = _compare_everyone(work, run, packaged_model(), engine)
+    model, _ = _compare_everyone(work, run, declared, engine)
     return _learn(work, models, run, model, engine)
 
 
@@ -133,6 +147,23 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
     warnings: list[str] = []
     if learning:
         model, warnings = _learn(work, models, run, model, engine)
+    clusters, suspicious = link_everyone(work, run, model, engine)
+    warnings += suspicious
+    work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
+    report = None
+    if learning:
+        with run.progress.stage("report"):
+            findings = measure(work, model, "new_clusters", Occasion(run.now, warnings=tuple(warnings)))
+            report = write_report(findings, models / model.version, page=False)
+    counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
+    return Resolution(model, learning, counts | _further_counts(work, model), warnings, report)
+
+
+def link_everyone(work: Work, run: RunContext, model: Model, engine: Engine) -> tuple[int, list[str]]:
+    """Score and cluster what ``compared`` holds: everyone; answers the number of clusters and what looks wrong.
+
+    Makes ``touched``, ``revised`` and ``new_clusters`` of everyone; ``compared`` is dropped.
+    """
     with run.progress.stage("score"):
         engine.score_pairs(work, model, "compared")
         work.execute("DROP TABLE compared")
@@ -140,10 +171,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
         work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM standardised")
         work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM standardised")
         clusters = cluster.cluster_touched(work, model, everyone=True)
-        warnings += suspicious_clusters(work, model)
-        work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
-    counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
-    return Resolution(model, learning, counts | _further_counts(work, model), warnings)
+        return clusters, suspicious_clusters(work, model)
 
 
 def _further_counts(work: Work, model: Model) -> dict[str, int]:

@@ -17,6 +17,8 @@ import duckdb
 
 from pipelines import firewall
 from pipelines.ahead import WarehouseCopy
+from pipelines.causes import enter_causes
+from pipelines.changes import id_changes
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.erase import finish_erasures
@@ -29,7 +31,7 @@ from pipelines.lock import RunLock
 from pipelines.marks import drop_shared_marks
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
-from pipelines.report import customers_by_channels, files_read, id_changes, peak_memory_bytes, record_count
+from pipelines.report import customers_by_channels, files_read, peak_memory_bytes, record_count, rows_by_channel
 from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary
@@ -139,6 +141,8 @@ def _run(
         summary = _summary(work, places, context, done)
         if options.dry_run:
             _roll_back(work)
+            # what was trained was trained in a copy
+            summary = replace(summary, report=None)
     return replace(summary, outcome=outcome)
 
 
@@ -174,12 +178,13 @@ def _resolve(
             homes = find_households(work, resolution.model, context, IdSource(prefix=HOUSEHOLD))
             if homes.households:
                 stage.note(f"{homes.customers:,} customers in {homes.households:,} households")
+        enter_causes(work, context, resolution.model_version)
         drop_shared_marks(work)
         objections = _ask_firewall(work, places, options)
         done = _Resolved(rows, folded, resolution, ids, homes, objections=objections)
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back
-            return replace(done, changes=id_changes(work, context.run_seq))
+            return replace(done, changes=id_changes(work, context.run_seq - 1, context.run_seq))
         _enter_run(work, context, done)
         work.execute("COMMIT")
         return done
@@ -283,7 +288,7 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         data_dir=places.data_dir,
         landing=places.landing or places.data_dir,
         folded=_folded(done),
-        rows=_rows(done.rows),
+        rows=rows_by_channel(done.rows),
         records=record_count(work),
         customers=sum(customers.values()),
         customers_by_channels=customers,
@@ -296,6 +301,7 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         generation=standing.folder if standing else None,
         resolution=_resolution(done),
         changes=done.changes,
+        report=done.resolution.report if done.resolution else None,
     )
 
 
@@ -303,7 +309,7 @@ def _counts(done: _Resolved) -> dict[str, Any]:
     """Every count that is kept of a run."""
     folded, ids = _folded(done), _ids(done)
     homes = asdict(done.homes) if done.homes else {}
-    rows, resolution = _rows(done.rows), _resolution(done)
+    rows, resolution = rows_by_channel(done.rows), _resolution(done)
     return {"rows": rows, "folded": folded, "ids": ids, "households": homes, "resolution": resolution}
 
 
@@ -311,15 +317,6 @@ def _folded(done: _Resolved) -> dict[str, int]:
     """Entries of the ledger taken in, by kind."""
     counts = asdict(done.folded)
     return {name: count for name, count in counts.items() if name != "anything"}
-
-
-def _rows(counts: IngestCounts) -> dict[str, dict[str, dict[str, int]]]:
-    """Counts by channel and kind, as the summary has them."""
-    rows: dict[str, dict[str, dict[str, int]]] = {}
-    for feed in counts.feeds:
-        plain = asdict(feed)
-        rows.setdefault(plain.pop("channel"), {})[plain.pop("kind")] = plain
-    return rows
 
 
 def _ids(done: _Resolved) -> dict[str, int]:

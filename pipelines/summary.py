@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,17 +21,26 @@ _WIDEST = 90
 
 @dataclass(frozen=True)
 class IdChange:
-    """One customer id that a run changes: ``event`` as in customer_id_history, with the other id it concerns."""
+    """One customer id that a run changes: ``event`` as in customer_id_history, with the other id it concerns.
+
+    ``moved`` for a record that goes from one id to another. ``records``: of the customer that holds them afterwards, or
+    the one that moved; ``names``: what these call the person; ``cause``: why, in words.
+    """
 
     customer_id: str
     event: str
     other_customer_id: str | None
     records: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run: counts of rows by channel and kind, of customers and of changed ids; seconds by stage; bytes."""
+    """One run: counts of rows by channel and kind, of customers and of changed ids; seconds by stage; bytes.
+
+    ``report``: that of a model trained in this run.
+    """
 
     run_id: str
     data_dir: Path
@@ -52,6 +61,7 @@ class RunSummary:
     changes: tuple[IdChange, ...] = ()
     outcome: Outcome = "published"
     seconds: float = 0.0
+    report: Path | None = None
 
     def total(self, sort: str, kind: str | None = None) -> int:
         """Rows of one sort (received, accepted, rejected …) over all channels, of one kind or of both."""
@@ -67,6 +77,7 @@ class RunSummary:
         plain = asdict(self)
         plain["rejected"] = self.total("rejected")
         plain["generation"] = str(self.generation) if self.generation else None
+        plain["report"] = str(self.report) if self.report else None
         plain["data_dir"], plain["landing"] = str(self.data_dir), str(self.landing)
         plain["durations"] = {name: round(seconds, 3) for name, seconds in self.durations.items()}
         plain["seconds"] = round(self.seconds, 3)
@@ -90,6 +101,9 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         _print_changes(summary, console)
     for warning in summary.warnings:
         console.print(f"[yellow]warning[/] {plain(warning)}", highlight=False, soft_wrap=True)
+    if summary.report:
+        console.print()
+        console.print(_report(summary), highlight=False, soft_wrap=True)
     console.print()
     console.print(_next(summary), highlight=False, soft_wrap=True)
 
@@ -169,11 +183,26 @@ def _print_changes(summary: RunSummary, console: Console) -> None:
     if not told:
         console.print("no standing customer would be merged, split or given another id")
     for change in told[:_LISTED]:
-        records = f" ({plain(', '.join(change.records))})" if change.records else ""
-        other = f" {change.other_customer_id}" if change.other_customer_id else ""
-        console.print(f"{change.customer_id} {change.event.replace('_', ' ')}{other}{records}", soft_wrap=True)
+        for line in change_lines(change):
+            console.print(line, highlight=False, soft_wrap=True)
     if len(told) > _LISTED:
         console.print(f"… and {len(told) - _LISTED:,} more; --json lists them all")
+
+
+def _report(summary: RunSummary) -> str:
+    option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(summary.data_dir)}"
+    return f"what the model learned: {plain(summary.report)}; as a page: [bold]profiles report{option}[/]"
+
+
+def change_lines(change: IdChange) -> Iterator[str]:
+    """A change as people read it: who, what became of the id, and why."""
+    names = plain(", ".join(change.names)) or "nameless"
+    words = "moved from" if change.event == "moved" else change.event.replace("_", " ")
+    event = f"{words} {change.other_customer_id}" if change.other_customer_id else words
+    yield f"[bold]{names}[/]: {change.customer_id} {event}"
+    records = plain(", ".join(change.records))
+    if records or change.cause:
+        yield f"  {records}{'; ' if records and change.cause else ''}{plain(change.cause)}"
 
 
 def _next(summary: RunSummary) -> str:

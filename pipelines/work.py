@@ -94,6 +94,10 @@ TABLES = {
     # who lives with others: shares: what with any of them; since: when a run first told this customer in this household
     "households": """household_id VARCHAR, customer_id VARCHAR, shares VARCHAR[], probability FLOAT, members INTEGER,
         since TIMESTAMPTZ""",
+    # why a run changed an id, or moved a record between two: the records it is about, the strongest pair across both in
+    # bits, and the value that became generic or ordinary
+    "id_causes": """run_seq INTEGER, customer_id VARCHAR, event VARCHAR, other_customer_id VARCHAR, cause VARCHAR,
+        record INTEGER, other_record INTEGER, bits FLOAT, field VARCHAR, value VARCHAR""",
     "id_history": """customer_id VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ, event VARCHAR,
         other_customer_id VARCHAR, run_seq INTEGER""",
 }

@@ -41,6 +41,10 @@ class WorkWorld:
             "distinct_family_names BIGINT)"
         )
         self.work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
+        self.work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
+        for judged in ("judged", "judged_before"):
+            self.work.execute(f"CREATE TEMP TABLE {judged} (l INTEGER, r INTEGER, verdict VARCHAR)")
+        self.work.execute("CREATE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
         self.seq = 0
 
     def begin(self) -> RunContext:
@@ -127,6 +131,11 @@ class WorkWorld:
             'INSERT INTO patterns VALUES (?, ?, ?, \'{"email": "exact"}\')', [pattern, bits, 1 / (1 + 2**-bits)]
         )
 
+    def near_miss(self, left: str, right: str, bits: float) -> None:
+        """Two customers, by a record of each, that stayed two."""
+        low, high = sorted((self.rid(left), self.rid(right)))
+        self.work.execute("INSERT INTO near_misses VALUES (?, ?, ?, ?, false, false)", [low, high, bits, -bits])
+
     def rid(self, key: str) -> int:
         """The number of a record."""
         rows = self.work.execute(
@@ -152,6 +161,8 @@ class WorkWorld:
             {"names": [key for key, _ in members], "numbers": [number for _, number in members]},
         )
         self.work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM new_clusters")
+        self.work.execute("DELETE FROM merges WHERE l IN (FROM touched) OR r IN (FROM touched)")
+        self.work.execute("INSERT INTO merges SELECT cluster, rid, 5, 1 FROM new_clusters WHERE rid <> cluster")
         self.work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM new_clusters WHERE ?", [revised])
         return identify(self.work, context, ids or IdSource())
 

@@ -31,8 +31,8 @@ def _one_row_each(name: str, key: tuple[str, ...]) -> Audit:
 KEYS = {
     relation.name: relation.key
     for relation in RELATIONS
-    # match_links and customer_field_values have no key of their own: that of match_pairs and customer_fields holds both
-    if relation.name not in ("match_links", "customer_field_values")
+    # views over pairs and values by record number have no key of their own: that of what they show holds both
+    if relation.name not in ("match_links", "customer_field_values", "customer_merges", "customer_near_misses")
 }
 _SAID = reduce(
     lambda said, name: f"xor({said}, CASE WHEN {name} IS NULL THEN 0 ELSE hash('{name}', {name}) END)",

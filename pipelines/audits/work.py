@@ -45,6 +45,13 @@ WORK = (
                       ELSE o.standing IS NOT TRUE END""",
     ),
     Audit(
+        "a customer came about by one merge less than it has records",
+        """SELECT merges, records, customers FROM (SELECT count(*) AS merges FROM merges),
+               (SELECT count(*) AS records FROM membership),
+               (SELECT count(*) AS customers FROM customer_ids WHERE standing)
+           WHERE merges <> records - customers""",
+    ),
+    Audit(
         "an id is given once",
         "SELECT customer_id FROM {customer_ids} GROUP BY customer_id HAVING count(*) > 1",
     ),

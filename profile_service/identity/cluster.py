@@ -131,7 +131,7 @@ def _linked(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> _L
     return linkage
 
 
-def _counted(log_odds: NDArray[np.float64], bounds: Bounds) -> NDArray[np.float64]:
+def counted(log_odds: NDArray[np.float64], bounds: Bounds) -> NDArray[np.float64]:
     """What a pair counts: clipped, and more where it speaks against a merge."""
     clipped = np.clip(log_odds, -bounds.clip, bounds.clip)
     return np.where(clipped < 0, clipped * bounds.against, clipped)
@@ -177,7 +177,7 @@ class _Linkage:
         self._stop = round(bounds.stop * GRAIN)
         # An edge's weight is the sum over its candidate pairs of log-odds *above* an absent pair's, so that pairs
         # that are no candidates need not be counted.
-        above_absent = np.rint(_counted(pairs.log_odds, bounds) * GRAIN).astype(np.int64)
+        above_absent = np.rint(counted(pairs.log_odds, bounds) * GRAIN).astype(np.int64)
         different = judged.different
         self._left = np.concatenate([pairs.left, different.min(axis=1, initial=pairs.records)]).astype(np.int64)
         self._right = np.concatenate([pairs.right, different.max(axis=1, initial=-1)]).astype(np.int64)

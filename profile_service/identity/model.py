@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
@@ -260,7 +261,7 @@ def packaged_model() -> Model:
 def save_model(model: Model, models: Path, made_at: str) -> Model:
     """Store a trained model under ``models/<version>`` and let ``models/current`` name it; answers it with its version.
 
-    The version is the date and a hash of all that decides a score; a model equal to the one that stands is that one.
+    The version is the date and a hash of all that decides a score; a model equal to one that is stored is that one.
     """
     if model.trained is None:
         raise ValueError("only a trained model is stored")
@@ -281,20 +282,26 @@ def save_model(model: Model, models: Path, made_at: str) -> Model:
         sort_keys=True,
     )
     digest = hashlib.sha256("\n".join((model.text, numbers, frequencies)).encode()).hexdigest()[:12]
-    pointer = models / "current"
-    stands = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else ""
-    if stands.endswith(f"-{digest}"):
-        return replace(model, version=stands)
-    version = f"{made_at}-{digest}"
-    folder = models / version
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.toml").write_text(model.text, encoding="utf-8")
-    (folder / "trained.json").write_text(numbers, encoding="utf-8")
-    (folder / "frequencies.json").write_text(frequencies, encoding="utf-8")
+    version = _stored_already(models, digest)
+    if version is None:
+        version = f"{made_at}-{digest}"
+        folder = models / version
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.toml").write_text(model.text, encoding="utf-8")
+        (folder / "trained.json").write_text(numbers, encoding="utf-8")
+        (folder / "frequencies.json").write_text(frequencies, encoding="utf-8")
     new_pointer = models / "current.new"
     new_pointer.write_text(version + "\n", encoding="utf-8")
-    new_pointer.replace(pointer)
+    new_pointer.replace(models / "current")
     return replace(model, version=version)
+
+
+def _stored_already(models: Path, digest: str) -> str | None:
+    """The version of an equal model: who goes back to it resolves nobody anew. One that cannot be read is none."""
+    for folder in sorted(models.glob(f"*-{digest}"), reverse=True):
+        with suppress(UnusableInput):
+            return load_model(folder).version
+    return None
 
 
 def standing_model(models: Path) -> Model | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from profile_service.store.relation import ID, MOMENT, Relation, relation
+from profile_service.store.schema_history import HISTORY_RELATIONS
 from profile_service.store.schema_runs import DATA_DICTIONARY, REJECTED_ROWS, RUNS
 
 CUSTOMER = ("customer_id", ID, "The customer: cus_ and 26 letters; stays the same from run to run.")
@@ -319,6 +320,7 @@ RELATIONS: tuple[Relation, ...] = (
     MATCH_PAIRS,
     MATCH_PATTERNS,
     MATCH_LINKS,
+    *HISTORY_RELATIONS,
     REJECTED_ROWS,
     RUNS,
     DATA_DICTIONARY,

@@ -11,7 +11,7 @@ from pipelines import cli
 from profile_service.errors import NotEnoughDisk, NotFound, RunLocked, UnusableInput
 
 PROFILES = str(Path(sys.executable).with_name("profiles"))
-COMMANDS = ("run", "simulate", "evaluate", "explain")
+COMMANDS = ("run", "simulate", "evaluate", "train", "report", "model", "explain", "changes")
 
 
 def ended(*arguments: str) -> int:
@@ -74,7 +74,9 @@ WRONG = [
     (["run", "x", "--wrong"], "No such option"),
     (["fly"], "No such command"),
     (["evaluate"], "Missing option '--truth'"),
-    (["explain", "web:1"], "Missing argument"),
+    (["explain"], "Missing argument"),
+    (["changes", "1", "2", "3"], "unexpected extra argument"),
+    (["train", "--model"], "requires an argument"),
     (["simulate", "out"], "Missing option '--records'"),
     (["simulate", "out", "--records", "many"], "not a valid integer"),
 ]

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from pipelines import publish as publishing
+from pipelines.causes import enter_causes
 from pipelines.publish import Policy, PublishReport, keep_only_standing, publish
 from pipelines.run_context import RunContext
 from profile_service.errors import NotEnoughDisk, PromiseBroken, RunFailed
@@ -40,6 +41,8 @@ def world(tmp_path: Path) -> Iterator[WorkWorld]:
     made.event("store:1", "e1", 4, amount=10.5)
     made.event("web:1", "e2", 9, amount=2, currency="USD")
     made.event("web:9", "e3", 6)
+    made.near_miss("web:1", "web:2", -2.0)
+    made.near_miss("mobile:0", "mobile:7", -3.0)
     made.identify(context, ["store:1 web:1", "web:2", *crowd])
     made.household("web:1 web:2", ["phone"])
     made.household("mobile:7 mobile:8", ["address"])
@@ -81,6 +84,7 @@ def next_run(world: WorkWorld) -> RunContext:
     world.work.execute("DELETE FROM households WHERE customer_id = ?", [world.customer_of("web:1")])
     world.work.execute("DELETE FROM households WHERE customer_id = ?", [world.customer_of("web:2")])
     world.household("web:9 mobile:0", ["email", "family name"])
+    enter_causes(world.work, context, "model-1")
     return context
 
 
@@ -116,6 +120,27 @@ def test_links_inside_a_customer_are_accepted_and_doubtful_ones_borderline(world
     do_publish(world)
     links = ask(world, "SELECT left_record, right_record, status, levels->>'email' FROM match_links ORDER BY ALL")
     assert links == [("store:1", "web:1", "accepted", "exact"), ("web:1", "web:2", "borderline", "exact")]
+
+
+def test_sql_tells_how_a_customer_came_about_and_whom_it_nearly_is(world: WorkWorld) -> None:
+    do_publish(world)
+    merges = ask(world, "SELECT customer_id, step, left_record, right_record, joined_by FROM customer_merges")
+    assert merges == [(world.customer_of("web:1"), 1, "store:1", "web:1", "weight")]
+    near = ask(
+        world, "SELECT left_customer_id, right_customer_id, average_bits, kept_apart_by FROM customer_near_misses"
+    )
+    both = (world.customer_of("web:1"), world.customer_of("web:2"))
+    assert (*both, -2.0, "weight") in near
+
+
+def test_sql_tells_why_an_id_was_merged_away(world: WorkWorld) -> None:
+    do_publish(world)
+    loser = max(world.customer_of("mobile:0"), world.customer_of("mobile:1"))
+    do_publish(world, next_run(world))
+    told = ask(world, "SELECT event, run_id, cause, record, other_record, bits FROM customer_changes")
+    winner = world.customer_of("mobile:0")
+    assert told == [("merged_into", "run_0002", "other_records", "mobile:0", "mobile:1", 7.5)]
+    assert ask(world, "SELECT customer_id, other_customer_id FROM customer_changes") == [(loser, winner)]
 
 
 def test_an_event_without_a_record_is_kept_without_a_customer(world: WorkWorld) -> None:

@@ -49,7 +49,7 @@ def test_a_training_leaves_the_work_store_as_it_was(ran: Path) -> None:
 def test_more_records_give_another_model_and_the_next_run_resolves_everyone_with_it(ran: Path) -> None:
     more = _landed(ran / "more", 900, 4)
     first = run(Places(more, ran / "data"), RunOptions(accept=True), SilentProgress())  # the ids of another retailer
-    training = retrain(ran / "data", SilentProgress(), lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    training = retrain(ran / "data", SilentProgress(), clock=lambda: datetime(2026, 1, 2, tzinfo=UTC))
     assert training.model_version != training.follows == first.model_version
     second = run(Places(more, ran / "data"), RunOptions(accept=True), SilentProgress())
     assert second.model_version == training.model_version

@@ -66,6 +66,7 @@ WORK_BROKEN = {
         "UPDATE customer_ids SET stands_as = 'cus_nobody' WHERE NOT standing",
         "UPDATE customer_ids SET stands_as = NULL WHERE standing",
     ],
+    "a customer came about by one merge less than it has records": ["DELETE FROM merges"],
     "an id is given once": ["INSERT INTO customer_ids SELECT * FROM customer_ids WHERE NOT standing"],
     "every id has exactly one open line of history": [
         "DELETE FROM id_history WHERE event = 'merged_into'",
@@ -103,6 +104,12 @@ GENERATION_BROKEN = {
         "INSERT INTO {customer_id_history} FROM {customer_id_history}"
     ],
     "match_pairs has one row for each left_number and right_number": ["INSERT INTO {match_pairs} FROM {match_pairs}"],
+    "match_merges has one row for each left_number and right_number": [
+        "INSERT INTO {match_merges} FROM {match_merges}"
+    ],
+    "match_near_misses has one row for each left_number and right_number": [
+        "INSERT INTO {match_near_misses} VALUES (0, 2, 1, 1, false, false), (0, 2, 1, 1, false, false)"
+    ],
     "match_patterns has one row for each pattern": ["INSERT INTO {match_patterns} FROM {match_patterns}"],
     "every pair of match_pairs has its levels in match_patterns": ["DELETE FROM {match_patterns}"],
     "runs has one row for each run_id": ["INSERT INTO {runs} FROM {runs}"],

@@ -1,0 +1,115 @@
+"""Numbers of a report as people read them, the same on a terminal and on a page."""
+
+from __future__ import annotations
+
+from math import floor, log10
+
+from pipelines.model_report.report import Interval, LabelledBand, LevelWeight, ModelReport
+
+PRIVATE = "It shows values that people share: personal data, shut to other accounts as work/ is."
+CAVEAT = (
+    "The model judges itself here, pair by pair. What clusters know beyond single pairs is not in it, so labels "
+    "usually measure more; two people of one name and birth date it takes for one, which no estimate can show."
+)
+MISSED = (
+    "What no blocking rule found is told from how many families of rules found the others (Chao 1987); families that "
+    "fail together hide some of it."
+)
+
+
+def count(number: float) -> str:
+    """A count in full up to a million, beyond in three digits."""
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if abs(number) >= 0.9995 * size:
+            return f"{number / size:.{3 - len(f'{abs(number) / size:.0f}')}f} {word}"
+    return f"{number:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent with three digits, and more where it is close to nothing or all."""
+    shown = 100 * share
+    if shown <= 0 or shown >= 100:
+        return f"{shown:.0f} %"
+    edge = min(shown, 100 - shown)
+    digits = min(max(1 - floor(log10(edge)), 1), 6)
+    if edge < 1e-5:
+        return "< 0.00001 %" if shown < 50 else "> 99.99999 %"
+    return f"{shown:.{digits}f} %"
+
+
+def chance(share: float) -> str:
+    """A small share as one in so many."""
+    if share <= 0:
+        return "never"
+    return percent(share) if share >= 0.001 else f"1 in {count(1 / share)}"
+
+
+def short_chance(share: float) -> str:
+    """The same where there is little room: 0.25 %, 1:23k."""
+    if share >= 0.001:
+        return f"{100 * share:.3g} %"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if share and 1 / share >= size:
+            return f"1:{1 / share / size:.3g}{letter}"
+    return "never"
+
+
+def bits(number: float) -> str:
+    """A weight with its sign, to a tenth of a bit."""
+    return f"{number:+.1f}"
+
+
+def interval(found: Interval | None) -> str:
+    """A share with its limits; a dash for none."""
+    if found is None:
+        return "–"
+    return f"{percent(found.value)} ({percent(found.low)} to {percent(found.high)})"
+
+
+def band(of: LabelledBand) -> str:
+    """A band of weight in words."""
+    if of.low is None:
+        return f"below {of.high:+.0f} bits"
+    if of.high is None:
+        return f"{of.low:+.0f} bits and more"
+    return f"{of.low:+.0f} to {of.high:+.0f} bits"
+
+
+def short_band(of: LabelledBand) -> str:
+    """The same where there is little room: -6…-3."""
+    if of.low is None:
+        return f"< {of.high:g}"
+    return f"≥ {of.low:g}" if of.high is None else f"{of.low:g}…{of.high:g}"
+
+
+def met(level: LevelWeight) -> bool:
+    """Whether a level occurs at all: of six bins by frequency the first are empty where no value is so common."""
+    return max(level.m, level.u) > 1e-6
+
+
+def label(name: str) -> str:
+    """A column's name as words."""
+    return name.replace("_", " ")
+
+
+def grey_pairs(report: ModelReport) -> tuple[int, int]:
+    """Scored pairs in the grey zone: inside one customer, and across two."""
+    low, high = report.grey_zone
+    mine = [each for each in report.bands if low <= each.bits < high]
+    return sum(each.inside for each in mine), sum(each.across for each in mine)
+
+
+def grey_zone(report: ModelReport) -> str:
+    """What is in doubt, in a sentence."""
+    low, high = report.grey_zone
+    inside, across = grey_pairs(report)
+    return (
+        f"Of {count(report.candidates)} candidate pairs {count(inside + across)} lie in the grey zone of {low:+g} to "
+        f"{high:+g} bits: {count(inside)} in one customer all the same, {count(across)} kept apart and published as "
+        "borderline."
+    )
+
+
+def coverage(share: float, of: str) -> str:
+    """How far the labels reach."""
+    return f"they cover the weights of {percent(share)} of the {of} pairs"

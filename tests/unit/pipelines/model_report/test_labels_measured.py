@@ -1,0 +1,106 @@
+"""Precision and recall measured on labels: whichever pairs were asked about, bands of weight count by their pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isclose
+
+import duckdb
+import pytest
+
+from pipelines.labels import Label
+from pipelines.model_report.labels_measured import Counted, measure_labels, share_of_first, weighted_sum, wilson
+from pipelines.model_report.report import Band, Interval, Measured
+
+# Ten pairs of records 2n and 2n + 1: five linked at +8, two linked at +1, two apart at +1, one apart at -12.
+BITS = [8.5] * 5 + [1.5] * 4 + [-12.5]
+LINKED = [True] * 7 + [False] * 3
+
+
+@pytest.fixture
+def work() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as made:
+        made.execute(
+            """CREATE TABLE records AS
+            SELECT i::INTEGER AS rid, 'web' AS channel, i::VARCHAR AS source_record_id FROM range(22) t(i)"""
+        )
+        made.execute("CREATE TABLE scored_pairs (l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT)")
+        made.execute("CREATE TABLE obeyed (l INTEGER, r INTEGER, verdict VARCHAR)")
+        made.execute("CREATE TABLE clusters AS SELECT rid, rid AS cluster FROM records")
+        for place, (bits, linked) in enumerate(zip(BITS, LINKED, strict=True)):
+            made.execute("INSERT INTO scored_pairs VALUES (?, ?, 1, ?)", [2 * place, 2 * place + 1, bits])
+            if linked:
+                made.execute("UPDATE clusters SET cluster = ? WHERE rid = ?", [2 * place, 2 * place + 1])
+        made.execute("UPDATE clusters SET cluster = 20 WHERE rid = 21")  # linked by others, never scored
+        yield made
+
+
+COUNTED = Counted([Band(-13, 0, 1, 0.0, 0.1), Band(1, 2, 2, 1.5, 1.0), Band(8, 5, 0, 4.9, 0.0)], unscored=1)
+
+
+def label(place: int, verdict: str) -> Label:
+    return Label(f"web:{2 * place + 1}", f"web:{2 * place}", verdict)
+
+
+def measured(work: duckdb.DuckDBPyConnection, *labels: Label) -> Measured:
+    return measure_labels(work, labels, "clusters", COUNTED)
+
+
+def test_one_band_measures_as_wilson_does(work: duckdb.DuckDBPyConnection) -> None:
+    found = measured(work, label(0, "same"), label(1, "same"), label(2, "different"))
+    assert found.precision == pytest.approx(wilson(2, 3))
+    assert found.precision_covers == pytest.approx(5 / 8)
+
+
+def test_a_band_counts_by_its_pairs_not_by_its_labels(work: duckdb.DuckDBPyConnection) -> None:
+    """Two doubtful pairs judged of two, one sure pair of five: the sure band weighs five sevenths."""
+    found = measured(work, label(0, "same"), label(5, "different"), label(6, "different"))
+    assert found.precision is not None
+    assert found.precision.value == pytest.approx(5 / 7)
+    assert found.precision_covers == pytest.approx(7 / 8)
+
+
+def test_recall_is_of_the_pairs_weighed(work: duckdb.DuckDBPyConnection) -> None:
+    found = measured(work, label(0, "same"), label(5, "same"), label(7, "same"), label(8, "different"))
+    assert found.recall is not None
+    assert found.recall.value == pytest.approx(7 / 8), "seven linked; of the two apart one is expected to be the same"
+    assert found.recall.low < found.recall.value < found.recall.high
+
+
+def test_what_binds_the_clusters_says_nothing_of_them(work: duckdb.DuckDBPyConnection) -> None:
+    work.execute("INSERT INTO obeyed VALUES (0, 1, 'same')")
+    found = measured(work, label(0, "same"), label(7, "different"))
+    assert (found.binding, found.precision) == (1, None)
+    assert sum(band.labelled for band in found.bands) == 2
+
+
+def test_labels_of_all_sorts_are_told_apart(work: duckdb.DuckDBPyConnection) -> None:
+    found = measured(
+        work,
+        label(0, "same"),
+        Label("web:0", "web:1", "different"),  # contradicts the first, the other way round
+        label(1, "unsure"),
+        Label("web:0", "shop:1", "same"),  # not there
+        Label("web:0", "web:5", "same"),  # no rule found it
+        Label("web:20", "web:21", "same"),  # linked without a score
+    )
+    assert (found.labels, found.contradicted, found.unsure, found.unknown, found.never_met) == (6, 1, 1, 1, 1)
+    assert found.precision == pytest.approx(wilson(1, 1))
+    assert found.precision_covers == pytest.approx(1 / 8)
+
+
+def test_a_sum_of_one_share_is_that_share() -> None:
+    assert weighted_sum([(1.0, wilson(3, 9))]) == pytest.approx(wilson(3, 9))
+
+
+def test_a_sum_is_surer_than_its_parts() -> None:
+    one = wilson(50, 100)
+    both = weighted_sum([(0.5, one), (0.5, one)])
+    assert isclose(both.value, 0.5)
+    assert both.high - both.low < one.high - one.low
+
+
+def test_a_share_of_nothing_is_none() -> None:
+    nothing = Interval(0.0, 0.0, 0.0)
+    assert share_of_first(nothing, nothing) is None
+    assert share_of_first(Interval(3.0, 2.0, 4.0), Interval(1.0, 0.0, 2.0)) == Interval(0.75, 0.5, 1.0)
