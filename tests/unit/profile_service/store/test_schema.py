@@ -19,6 +19,7 @@ KEYS = {
     "customer_events": ("channel", "event_id"),
     "customer_consents": ("customer_id", "purpose", "channel"),
     "customer_id_history": ("customer_id", "valid_from"),
+    "customer_households": ("customer_id",),
     "match_pairs": ("left_number", "right_number"),
     "match_patterns": ("pattern",),
     "match_links": ("left_record", "right_record"),
