@@ -14,6 +14,7 @@ from pipelines.terminal import terminal
 
 @click.command(
     "explain",
+    short_help="Why records are, or are not, one customer.",
     epilog=examples(
         "profiles explain store:S000042 web:W000777",
         "profiles explain cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA",
@@ -74,6 +75,7 @@ def explain_command(who: str, other: str | None, why_not: bool, data_dir: Path, 
 
 @click.command(
     "changes",
+    short_help="Whom a run merged or split, and why.",
     epilog=examples("profiles changes", "profiles changes 3", "profiles changes 1 3 --json"),
 )
 @click.argument("first", metavar="[RUN]", required=False)

@@ -20,6 +20,7 @@ _labels = click.option(
 
 @click.command(
     "train",
+    short_help="Learn a new model from the records at hand.",
     epilog=examples(
         "profiles train",
         "profiles train --labels judged.csv",
@@ -73,6 +74,7 @@ def train_command(data_dir: Path, model: Path | None, labels: Path | None, as_js
 
 @click.command(
     "report",
+    short_help="What the model learned, and how good it is.",
     epilog=examples(
         "profiles report",
         "profiles report --labels judged.csv",
@@ -117,6 +119,7 @@ def report_command(data_dir: Path, labels: Path | None, html: Path | None, show:
 
 @click.command(
     "model",
+    short_help="Print the model's declaration, to change it.",
     epilog=examples("profiles model > model.toml", "profiles model --packaged"),
 )
 @data_dir_option
