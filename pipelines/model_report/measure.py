@@ -55,6 +55,7 @@ def measure(work: Work, model: Model, clusters: str, occasion: Occasion) -> Mode
         customers=sum(size.customers for size in sizes),
         candidates=sum(band.inside + band.across for band in bands),
         warnings=occasion.warnings,
+        anchors=str(model.trained.facts.get("anchors", {}).get("said", "")),
         classes=class_shares(model.trained),
         comparisons=tuple(comparison_weights(model, model.trained)),
         silent=silent_comparisons(model),

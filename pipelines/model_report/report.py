@@ -188,7 +188,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """Everything that the report of a trained model shows; see each part."""
+    """Everything that the report of a trained model shows; see each part.
+
+    ``anchors``: whether ids taught the model something beyond its classes, in words; empty where it was not asked.
+    """
 
     model_version: str
     model_name: str
@@ -199,6 +202,7 @@ class ModelReport:
     customers: int
     candidates: int
     warnings: tuple[str, ...]
+    anchors: str
     classes: tuple[ClassShare, ...]
     comparisons: tuple[ComparisonWeights, ...]
     silent: tuple[str, ...]

@@ -62,6 +62,8 @@ def _parts(report: ModelReport) -> Iterator[RenderableType]:
     yield ""
     yield "[bold]What agreement and disagreement weigh[/]"
     yield "[dim]bits = log2 of the share among pairs of one person over that among random pairs[/]"
+    if report.anchors:
+        yield plain(report.anchors)
     for comparison in report.comparisons:
         yield ""
         yield _comparison(comparison)
