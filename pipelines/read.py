@@ -7,7 +7,7 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 
-from pipelines import standardise
+from pipelines import frequency, standardise
 from pipelines.work import RECORD_FIELDS
 from profile_service.identity.mixture import CLASSES, Mixture
 from profile_service.identity.model import Model, Trained
@@ -28,16 +28,22 @@ def vouched(work: Work) -> str:
 
 def read_with(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_standardised`` from relation ``fresh`` with a trained model."""
+    read_values(work, fresh, model)
+    work.execute(f"CREATE OR REPLACE TEMP TABLE fresh_standardised ({standardise.standardised_columns(model)})")
+    put_together(work, fresh, model, "fresh_standardised")
+
+
+def read_values(work: Work, fresh: str, model: Model) -> None:
+    """Make the dictionaries and names of relation ``fresh`` with a trained model."""
     words = packaged_vocabulary()
     standardise.define_value_rules(work, words)
     standardise.read_values(work, fresh, words)
     standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-    standardise.put_together(work, fresh, model)
-    standardise.drop_dictionaries(work)
+    standardise.read_names(work, fresh, model)
 
 
 def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
-    """Make ``fresh_standardised`` from relation ``fresh``, learning usual country, spellings and frequencies from it.
+    """Make the dictionaries and names of relation ``fresh``, learning usual country, spellings and frequencies from it.
 
     Answers the model with what was learned; its mixture is still to be fitted.
     """
@@ -50,8 +56,13 @@ def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
     everything = [comparison.name for comparison in model.comparisons]
     trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
     model = replace(model, trained=trained)
-    standardise.put_together(work, fresh, model)
-    counts = {**names, **standardise.count_frequencies(work, model)}
-    model = replace(model, trained=replace(trained, frequencies=counts))
+    standardise.read_names(work, fresh, model)
+    counts = {**names, **frequency.count_frequencies(work, model)}
+    return replace(model, trained=replace(trained, frequencies=counts))
+
+
+def put_together(work: Work, fresh: str, model: Model, into: str) -> None:
+    """Append to table ``into`` the standard values of ``fresh`` with their bins; the dictionaries go."""
+    bins = frequency.enter_bins(work, model)
+    standardise.put_together(work, fresh, model, into, bins)
     standardise.drop_dictionaries(work)
-    return model

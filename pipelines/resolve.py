@@ -221,17 +221,17 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
         work.execute(f"DELETE FROM {table}")
     for table in ("standardised", block.KEYS):
         work.execute(f"DROP TABLE IF EXISTS {table}")
+    rows = read.vouched(work)
     if learning:
-        model = read.read_and_learn(work, read.vouched(work), model)
-        model = _with(model, generic_threshold=generic.generic_thresholds(work, model, "fresh_standardised"))
+        model = read.read_and_learn(work, rows, model)
     else:
-        read.read_with(work, read.vouched(work), model)
-    generic.generic_among(work, model, "fresh_standardised")
-    work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
-    generic.withhold(work, model, "fresh_standardised")
+        read.read_values(work, rows, model)
+    generic.count_shared(work, model, rows)
+    if learning:
+        model = _with(model, generic_threshold=generic.generic_thresholds(work, model))
+    generic.withhold_from_everyone(work, model)
     work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
-    standardise.store(work, model)
-    work.execute("DROP TABLE fresh_standardised")
+    read.put_together(work, rows, model, "standardised")
     if learning:
         model = _with(model, facts={"comparisons": train.taking_part(work, model)})
     return model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines import block, cluster, generic, read, standardise
+from pipelines import block, cluster, generic, read
 from pipelines.compare import compare_pairs
 from pipelines.score import score_pairs, score_patterns
 from profile_service.identity.model import Model
@@ -103,7 +103,7 @@ def _find_revised(work: Work, model: Model) -> None:
 def _replace_standardised(work: Work, model: Model) -> None:
     for table in ("standardised", block.KEYS):
         work.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM replaced)")
-    standardise.store(work, model)
+    work.execute("INSERT INTO standardised BY NAME SELECT * FROM fresh_standardised")
     work.execute(f"INSERT INTO {block.KEYS} SELECT key, rid FROM fresh_keys")
     for table in ("replaced", "fresh_keys"):
         work.execute(f"DROP TABLE {table}")

@@ -75,7 +75,7 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
 
 
 # Column of a record = the rule for it and, for rules that answer lists, the standard columns of the list's places.
-_TEXT_RULES = {
+TEXT_FIELDS = {
     "middle_name": "middle",
     "sex": "sex",
     "birth_date": "birth_date",
@@ -101,7 +101,7 @@ _LIST_RULES = {
 
 def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
     """Field = what settles its plain values without Python."""
-    identifiers = [field for field, rule in _TEXT_RULES.items() if rule == "identifier"]
+    identifiers = [field for field, rule in TEXT_FIELDS.items() if rule == "identifier"]
     return dict.fromkeys(identifiers, shortcuts.identifier_shortcut()) | {
         "email": shortcuts.email_shortcut(words),
         "given_name": shortcuts.name_shortcut(words, len(_LIST_RULES["given_name"][1])),
@@ -118,8 +118,8 @@ def read_values(work: Work, fresh: str, words: Vocabulary) -> None:
     for field in RECORD_FIELDS:
         distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
         with_cheap = plain.get(field, shortcuts.NOTHING_IS_PLAIN).over(distinct)
-        if field in _TEXT_RULES:
-            select = f"SELECT raw, n, coalesce(cheap, rule_{_TEXT_RULES[field]}(raw)) AS value FROM ({with_cheap})"
+        if field in TEXT_FIELDS:
+            select = f"SELECT raw, n, coalesce(cheap, rule_{TEXT_FIELDS[field]}(raw)) AS value FROM ({with_cheap})"
         elif field in _LIST_RULES:
             rule, places = _LIST_RULES[field]
             columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
@@ -201,12 +201,19 @@ def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> 
 _SWAPPED_IN_RECORD = "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1)"
 
 
-def put_together(work: Work, fresh: str, model: Model) -> None:
-    """Make ``fresh_standardised`` without bins and ``apart``: one row of standard values a row of ``fresh``."""
+def read_names(work: Work, fresh: str, model: Model) -> None:
+    """Make ``fresh_names``, ``spelled_given`` and ``spelled_family`` of relation ``fresh``."""
     _put_names_right(work, fresh, model)
     spell_names(work, model)
+
+
+def put_together(work: Work, fresh: str, model: Model, into: str, bins: Mapping[str, str]) -> None:
+    """Append to ``into`` a row of standard values for each row of ``fresh``, from its dictionaries and names.
+
+    ``bins``: each bin column and its SQL, see ``frequency.enter_bins``.
+    """
     default_country = model.trained.default_country if model.trained else None
-    values_of = {field: f"d_{field}.value" for field in _TEXT_RULES} | {
+    values_of = {field: f"d_{field}.value" for field in TEXT_FIELDS} | {
         "given_name": "n.given_name",
         "given_fixed": "g.fixed",
         "given_root": "split_part(g.roots, ' ', 1)",
@@ -226,18 +233,24 @@ def put_together(work: Work, fresh: str, model: Model) -> None:
         "street_name": "d_street.name",
         "street_2": "d_street_2.line",
     }
-    fields = [field for field in (*_TEXT_RULES, "street", "street_2") if field != "middle_name"]
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE fresh_standardised AS
-        SELECT f.rid, {", ".join(f"{values_of[column]} AS {column}" for column in STANDARD_COLUMNS)}
-        FROM {fresh} f JOIN fresh_names n ON n.rid = f.rid {_dictionaries(fields)}
-        LEFT JOIN spelled_given g ON n.given_name = g.name
-        LEFT JOIN spelled_family a ON n.family_name = a.name
-        LEFT JOIN dict_phone p
-            ON f.phone = p.raw AND p.country IS NOT DISTINCT FROM coalesce(d_country.value, $country)""",
-        {"country": default_country},
-    )
-    work.execute("DROP TABLE fresh_names")
+    fields = [field for field in (*TEXT_FIELDS, "street", "street_2") if field != "middle_name"]
+    selected = {column: values_of[column] for column in STANDARD_COLUMNS} | dict(bins) | {"apart": "e.number"}
+    with uncompressed(work):
+        work.execute(
+            f"""INSERT INTO {into} BY NAME
+            SELECT f.rid, {", ".join(f"{sql} AS {column}" for column, sql in selected.items())}
+            FROM {fresh} f JOIN fresh_names n ON n.rid = f.rid {_dictionaries(fields)}
+            LEFT JOIN spelled_given g ON n.given_name = g.name
+            LEFT JOIN spelled_family a ON n.family_name = a.name
+            LEFT JOIN {joined_phones("p")} LEFT JOIN duplicate_free e ON e.channel = f.channel""",
+            {"country": default_country},
+        )
+
+
+def joined_phones(name: str, table: str = "dict_phone") -> str:
+    """What to join rows ``f`` and their country ``d_country`` with, for the reading of each phone number."""
+    dialled = f"{name}.country IS NOT DISTINCT FROM coalesce(d_country.value, $country)"
+    return f"{table} {name} ON f.phone = {name}.raw AND {dialled}"
 
 
 def _dictionaries(fields: Iterable[str]) -> str:
@@ -272,51 +285,10 @@ def _put_names_right(work: Work, fresh: str, model: Model) -> None:
     )
 
 
-def count_frequencies(work: Work, model: Model) -> dict[str, Frequencies]:
-    """How often each of the more frequent values stands in ``fresh_standardised``, for the columns that have bins."""
-    settings = model.settings["frequency"]
-    columns = settings["columns"]
-    totals = work.execute(
-        f"SELECT {', '.join(f'count({column})' for column in columns)} FROM fresh_standardised"
-    ).fetchone()
-    assert totals is not None
-    frequencies = {}
-    for column, total in zip(columns, totals, strict=True):
-        least = max(settings["least_count"], int(total * settings["bins"][-1]))
-        rows = work.execute(
-            f"SELECT {column}, count(*) AS n FROM fresh_standardised WHERE {column} IS NOT NULL "
-            f"GROUP BY 1 HAVING n >= {least}"
-        ).fetchall()
-        frequencies[column] = Frequencies(int(total), dict(rows))
-    return frequencies
-
-
-def store(work: Work, model: Model) -> None:
-    """Append ``fresh_standardised`` to ``standardised``, with the frequency bin of each binned value and ``apart``."""
-    columns = model.settings["frequency"]["columns"]
-    last = len(model.settings["frequency"]["bins"])
-    for column in columns:
-        known = model.trained.frequencies[column].counts if model.trained else {}
-        bins_of = {value: model.bin_of(column, value) for value in known}
-        _table_of(work, f"bins_{column}", "value VARCHAR, bin UTINYINT", bins_of)
-    bins = ", ".join(f"coalesce(b_{column}.bin, {last})::UTINYINT AS {column}_bin" for column in columns)
-    joins = " ".join(f"LEFT JOIN bins_{column} b_{column} ON s.{column} = b_{column}.value" for column in columns)
-    apart = "NULL"
-    if work.execute("SELECT 1 FROM duplicate_free LIMIT 1").fetchone():
-        apart = "a.number"
-        joins += " JOIN records r ON r.rid = s.rid LEFT JOIN duplicate_free a ON a.channel = r.channel"
-    with uncompressed(work):
-        work.execute(
-            f"INSERT INTO standardised BY NAME SELECT s.*, {bins}, {apart} AS apart FROM fresh_standardised s {joins}"
-        )
-    for column in columns:
-        work.execute(f"DROP TABLE bins_{column}")
-
-
 def drop_dictionaries(work: Work) -> None:
     """Give back the room of the dictionaries."""
-    tables = [f"dict_{field}" for field in (*_TEXT_RULES, *_LIST_RULES, "phone")]
-    for table in (*tables, "spelled_given", "spelled_family", "known_given", "known_family"):
+    tables = [f"dict_{field}" for field in (*TEXT_FIELDS, *_LIST_RULES, "phone")]
+    for table in (*tables, "fresh_names", "spelled_given", "spelled_family", "known_given", "known_family"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 
 

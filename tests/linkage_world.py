@@ -65,6 +65,7 @@ class LinkageWorld:
         self.work.execute("SET threads = 2")
         for name, columns in TABLES.items():
             self.work.execute(f"CREATE TABLE {name} ({columns})")
+        self.work.execute("CREATE TABLE duplicate_free (channel VARCHAR, number UTINYINT)")
         self.work.execute("CREATE TABLE member (rid INTEGER, cluster INTEGER)")
         self._changed()
 

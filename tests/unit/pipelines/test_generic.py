@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.generic import generic_thresholds
+from pipelines.generic import dictionary_of, threshold
+from profile_service.errors import UnusableInput
+from profile_service.identity.model import packaged_model
 from profile_service.identity.records import RawRecord
 from tests.linkage_world import Learned, LinkageWorld, raw
 
@@ -116,27 +118,23 @@ def test_a_corrected_family_name_alone_can_make_a_value_ordinary(learned: Learne
         assert found(world) == set()
 
 
+RULE = packaged_model().settings["generic"]
+
+
 @pytest.mark.parametrize("people", [40, 400])
-def test_a_column_of_few_values_does_not_hide_its_junk_behind_itself(learned: Learned, people: int) -> None:
-    with LinkageWorld(learned.models) as world:
-        world.put([])
-        world.resolve()
-        world.work.execute(
-            f"""CREATE TABLE few AS SELECT s.* REPLACE (
-                CASE WHEN n % 2 = 0 THEN '+12125550100' ELSE 'phone ' || n END AS phone, 'family ' || n AS family_fixed)
-            FROM range({people}) t(n) LEFT JOIN standardised s ON false"""
-        )
-        assert generic_thresholds(world.work, learned.model, "few")["phone"] == 12
+def test_a_column_of_few_values_does_not_hide_its_junk_behind_itself(people: int) -> None:
+    """Half of the people share one value, the others have one each."""
+    assert threshold(RULE, people // 2 + 1, [people // 2]) == 12
 
 
-def test_a_column_in_which_sharing_is_usual_has_a_higher_threshold(learned: Learned) -> None:
-    with LinkageWorld(learned.models) as world:
-        world.put([])
-        world.resolve()
-        world.work.execute(
-            """CREATE TABLE much AS SELECT s.* REPLACE ('house ' || (n // 20) AS street, 'family ' || n AS family_fixed)
-            FROM range(2000) t(n) LEFT JOIN standardised s ON false"""
-        )
-        thresholds = generic_thresholds(world.work, learned.model, "much")
-    assert thresholds["street"] == 80
-    assert thresholds["phone"] == 12
+def test_a_column_in_which_sharing_is_usual_has_a_higher_threshold() -> None:
+    assert threshold(RULE, 100, [20] * 100) == 80
+
+
+def test_a_column_that_nobody_shares_has_the_least_threshold() -> None:
+    assert threshold(RULE, 1_000_000, []) == 12
+
+
+def test_a_column_without_a_dictionary_of_its_own_is_refused() -> None:
+    with pytest.raises(UnusableInput, match="email_local"):
+        dictionary_of("email_local")
