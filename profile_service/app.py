@@ -13,6 +13,7 @@ from profile_service.api.logs import Log
 from profile_service.api.metrics import Metrics
 from profile_service.api.rates import RATES, Rates
 from profile_service.api.rendered import Rendered
+from profile_service.api.tally import Tally
 from profile_service.api.watch import Watcher
 from profile_service.audit import Audit
 from profile_service.console.guard import Desks
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> Flask:
     secret = settings.server_secret()
     audit = Audit(world.ledger, secret)
     journal = ReadJournal(world.ledger, audit, settings.journals, settings.journal_seconds)
+    metrics, log = Metrics(), Log(settings.log_level)
     frame = Frame(
         settings=settings,
         ledger=world.ledger,
@@ -46,8 +48,9 @@ def create_app(settings: Settings) -> Flask:
         journal=journal,
         audit=audit,
         rates=Rates(settings.data_dir / RATES),
-        metrics=Metrics(),
-        log=Log(settings.log_level),
+        metrics=metrics,
+        log=log,
+        tally=Tally(metrics, log),
         rendered=Rendered(),
         clock=lambda: datetime.now(UTC),
         desks=Desks(
@@ -60,13 +63,14 @@ def create_app(settings: Settings) -> Flask:
     journal.start()
     watcher = Watcher(frame)
     watcher.start()
+    frame.tally.start()
     app = build(frame)
 
     def close() -> None:
         watcher.stop()
         journal.stop()
         world.close()
-        frame.log.flush()
+        frame.tally.stop()
 
     app.extensions[CLOSE] = close
     return app

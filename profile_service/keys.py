@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from profile_service.contracts.masks import MASKABLE
 from profile_service.errors import KeyRefused, NotFound, WrongUsage
-from profile_service.store.ledger import Ledger, Transaction
+from profile_service.store.ledger import Glance, Ledger, Transaction
 from profile_service.store.ledger.key_rows import (
     KeyRow,
     add_key,
@@ -146,13 +146,13 @@ class Keys:
         """Every key there ever was, oldest first."""
         return [_key(row) for row in list_keys(self._ledger.read())]
 
-    def verify(self, text: str, now: datetime) -> Key:
+    def verify(self, text: str, now: datetime, glance: Glance | None = None) -> Key:
         """The key of that text. Raises ``KeyRefused`` when it is unknown, revoked or expired.
 
         One look at the ledger's count of changes makes a revocation bind at once in every worker; only a key that was
-        not checked since the last change is looked up.
+        not checked since the last change is looked up. ``glance``: that look, where the caller has just taken it.
         """
-        version = self._ledger.glance().keys_version
+        version = (glance or self._ledger.glance()).keys_version
         checked_at, checked = self._checked
         if version != checked_at or len(checked) > _MOST_KEPT:
             # a thread that read the former count keeps the former dictionary: it puts nothing stale into this one

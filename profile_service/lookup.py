@@ -105,7 +105,11 @@ def by_identifier(state: State, identifier_type: str, value: str) -> Found | Amb
 
     ``identifier_type``: email, phone, loyalty_id, cookie_id, device_id, or record for ``channel:source_record_id``.
     """
-    return by_identifiers(state, [(identifier_type, value)])
+    holders, standard = _holders(state, identifier_type, value)
+    if len(holders) == 1:
+        # most values are one customer's: nothing is to be weighed
+        return _standing(state, next(iter(holders)), (identifier_type,), ())
+    return _of_all(state, [(identifier_type, holders, standard)])
 
 
 def by_identifiers(state: State, identifiers: Iterable[tuple[str, str]]) -> Found | Ambiguous | Generic | Unknown:
@@ -114,14 +118,18 @@ def by_identifiers(state: State, identifiers: Iterable[tuple[str, str]]) -> Foun
     Values that nobody carries, and generic ones, neither help nor harm. Where the others name different customers, or
     all of them several, those are the candidates.
     """
+    return _of_all(state, [(kind, *_holders(state, kind, text)) for kind, text in identifiers])
+
+
+def _of_all(state: State, carried: Iterable[tuple[str, set[str], str | None]]) -> Found | Ambiguous | Generic | Unknown:
+    """The one customer who is among the holders of every (type, holders, standard value) that has any."""
     candidates: set[str] | None = None
     everyone: set[str] = set()
     led: list[str] = []
     without: list[str] = []
     generic: str | None = None
     readable = False
-    for identifier_type, text in identifiers:
-        holders, value = _holders(state, identifier_type, text)
+    for identifier_type, holders, value in carried:
         readable |= value is not None
         if not holders:
             without.append(identifier_type)
@@ -134,13 +142,16 @@ def by_identifiers(state: State, identifiers: Iterable[tuple[str, str]]) -> Foun
     if candidates is None:
         return Unknown(readable) if generic is None else Generic(generic)
     if len(candidates) == 1:
-        (customer_id,) = candidates
-        over = state.overlay.customer(customer_id)
-        if over is not None and over.document is None:
-            return Unknown()
-        return Found(customer_id, state, over, tuple(led), tuple(without))
+        return _standing(state, next(iter(candidates)), tuple(led), tuple(without))
     several = sorted(candidates or everyone)
     return Ambiguous(tuple(several[:MOST_CANDIDATES]), len(several))
+
+
+def _standing(state: State, customer_id: str, led: tuple[str, ...], without: tuple[str, ...]) -> Found | Unknown:
+    over = state.overlay.customer(customer_id)
+    if over is not None and over.document is None:
+        return Unknown()
+    return Found(customer_id, state, over, led, without)
 
 
 def standard_value(identifier_type: str, text: str, model: Model) -> str | None:

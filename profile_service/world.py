@@ -16,7 +16,7 @@ from profile_service.live.step import Hand
 from profile_service.settings import Settings
 from profile_service.state import State
 from profile_service.store.generation import Generation, standing_generation
-from profile_service.store.ledger import CURRENT, Ledger, Overlay
+from profile_service.store.ledger import CURRENT, Glance, Ledger, Overlay
 from profile_service.store.serving import ServingGeneration
 
 _log = logging.getLogger(__name__)
@@ -59,14 +59,15 @@ class World:
             raise
         return world
 
-    def state(self) -> State:
+    def state(self, glance: Glance | None = None) -> State:
         """A generation and the overlay on it, to be used for one request by the thread that asked.
 
-        It is the generation that writes go to, so that a read sees every write acknowledged before it. Raises
-        Refused (not-ready) before the first generation is published.
+        It is the generation that writes go to, so that a read sees every write acknowledged before it. ``glance``: the
+        look at the ledger that this request has begun with. Raises Refused (not-ready) before the first generation is
+        published.
         """
         current = self._current
-        glance = self.ledger.glance()
+        glance = glance or self.ledger.glance()
         if current is None or glance.current != current.run_id:
             current = self._caught_up()
             glance = self.ledger.glance()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import Map, MapAdapter, UnicodeConverter
+from werkzeug.routing import MapAdapter
 
 from profile_service.api import openapi, problems, requests
 from profile_service.api.answers import Answer
-from profile_service.api.calls import Frame
+from profile_service.api.calls import ROUTE, Frame
+from profile_service.api.dispatch import Name, RouteTable, path_of
 from profile_service.api.operations import operations
 from profile_service.api.privacy import privacy
 from profile_service.api.profiles import profiles
@@ -38,19 +39,25 @@ class _NoSession(SessionInterface):
         return True
 
 
-class _Name(UnicodeConverter):
-    """A part of a path that names something: none of the words that stand in its place in other routes."""
-
-    def __init__(self, map: Map) -> None:
-        super().__init__(map)
-        self.regex = r"(?!(?:lookup|search|by)(?:/|$))[^/]{1,}"
-
-
 class Service(Flask):
     """Flask without what this service never uses: sessions, asynchronous views, hosts, hooks around requests."""
 
     response_class = Answer
     session_interface = _NoSession()
+    route_table: RouteTable | None = None
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request: by its view where a route fits, else as Flask answers what it does not know."""
+        found = None if self.route_table is None else self.route_table.find(environ["REQUEST_METHOD"], path_of(environ))
+        if found is None:
+            return super().wsgi_app(environ, start_response)
+        environ[ROUTE] = found.route
+        try:
+            answer = found.view(environ, **found.named)
+        except Exception as error:
+            answer = problems.answer_error(error, environ)
+        whole: Iterable[bytes] = answer(environ, start_response)
+        return whole
 
     def ensure_sync(self, func: Any) -> Any:
         """Every view is a plain function."""
@@ -70,16 +77,14 @@ class Service(Flask):
         if request is None:
             return None
         environ = request.environ
-        path = environ.get("PATH_INFO", "").encode("latin1").decode("utf-8", "replace")
-        return MapAdapter(
-            self.url_map, "", "/", "", "http", path, environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
-        )
+        asked = environ.get("QUERY_STRING", "")
+        return MapAdapter(self.url_map, "", "/", "", "http", path_of(environ), environ["REQUEST_METHOD"], asked)
 
 
 def build(frame: Frame, blueprints: Sequence[Blueprint] = BLUEPRINTS) -> Flask:
     """The application on a frame that is already open."""
     app = Service("profile_service", static_folder=None)
-    app.url_map.converters["default"] = _Name
+    app.url_map.converters["default"] = Name
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = frame.settings.max_body_bytes
@@ -87,5 +92,6 @@ def build(frame: Frame, blueprints: Sequence[Blueprint] = BLUEPRINTS) -> Flask:
     openapi.describe(app, blueprints)
     app.register_blueprint(operations)
     app.register_blueprint(console)
+    app.route_table = RouteTable(app)
     app.wsgi_app = requests.framed(app.wsgi_app, frame)  # type: ignore[assignment, method-assign]
     return app

@@ -10,12 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
+from flask import Request
 
 from profile_service.api.answers import Answer, tagged
 from profile_service.api.logs import Log
 from profile_service.api.metrics import Metrics
 from profile_service.api.rates import Rates
 from profile_service.api.rendered import Rendered
+from profile_service.api.tally import Tally
 from profile_service.audit import Act, Audit
 from profile_service.contracts.answers import view_of
 from profile_service.contracts.shown import Projection
@@ -25,7 +27,7 @@ from profile_service.keys import Key, Keys
 from profile_service.live.step import Hand
 from profile_service.settings import Settings
 from profile_service.state import State
-from profile_service.store.ledger import Ledger
+from profile_service.store.ledger import Glance, Ledger
 
 if TYPE_CHECKING:
     from profile_service.console.guard import Desks
@@ -35,16 +37,27 @@ FRAME = "profile_service.frame"
 REQUEST_ID = "profile_service.request_id"
 KEY = "profile_service.key"
 RATE = "profile_service.rate"
+ROUTE = "profile_service.route"
 
 _BEARER = "bearer "
 _SAFE = ("GET", "HEAD")
 _LONGEST_PURPOSE = 200
 
 
+def route_of(environ: Mapping[str, Any]) -> str | None:
+    """The template of the route that a request met, if it met one."""
+    route: str | None = environ.get(ROUTE)
+    if route is not None:
+        return route
+    request = environ.get("werkzeug.request")
+    rule = request.url_rule if request is not None else None
+    return None if rule is None else rule.rule
+
+
 class World(Protocol):
     """Where the state that answers a request comes from."""
 
-    def state(self) -> State:
+    def state(self, glance: Glance | None = None) -> State:
         """The generation that stands and the overlay on it; raises a ProfileError before there is one."""
 
     def follow(self) -> bool:
@@ -67,16 +80,18 @@ class Frame:
     rates: Rates
     metrics: Metrics
     log: Log
+    tally: Tally
     rendered: Rendered
     clock: Callable[[], datetime]
     desks: Desks
 
-    def admit(self, environ: dict[str, Any], scope: str) -> Key:
-        """The key that came with a request; Refused unless it is valid, has ``scope`` and has not used up its rate."""
+    def admit(self, environ: dict[str, Any], scope: str) -> Call:
+        """The request as a call; Refused unless its key is valid, has ``scope`` and has not used up its rate."""
         said = environ.get("HTTP_AUTHORIZATION", "")
         if said[: len(_BEARER)].lower() != _BEARER:
             raise Refused("unauthorised", "no key came with the request: send Authorization: Bearer KEY")
-        key = self.keys.verify(said[len(_BEARER) :].strip(), self.clock())
+        glance = self.ledger.glance()
+        key = self.keys.verify(said[len(_BEARER) :].strip(), self.clock(), glance)
         environ[KEY] = key
         purpose = environ.get("HTTP_PURPOSE")
         # the server hands on a header that is not ASCII as an empty one
@@ -92,21 +107,32 @@ class Frame:
                 raise Refused("too-many-requests", said, retry_after=rate.retry_after)
         if scope not in key.scopes:
             raise Refused("forbidden", f"this key lacks the scope {scope}", scope=scope)
-        return key
+        return Call(self, key, environ, glance)
 
 
 class Call:
-    """One admitted request: whose key it carries, the state that answers all of it, and how it is answered."""
+    """One admitted request: whose key it carries, the state that answers all of it, and how it is answered.
 
-    def __init__(self, frame: Frame, key: Key, environ: dict[str, Any]) -> None:
+    ``glance``: the look at the ledger that admitted it, for as long as it is fresh.
+    """
+
+    def __init__(self, frame: Frame, key: Key, environ: dict[str, Any], glance: Glance | None = None) -> None:
         self.frame = frame
         self.key = key
         self.environ = environ
+        self.glance = glance
 
     @cached_property
     def state(self) -> State:
         """The generation and the overlay on it, one consistent pair for the whole request."""
-        return self.frame.world.state()
+        return self.frame.world.state(self.glance)
+
+    def read(self) -> Request:
+        """The request with its body and parameters, which may take long to arrive: what was glanced at grows old."""
+        self.glance = None
+        request = Request(self.environ)
+        request.max_content_length = self.frame.settings.max_body_bytes
+        return request
 
     @property
     def request_id(self) -> str:

@@ -6,18 +6,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import orjson
 
-_FLUSH_SECONDS = 0.2
-_MOST_KEPT = 65_536  # bytes
-
 
 class Log:
-    """Writes lines from ``level`` on, such as ``INFO``; lines of single requests are written a moment later, together.
+    """Writes lines from ``level`` on, such as ``INFO``.
 
     ``clock`` dates the lines, ``out`` takes them: standard error, if it is not given.
     """
@@ -32,10 +29,7 @@ class Log:
         self.requests = self._least <= logging.INFO
         self._clock = clock
         self._given = out
-        self._kept: list[bytes] = []
-        self._size = 0
         self._turn = threading.Lock()
-        self._writer: threading.Timer | None = None
 
     def info(self, event: str, **facts: Any) -> None:
         """Something ordinary happened."""
@@ -52,37 +46,19 @@ class Log:
         """
         self._write(logging.ERROR, event, facts | _where(error))
 
-    def request(self, facts: dict[str, Any]) -> None:
-        """An answered request, at level INFO."""
-        line = self._line("info", "request", facts)
-        with self._turn:
-            self._kept.append(line)
-            self._size += len(line)
-            if self._writer is None:
-                self._writer = threading.Timer(_FLUSH_SECONDS, self.flush)
-                self._writer.daemon = True
-                self._writer.start()
-            full = self._size > _MOST_KEPT
-        if full:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is kept."""
-        with self._turn:
-            if self._writer is not None:
-                self._writer.cancel()
-                self._writer = None
-            self._put(b"".join(self._kept))
-            self._kept.clear()
-            self._size = 0
+    def answered(self, requests: Sequence[tuple[float, dict[str, Any]]]) -> None:
+        """Answered requests, each with its moment in seconds since 1970, at level INFO."""
+        lines = [self._line("info", "request", datetime.fromtimestamp(at, UTC), facts) for at, facts in requests]
+        if lines:
+            with self._turn:
+                self._put(b"".join(lines))
 
     def _write(self, level: int, event: str, facts: dict[str, Any]) -> None:
         if level >= self._least:
             with self._turn:
-                self._put(self._line(logging.getLevelName(level).lower(), event, facts))
+                self._put(self._line(logging.getLevelName(level).lower(), event, self._clock(), facts))
 
-    def _line(self, level: str, event: str, facts: dict[str, Any]) -> bytes:
-        at = self._clock()
+    def _line(self, level: str, event: str, at: datetime, facts: dict[str, Any]) -> bytes:
         return orjson.dumps({"at": at, "level": level, "event": event, **facts}, option=_AS_LINE)
 
     def _put(self, content: bytes) -> None:
@@ -92,7 +68,7 @@ class Log:
             out.flush()
         except (OSError, ValueError):
             # whoever read the log has gone: requests go on
-            self._kept.clear()
+            return
 
 
 _AS_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z

@@ -33,9 +33,9 @@ def is_ready() -> Response:
         standing = frame.world.state().generation
         frame.ledger.log().last_seq()
     except LedgerUnavailable as error:
-        return answer_refusal(error)
+        return answer_refusal(error, request.environ)
     except ProfileError as error:
-        return problem("not-ready", str(error))
+        return problem(request.environ, "not-ready", str(error))
     return Answer(orjson.dumps({"status": "ready", "run_id": standing.run_id, "as_of": standing.as_of}))
 
 
@@ -44,6 +44,7 @@ def is_ready() -> Response:
 def measure() -> Response:
     """What all workers measured, for Prometheus; nothing of any customer."""
     frame: Frame = request.environ[FRAME]
+    frame.tally.tell()
     return Response(frame.metrics.page(_standing(frame)), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -14,7 +14,8 @@ from flask import request as current_request
 from werkzeug.exceptions import HTTPException
 
 from profile_service.api.answers import Answer
-from profile_service.api.calls import FRAME, REQUEST_ID, Frame
+from profile_service.api.calls import FRAME, REQUEST_ID, Frame, route_of
+from profile_service.api.dispatch import path_of
 from profile_service.errors import (
     IdempotencyConflict,
     KeyRefused,
@@ -29,6 +30,7 @@ from profile_service.errors import (
     WrongUsage,
 )
 
+Environ = dict[str, Any]
 MIMETYPE = "application/problem+json"
 RETRY_SECONDS = 1  # when to ask again after a 503
 UNAVAILABLE = "what the service keeps cannot be read or written just now: its log says why"
@@ -119,7 +121,7 @@ _OF_ERROR: tuple[tuple[type[ProfileError], str], ...] = (
 )
 
 
-def problem(kind: str, detail: str, **further: Any) -> Response:
+def problem(environ: Environ, kind: str, detail: str, **further: Any) -> Response:
     """The answer for a problem of ``kind``, a key of ``KINDS``; ``further`` members stand beside the standard ones."""
     declared = KINDS[kind]
     body = {
@@ -127,7 +129,7 @@ def problem(kind: str, detail: str, **further: Any) -> Response:
         "title": declared.title,
         "status": declared.status,
         "detail": detail,
-        "request_id": current_request.environ.get(REQUEST_ID),
+        "request_id": environ.get(REQUEST_ID),
         **further,
     }
     answer = Response(orjson.dumps(body), declared.status, mimetype=MIMETYPE)
@@ -141,42 +143,42 @@ def problem(kind: str, detail: str, **further: Any) -> Response:
     return answer
 
 
-def answer_refusal(error: ProfileError) -> Response:
+def answer_refusal(error: ProfileError, environ: Environ) -> Response:
     """The problem that an error of the project's own means to a caller."""
     if isinstance(error, Refused):
-        return problem(error.kind, str(error), **error.further)
+        return problem(environ, error.kind, str(error), **error.further)
     kind = next((kind for raised, kind in _OF_ERROR if isinstance(error, raised)), None)
     if kind is None:
-        return answer_fault(error)
+        return answer_fault(error, environ)
     if isinstance(error, LedgerUnavailable):
         # it may say where the database is and who asks it: for the operator, not for the caller
-        frame: Frame = current_request.environ[FRAME]
-        frame.log.warning("unavailable", request_id=current_request.environ[REQUEST_ID], reason=str(error))
-        return problem(kind, UNAVAILABLE)
-    return problem(kind, str(error))
+        frame: Frame = environ[FRAME]
+        frame.log.warning("unavailable", request_id=environ[REQUEST_ID], reason=str(error))
+        return problem(environ, kind, UNAVAILABLE)
+    return problem(environ, kind, str(error))
 
 
-def answer_moved(error: Moved) -> Response:
+def answer_moved(error: Moved, environ: Environ) -> Response:
     """308 to the same path with the id that stands."""
     body = {"customer_id": error.customer_id, "stands_as": error.stands_as, "event": error.event}
     answer = Answer(orjson.dumps(body), 308)
-    path = "/".join(error.stands_as if part == error.customer_id else part for part in current_request.path.split("/"))
-    query = current_request.query_string.decode("latin1")
+    path = "/".join(error.stands_as if part == error.customer_id else part for part in path_of(environ).split("/"))
+    query = environ.get("QUERY_STRING", "")
     answer.headers["Location"] = quote(path) + (f"?{query}" if query else "")
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 
 
-def answer_http(error: HTTPException) -> Response:
+def answer_http(error: HTTPException, environ: Environ) -> Response:
     """The problem for what Flask, Werkzeug or the argument parser refused."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
-        return problem("internal", KINDS["internal"].meaning)
+        return problem(environ, "internal", KINDS["internal"].meaning)
     messages = (getattr(error, "data", None) or {}).get("messages")
     kind = _OF_STATUS.get(status, "bad-request")
     if isinstance(messages, Mapping):
-        return problem(kind, "see errors", errors=list(wrong_values(messages)))
-    answer = problem(kind, KINDS[kind].meaning)
+        return problem(environ, kind, "see errors", errors=list(wrong_values(messages)))
+    answer = problem(environ, kind, KINDS[kind].meaning)
     for name, value in error.get_headers():
         if name == "Allow":
             answer.headers[name] = value
@@ -205,22 +207,29 @@ def _flat(said: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], s
         yield path, str(said)
 
 
-def answer_fault(error: Exception) -> Response:
+def answer_fault(error: Exception, environ: Environ) -> Response:
     """What nobody foresaw: logged by kind and place under the request's id, told without a word of it."""
-    frame: Frame = current_request.environ[FRAME]
-    rule = current_request.url_rule
-    frame.log.failed(
-        "failed",
-        error,
-        request_id=current_request.environ[REQUEST_ID],
-        route=None if rule is None else rule.rule,
-    )
-    return problem("internal", KINDS["internal"].meaning)
+    frame: Frame = environ[FRAME]
+    frame.log.failed("failed", error, request_id=environ[REQUEST_ID], route=route_of(environ))
+    return problem(environ, "internal", KINDS["internal"].meaning)
+
+
+def answer_error(error: Exception, environ: Environ) -> Response:
+    """The problem that any error means to the caller of the request that met it."""
+    if isinstance(error, Moved):
+        return answer_moved(error, environ)
+    if isinstance(error, ProfileError):
+        return answer_refusal(error, environ)
+    if isinstance(error, HTTPException):
+        return answer_http(error, environ)
+    return answer_fault(error, environ)
 
 
 def install(app: Flask) -> None:
-    """Let every error of ``app`` be answered as a problem."""
-    app.register_error_handler(Moved, answer_moved)
-    app.register_error_handler(ProfileError, answer_refusal)
-    app.register_error_handler(HTTPException, answer_http)
-    app.register_error_handler(Exception, answer_fault)
+    """Let every error that Flask meets be answered as a problem."""
+
+    def answer(error: Exception) -> Response:
+        return answer_error(error, current_request.environ)
+
+    for kind in (HTTPException, Exception):
+        app.register_error_handler(kind, answer)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from profile_service.api.answers import tag_of
-from profile_service.contracts.answers import view_of
+from profile_service.contracts.published import published_view
 from profile_service.store.serving import ServingGeneration
 
 # About two kilobytes each: whoever is looked at comes back within minutes, page by page, channel by channel.
@@ -35,10 +35,11 @@ class Rendered:
 
 
 def _render(generation: ServingGeneration, customer_id: str, audience: str, mask: tuple[str, ...]) -> Body | None:
-    whole = generation.profile(customer_id)
-    if whole is None:
+    table = generation.profile_table(customer_id)
+    if table is None:
         return None
-    body = orjson.dumps(view_of("profile", audience, frozenset(mask))(dated(whole, generation)))
+    shown = published_view(audience, frozenset(mask))(table, generation.as_of, generation.run_id)
+    body = orjson.dumps(shown)
     return body, tag_of(body)
 
 

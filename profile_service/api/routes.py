@@ -69,29 +69,42 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     def arguments(self, schema: type[Any], **options: Any) -> Callable[[View], View]:
         """Hand the view the body, or with ``location="query"`` the parameters, as ``schema`` loads them."""
-        decorate: Callable[[View], View] = super().arguments(schema, **options)
+        describe = super().arguments(schema, **options)
+        location = options.get("location", "json")
+        loads = schema()
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def handed(call: Call, **named: Any) -> Any:
+                return view(call, self.ARGUMENTS_PARSER.parse(loads, call.read(), location=location), **named)
+
+            # its own way to hand them over begins at Flask's request
+            handed._apidoc = describe(view)._apidoc  # type: ignore[attr-defined]
+            return handed  # type: ignore[return-value]
+
         return decorate
 
     def response(self, status: int, schema: type[Any] | None = None, **options: Any) -> Callable[[View], View]:
         """Document what the view answers when all is well."""
-        describe = super().response(status, schema, **options)
-
-        def decorate(view: View) -> View:
-            # every view answers a Response: flask-smorest's wrapper would find nothing to do
-            view._apidoc = describe(view)._apidoc  # type: ignore[attr-defined]
-            return view
-
-        return decorate
+        return _only_described(super().response(status, schema, **options))
 
     def doc(self, **facts: Any) -> Callable[[View], View]:
         """Add ``facts`` to what OpenAPI says of the view."""
-        decorate: Callable[[View], View] = super().doc(**facts)
-        return decorate
+        return _only_described(super().doc(**facts))
 
     def alt_response(self, status: int, *options: Any, **named: Any) -> Callable[[View], View]:
         """Document what the view answers otherwise."""
-        decorate: Callable[[View], View] = super().alt_response(status, *options, **named)
-        return decorate
+        return _only_described(super().alt_response(status, *options, **named))
+
+
+def _only_described(describe: Callable[[View], Any]) -> Callable[[View], View]:
+    """What flask-smorest says of a view, without what it puts around it: every view answers a Response as it is."""
+
+    def decorate(view: View) -> View:
+        view._apidoc = describe(view)._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return decorate
 
 
 def blueprint(name: str, description: str) -> Blueprint:
@@ -106,17 +119,20 @@ def needs(scope: str, *, answers: Iterable[int] = (), refuses: Iterable[int] = (
     """
 
     def decorate(view: View) -> View:
-        @wraps(view)
-        def admitted(*args: Any, **kwargs: Any) -> Any:
-            for value in kwargs.values():
+        def answer(environ: dict[str, Any], **named: str) -> Any:
+            for value in named.values():
                 # no store takes a NUL, and what is no UTF-8 is nobody's identifier
-                if isinstance(value, str) and ("\0" in value or "\ufffd" in value):
+                if "\0" in value or "\ufffd" in value:
                     raise Refused("bad-request", "the URL holds a NUL character or is not UTF-8")
-            environ = request.environ
             frame: Frame = environ[FRAME]
-            return view(Call(frame, frame.admit(environ, scope), environ), *args, **kwargs)
+            return view(frame.admit(environ, scope), **named)
+
+        @wraps(view)
+        def admitted(**named: str) -> Any:
+            return answer(request.environ, **named)
 
         admitted.scope = scope  # type: ignore[attr-defined]
+        admitted.answer = answer  # type: ignore[attr-defined]
         _document(admitted, {"security": [{"key": []}], "x-scope": scope}, (*_WITH_KEY, *answers, *refuses))
         return admitted  # type: ignore[return-value]
 

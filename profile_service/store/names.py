@@ -26,7 +26,8 @@ def name_hash(kind: str, name: str) -> np.uint64:
 def named(names: NDArray[Any], numbers: NDArray[Any], kind: str, name: str) -> list[int]:
     """The numbers that stand by a name, and by whatever else may share its hash."""
     wanted = name_hash(kind, name)
-    first = int(np.searchsorted(names, wanted))
+    # the array's own method: numpy's function of the name takes twice as long
+    first = int(names.searchsorted(wanted))
     last = first
     while last < len(names) and names[last] == wanted:
         last += 1

@@ -127,12 +127,17 @@ class ServingGeneration:
 
     def profile(self, customer_id: str) -> dict[str, Any] | None:
         """The profile document of a customer that stands; the caller's own to change."""
+        table = self.profile_table(customer_id)
+        return None if table is None else documents.whole(table)
+
+    def profile_table(self, customer_id: str) -> list[Any] | None:
+        """The same as the list that is kept of it, in the order of ``documents``; the caller's own to use up."""
         held = self._mine.held_table
         if held is not None and held[0] == customer_id:
             self._mine.held_table = None
-            return documents.whole(held[1])
+            return held[1]
         text = self._text(customer_id)
-        return None if text is None else documents.whole(orjson.loads(text))
+        return None if text is None else orjson.loads(text)  # type: ignore[no-any-return]
 
     def document(self, customer_id: str) -> bytes | None:
         """The same as JSON."""

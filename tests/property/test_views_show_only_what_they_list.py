@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from profile_service.contracts.answers import view_of
 from profile_service.contracts.masks import hidden_fields
+from profile_service.contracts.published import published_view
 from profile_service.contracts.shown import compiled, veiled
 from profile_service.contracts.views import AUDIENCES
+from profile_service.store import documents
 from profile_service.store.schema import IDENTIFIER_FIELDS, RECORD_FIELDS
 
 TEXT = st.none() | st.text(max_size=12) | st.emails()
@@ -44,6 +46,27 @@ DOCUMENTS = st.fixed_dictionaries(
         "sureness": st.none() | st.fixed_dictionaries({"probability": st.floats(0, 1), "new": TEXT}),
     },
 )
+SAID = st.text(max_size=9)
+# What a generation keeps of a profile: cells, then identifiers, consents and records.
+TABLES = st.tuples(
+    *(
+        st.none() | st.floats(-30, 60) if name == "weakest_link_bits" else TEXT
+        for name in documents.PLAIN
+        if name != "amount_by_currency"
+    ),
+    st.dictionaries(st.text(max_size=3), st.text(max_size=5), max_size=2),
+    st.lists(
+        st.tuples(
+            st.sampled_from(IDENTIFIER_FIELDS), SAID, st.lists(SAID), st.integers(1, 9), TEXT, TEXT, st.booleans()
+        ),
+        max_size=3,
+        unique_by=lambda row: row[:2],
+    ),
+    st.lists(
+        st.tuples(SAID, SAID, TEXT, TEXT, TEXT, TEXT, st.integers(1, 9)), max_size=2, unique_by=lambda row: row[:2]
+    ),
+    st.lists(st.tuples(st.integers(0, 9), SAID, SAID, TEXT), min_size=1, max_size=3, unique_by=lambda row: row[1:3]),
+).map(orjson.dumps)
 MASKS = st.frozensets(st.sampled_from(NAMES), max_size=3)
 
 
@@ -53,6 +76,17 @@ MASKS = st.frozensets(st.sampled_from(NAMES), max_size=3)
 def test_a_compiled_view_equals_its_schema(audience: str, document: dict[str, Any], mask: frozenset[str]) -> None:
     view = AUDIENCES[audience]
     assert view_of("profile", audience, mask)(document) == veiled(view, view.always_hidden | mask)().dump(document)
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+@settings(deadline=None, max_examples=60)
+@given(table=TABLES, mask=MASKS)
+def test_a_published_profile_is_shown_as_its_whole_document_is(
+    audience: str, table: bytes, mask: frozenset[str]
+) -> None:
+    document = {**documents.whole(orjson.loads(table)), "as_of": "now", "snapshot_id": "run_1"}
+    shown = published_view(audience, mask)(orjson.loads(table), "now", "run_1")
+    assert shown == view_of("profile", audience, mask)(document)
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)

@@ -64,3 +64,32 @@ def test_a_clock_that_was_set_back_shuts_nobody_out(tmp_path: Path) -> None:
     rates.take("till", 1)
     clock.now -= 86_400
     assert rates.take("till", 1).retry_after == 0
+
+
+def test_workers_that_take_some_at_once_never_admit_more_than_the_limit(tmp_path: Path) -> None:
+    clock = Clock()
+    workers = [Rates(tmp_path / "rates", clock) for _ in range(3)]
+    admitted = 0
+    for turn in range(9_000):
+        clock.now += 0.0001
+        admitted += workers[turn % 3].take("till", 6_000).retry_after == 0
+    # .9 seconds have passed: a minute's rate at once, and 90 that became free meanwhile
+    assert 6_000 <= admitted <= 6_090
+
+
+def test_what_a_worker_has_taken_and_not_used_is_given_back(tmp_path: Path) -> None:
+    clock = Clock()
+    one, other = Rates(tmp_path / "rates", clock), Rates(tmp_path / "rates", clock)
+    assert one.take("till", 60_000).remaining == 59_999
+    clock.now += 60
+    assert one.take("till", 60_000).remaining == 59_999
+    # of the hundred that the first has taken one is used
+    assert other.take("till", 60_000).remaining == 60_000 - 100 - 1
+    clock.now += 0.6
+    assert one.take("till", 60_000).remaining == 59_999, "all is there again"
+
+
+def test_a_limit_that_was_changed_binds_at_once(tmp_path: Path) -> None:
+    rates = Rates(tmp_path / "rates", Clock())
+    rates.take("till", 60_000)
+    assert rates.take("till", 60).remaining == 58
