@@ -137,7 +137,7 @@ class ServingGeneration:
             self._mine.held_table = None
             return held[1]
         text = self._text(customer_id)
-        return None if text is None else orjson.loads(text)  # type: ignore[no-any-return]
+        return None if text is None else orjson.loads(text)
 
     def document(self, customer_id: str) -> bytes | None:
         """The same as JSON."""
