@@ -8,7 +8,7 @@ DUCKDB_1_5 = $(VENV)/duckdb-1.5/bin/python
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL = help
-.PHONY: help run test test-slow test-all lint types bench-linkage bench-noise bench-service clean
+.PHONY: help run test test-slow test-all lint types bench-peers bench-growth bench-noise bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ bench-service: $(VENV)/.installed-bench ## the service under load, over a millio
 bench-noise: $(VENV)/.installed-bench ## accuracy at 100,000 records by noise profile and seed: a quarter of an hour
 	$(BIN)/python -m tests.benchmarks.bench_noise
 
-bench-linkage: $(VENV)/.installed-bench ## accuracy and speed beside Splink, at 100,000 and a million records: ten minutes
-	$(BIN)/python -m tests.benchmarks.bench_linkage --million
+bench-peers: $(VENV)/.installed-peers ## beside Splink, dedupe, recordlinkage and match keys, into docs/benchmarks.md: an hour
+	$(BIN)/python -m tests.benchmarks.bench_peers
+
+bench-growth: $(VENV)/.installed-bench ## by stage from ten thousand records to a million, into docs/benchmarks.md: ten minutes
+	$(BIN)/python -m tests.benchmarks.bench_growth $(if $(TEN_MILLION),--ten-million)
 
 clean: ## remove the virtual environment, caches and what runs have published in data/
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -66,4 +69,8 @@ $(DUCKDB_1_5): | $(VENV)/bin/python
 	$@ -m pip install --quiet --disable-pip-version-check 'duckdb>=1.5,<1.6' pytz
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@touch $@
+
+$(VENV)/.installed-peers: $(VENV)/.installed-bench
+	$(PIP) --editable '.[bench,peers]'
 	@touch $@

@@ -18,11 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.simulate import SimulationOptions, simulate
-from tests.benchmarks.commands import profiles, splink
+from tests.benchmarks.commands import Budget, profiles
+from tests.benchmarks.contenders import contend
+from tests.benchmarks.inputs import Input
 from tests.benchmarks.noise import PROFILES, factor, write_troubles
 
 # none of them the seed of any data that a rule was chosen on
 SEEDS = (101, 102, 103)
+_BUDGET = Budget(minutes=30, gb=16)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def measured(profile: str, seed: int, records: int, beside_splink: bool) -> Row:
         simulate(landing, SimulationOptions(records, seed, events=0, noise=factor(profile), troubles=asked))
         run = profiles("run", landing, data_dir=data_dir)
         judged = profiles("evaluate", "--truth", landing / "truth.csv", data_dir=data_dir).answer
-        peer = splink(landing, landing / "truth.csv").answer["best"]["f1"] if beside_splink else None
+        given = Input(profile, landing, landing / "truth.csv")
+        peer = contend("splink", given, folder / "splink", _BUDGET)["pairwise"]["f1"] if beside_splink else None
     pairwise = judged["pairwise"]
     return Row(
         profile=profile,

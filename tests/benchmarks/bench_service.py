@@ -25,9 +25,9 @@ from urllib.parse import quote
 
 from pipelines.simulate import SimulationOptions, simulate
 from profile_service.store.generation import open_standing
-from tests.benchmarks.bench_linkage import Rows, show
 from tests.benchmarks.commands import ENVIRONMENT, PROFILES, ROOT, profiles
 from tests.benchmarks.load import Paced, Request, paced, throughput
+from tests.benchmarks.tables import Rows, show
 
 RECORDS = 2_350_000  # about a million customers
 ASKED = 20_000
