@@ -147,7 +147,8 @@ def _offers_sql(rule: SurvivorshipRule) -> str:
     times = f"+ (({MOST} - least(count(*), {MOST}))::UBIGINT << {shifts.get('most_frequent')})"
     return f"""
         WITH spoken AS (
-            SELECT cno, rid, position, recent, channel, standard_{first} AS standard, {same} AS same_value,
+            SELECT cno, rid, position, recent, channel, source_record_id,
+                   standard_{first} AS standard, {same} AS same_value,
                    coalesce(standard_{first}, {masked[first]}, '') AS text,
                    ({" OR ".join(lacking) or "false"}) AS lacks, {identity} AS identity
             FROM {RECORDS} WHERE coalesce({", ".join(masked.values())}) IS NOT NULL),

@@ -126,6 +126,7 @@ def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Can
     return [
         Candidate(
             channel=evidence.record.channel,
+            source_record_id=evidence.record.source_record_id,
             position=position,
             recent=len(times) if evidence.record.updated_at is None else recency[evidence.record.updated_at],
             shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ class SurvivorshipRule:
 
     ``order``: strategies, the first that tells two values apart decides. ``readable``: fields whose value cannot
     win when standardising found it junk or generic. ``same``: the standard column in which two values are the same.
+    ``verified_by``: channels that check the field; ``channel:beginning`` are its records whose id begins so.
     ``needs``: fields that make a group of them complete, and, where all are there, the only ones that tell two such
     groups apart. ``show``: how a field is written for people.
     """
@@ -45,6 +46,7 @@ class Candidate:
     """
 
     channel: str
+    source_record_id: str
     position: int
     recent: int
     shown: Mapping[str, str]
@@ -59,7 +61,8 @@ class Candidate:
 class Strategy:
     """One reason to prefer a value: a number for a candidate, smaller is better, in Python and in SQL.
 
-    The SQL reads columns of the same meaning that ``pipelines.merge`` makes: ``channel``, ``recent``, ``standard``,
+    The SQL reads columns of the same meaning that ``pipelines.merge`` makes: ``channel``, ``source_record_id``,
+    ``recent``, ``standard``,
     ``text``, ``same_value`` and ``lacks`` (a needed field is not there).
     """
 
@@ -82,8 +85,19 @@ def _rank_sql(rule: SurvivorshipRule) -> str:
     return f"CASE channel {whens} ELSE {len(rule.channels)} END" if whens else "0"
 
 
-def _listed_sql(channels: Sequence[str]) -> str:
-    return f"channel NOT IN ({', '.join(quoted(channel) for channel in channels)})" if channels else "true"
+def _unverified(candidate: Candidate, rule: SurvivorshipRule) -> int:
+    name = f"{candidate.channel}:{candidate.source_record_id}"
+    return int(not any(name.startswith(by) if ":" in by else candidate.channel == by for by in rule.verified_by))
+
+
+def _unverified_sql(rule: SurvivorshipRule) -> str:
+    channels = [by for by in rule.verified_by if ":" not in by]
+    verified = [f"channel IN ({', '.join(quoted(channel) for channel in channels)})"] if channels else []
+    for by in rule.verified_by:
+        channel, colon, beginning = by.partition(":")
+        if colon:
+            verified.append(f"(channel = {quoted(channel)} AND starts_with(source_record_id, {quoted(beginning)}))")
+    return f"NOT ({' OR '.join(verified)})" if verified else "true"
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -94,9 +108,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     # the order in which the rule trusts channels; others come last
     "channel_rank": Strategy(8, _rank, _rank_sql),
     # channels that check this field (a confirmed e-mail, a text message answered) before those that take it on trust
-    "verified_first": Strategy(
-        1, lambda c, rule: int(c.channel not in rule.verified_by), lambda rule: _listed_sql(rule.verified_by)
-    ),
+    "verified_first": Strategy(1, _unverified, _unverified_sql),
     # Johanna before J.
     "spelled_out": Strategy(1, lambda c, _: int(len(c.text) <= 1), lambda _: "length(text) <= 1"),
     # the longer text

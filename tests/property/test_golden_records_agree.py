@@ -50,7 +50,7 @@ def rules(draw: st.DrawFn) -> dict[str, SurvivorshipRule]:
         return {
             "order": draw(st.lists(st.sampled_from(sorted(STRATEGIES)), unique=True, max_size=5)),
             "channels": draw(st.permutations(CHANNELS))[:2],
-            "verified_by": draw(st.lists(st.sampled_from(CHANNELS), unique=True, max_size=2)),
+            "verified_by": draw(st.lists(st.sampled_from([*CHANNELS, f"{CHANNELS[0]}:1"]), unique=True, max_size=2)),
             "show": draw(st.sampled_from(sorted(SHOW))),
         }
 

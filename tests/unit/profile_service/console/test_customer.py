@@ -141,6 +141,7 @@ def test_what_the_caller_says_is_new_is_the_call_centers_own_record(service: Ser
     profile = service.client.get("/v1/profiles/by/phone/+15055550143", headers=key).json
     assert profile["customer_id"] == customer_id
     desk = [each for each in profile["records"] if each["source_record_id"].startswith("desk-")]
+    assert profile["phone"] == "+15055550143", "what the verified caller said last is how to reach them"
     assert len(desk) == 1 and desk[0]["channel"] == "call_center", "the same record says both"
     assert lead.send(path, action="consent", consent="no").status_code == 303
     consents = service.client.get(f"/v1/profiles/{customer_id}", headers=key).json["consents"]

@@ -58,6 +58,18 @@ CASES = [
         {"email": ("ann@new.example", "verified_first")},
     ),
     (
+        "what a verified caller said last stands, though most records say otherwise",
+        [
+            record("web:1", 1, family_name="Miller", phone="+15055550001", standard={"phone": "+15055550001"}),
+            record("store:1", 2, family_name="Miller"),
+            record("call_center:9", 8, family_name="Smit", phone="+15055550003", standard={"phone": "+15055550003"}),
+            record(
+                "call_center:desk-1", 9, family_name="Smith", phone="+15055550002", standard={"phone": "+15055550002"}
+            ),
+        ],
+        {"family_name": ("Smith", "verified_first"), "phone": ("+15055550002", "verified_first")},
+    ),
+    (
         "a generic value never wins",
         [
             record("web:1", 9, standard={"email": None}, email="no@mail.com"),
