@@ -238,7 +238,7 @@ def _errors(title: str, candidates: str, kinds: Sequence[ErrorKind], pairs: int)
     table.add_column(title, no_wrap=True)
     table.add_column("pairs", justify="right", no_wrap=True)
     table.add_column(candidates, justify="right", no_wrap=True)
-    table.add_column("one of them, for profiles explain", no_wrap=True)
+    table.add_column("one of them, for profiles explain", overflow="fold")
     for kind in kinds:
         known = "?" if kind.candidates is None else f"{kind.candidates:,}"
         table.add_row(kind.shared, f"{kind.pairs:,}", known, plain(" ".join(kind.example)))
