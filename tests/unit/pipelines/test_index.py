@@ -248,10 +248,15 @@ def test_an_index_that_lacks_something_is_not_published(
     (tmp_path / "work").mkdir()
     with open_work(tmp_path) as work:
         work.execute(f"ATTACH '{folder / 'customers.duckdb'}' AS generation (READ_ONLY)")
-        audit_index(work, folder)
+        work.execute("CREATE TEMP TABLE nobody (customer_id VARCHAR)")
+        work.execute("CREATE TEMP TABLE changed AS SELECT customer_id FROM generation.main.customers")
+        for written in (None, "nobody", "changed"):
+            audit_index(work, folder, written)
         spoil(folder)
-        with pytest.raises(PromiseBroken, match=promise):
-            audit_index(work, folder)
+        # whose is lost is told where it was written now; that one is lost is found whoever was
+        for written in (None, "nobody", "changed"):
+            with pytest.raises(PromiseBroken, match=promise):
+                audit_index(work, folder, written)
 
 
 def test_a_generation_without_an_index_cannot_be_served(sample: ServingGeneration, tmp_path: Path) -> None:
