@@ -9,6 +9,8 @@ from typing import Protocol
 
 import duckdb
 
+from pipelines.held_back import held_back_sql
+from pipelines.judged import match_judgements_sql
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
@@ -111,6 +113,10 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     _tell_households(work)
     since = job.since if job.since is not None else -1
     work.execute(f"INSERT INTO generation.main.rejected_rows {rejected_rows_sql(since)}")
+    small = {"generic_values": held_back_sql(model), "match_judgements": match_judgements_sql()}
+    for name, query in small.items():
+        work.execute(f"DELETE FROM generation.main.{name}")
+        work.execute(f"INSERT INTO generation.main.{name} {query}")
     work.execute("DELETE FROM generation.main.runs")
     work.execute(f"INSERT INTO generation.main.runs {runs_sql(job.until)}")
 

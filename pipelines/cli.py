@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from pipelines.cli_explain import changes_command, explain_command
+from pipelines.cli_labels import labels_group
 from pipelines.cli_model import model_command, report_command, train_command
 from pipelines.cli_options import data_dir_option, examples, json_option
 from pipelines.cli_privacy import erase_command, export_command
@@ -59,6 +60,7 @@ cli.add_command(serve_command)
 cli.add_command(audit_group)
 cli.add_command(erase_command)
 cli.add_command(export_command)
+cli.add_command(labels_group)
 
 
 @cli.command(

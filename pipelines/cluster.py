@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -15,6 +17,7 @@ from profile_service.identity.cluster import (
     bounds_of,
     cluster_with_history,
 )
+from profile_service.identity.judgements import Decision, SetAside, reconcile
 from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 
@@ -118,23 +121,58 @@ def _judged(work: Work, verdict: str, position: Integers) -> Integers:
     return result
 
 
-def read_judgements(work: Work) -> None:
-    """Make ``judged(l, r, verdict)`` from the constraints between records that are there.
+def read_judgements(work: Work) -> list[str]:
+    """Make ``judged(l, r, verdict)`` from the constraints between records that are there; answers warnings.
 
-    Of several decisions on two records the latest binds; their ids are in the order of time. Makes ``judged_before``
-    too, from what the last run obeyed: a judgement taken back binds no longer.
+    Of several decisions on two records the latest binds; their ids are in the order of time. Those that contradict
+    later ones all the same, over other records, are left out and kept in ``set_aside``. Makes ``judged_before`` too,
+    from what the last run obeyed: a judgement taken back binds no longer.
     """
-    work.execute(
-        """CREATE OR REPLACE TEMP TABLE judged AS
-        SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict FROM constraints c
+    rows = work.execute(
+        """SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict, coalesce(c.decision_id, ''),
+            least((a.channel, a.source_record_id), (b.channel, b.source_record_id)),
+            greatest((a.channel, a.source_record_id), (b.channel, b.source_record_id))
+        FROM constraints c
         JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
         JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
         WHERE a.rid <> b.rid
         QUALIFY row_number() OVER (
             PARTITION BY least(a.rid, b.rid), greatest(a.rid, b.rid)
             ORDER BY c.decision_id DESC NULLS LAST, c.decided_at DESC NULLS LAST, c.verdict DESC) = 1"""
+    ).fetchall()
+    standing, set_aside = reconcile(
+        Decision(left, right, verdict, decision_id, (*one, *other))
+        for left, right, verdict, decision_id, one, other in rows
     )
-    work.execute("CREATE TABLE IF NOT EXISTS obeyed (l INTEGER, r INTEGER, verdict VARCHAR)")
+    columns = {
+        "l": [each.left for each in standing],
+        "r": [each.right for each in standing],
+        "verdict": [each.verdict for each in standing],
+    }
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT unnest($l::INTEGER[]) AS l, unnest($r::INTEGER[]) AS r, unnest($verdict::VARCHAR[]) AS verdict""",
+        columns,
+    )
     work.execute("CREATE OR REPLACE TEMP TABLE judged_before AS SELECT * FROM obeyed")
     work.execute("DELETE FROM obeyed")
     work.execute("INSERT INTO obeyed SELECT * FROM judged")
+    work.execute("DELETE FROM set_aside")
+    for each in set_aside:
+        said = each.decision
+        work.execute(
+            "INSERT INTO set_aside VALUES (?, ?, ?, ?, ?)",
+            [said.left, said.right, said.verdict, said.decision_id, list(each.against)],
+        )
+    return [_contradiction(set_aside)] if set_aside else []
+
+
+def _contradiction(set_aside: Sequence[SetAside]) -> str:
+    # by the decisions' ids: a run's warnings outlive the people they are about
+    first = set_aside[0]
+    named = first.decision.decision_id or "a decision"
+    against = ", ".join(filter(None, first.against)) or "later ones"
+    return (
+        f"{len(set_aside):,} judgements contradict later ones and are set aside, such as {named} against {against}: "
+        "match_judgements lists them, and `GET /v1/reviews?kind=conflict` lets a steward settle them"
+    )

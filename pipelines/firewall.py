@@ -23,6 +23,11 @@ class Thresholds:
     conflicting_births: int
     conflicting_share: float
     conflicting_least: int
+    # a model kept by an older version knows nothing of these
+    restarted_share: float = 0.2
+    restarted_least: int = 20
+    rejected_share: float = 0.5
+    rejected_least: int = 50
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Mapping[str, Any]]) -> Thresholds | None:
@@ -48,8 +53,13 @@ def object_to(found: Sequence[str]) -> None:
 
 
 def objections(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresholds: Thresholds) -> list[str]:
-    """What speaks against publishing, a sentence each: a giant customer, hard conflicts, a jump in merges or splits."""
-    found = []
+    """What speaks against publishing, a sentence each.
+
+    Feeds first: rows refused for the most part, ids given to other people. Then customers: a giant one, hard conflicts,
+    a jump in merges or splits.
+    """
+    since = standing.manifest.run_seq if standing else 0
+    found = [*_refused(work, since, thresholds), *_given_anew(work, since, thresholds)]
     # small customers, nearly all there are, can be neither giants nor in conflict
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE larger_customers AS
@@ -100,6 +110,54 @@ def _jumps(work: duckdb.DuckDBPyConnection, standing: Generation | None, thresho
         f"{count} customers are {words[event]} since the last generation, more than the plausible {limit}"
         for event, count in counts
         if count > limit
+    ]
+
+
+def _refused(work: duckdb.DuckDBPyConnection, since: int, thresholds: Thresholds) -> list[str]:
+    """Feeds of which most rows broke the contract: their columns may have moved."""
+    rows = work.execute(
+        """WITH refused AS (
+            SELECT channel, kind, count(*) AS refused, mode(reasons[1]) AS reason FROM rejected_rows
+            WHERE run_seq > $since GROUP BY ALL),
+        received AS (SELECT channel, kind, sum(rows) AS received FROM files WHERE run_seq > $since GROUP BY ALL)
+        SELECT channel, kind, refused, received, reason FROM refused JOIN received USING (channel, kind)
+        WHERE refused >= $least AND refused > $share * received ORDER BY ALL""",
+        {"since": since, "least": thresholds.rejected_least, "share": thresholds.rejected_share},
+    ).fetchall()
+    return [
+        f"{refused:,} of {received:,} rows of {channel} {kind} were refused, most often because {reason} (a file of "
+        "another make, or one whose columns have moved)"
+        for channel, kind, refused, received, reason in rows
+    ]
+
+
+# A version that came after another one of its record: is it the same person, married, mistyped or moved, or another?
+_OTHER_PERSON = """
+    jaro_winkler_similarity(was.given, now.given) < 0.8 AND jaro_winkler_similarity(was.family, now.family) < 0.8
+    AND NOT (jaro_winkler_similarity(was.given, now.family) >= 0.8
+        AND jaro_winkler_similarity(was.family, now.given) >= 0.8)
+    AND (was.birth_date = now.birth_date) IS NOT TRUE AND (was.email = now.email) IS NOT TRUE
+    AND (was.phone = now.phone) IS NOT TRUE"""
+
+
+def _given_anew(work: duckdb.DuckDBPyConnection, since: int, thresholds: Thresholds) -> list[str]:
+    """Channels whose ids name other people than before, over the versions that were replaced after run ``since``."""
+    told = """rid, lower(coalesce(given_name, split_part(full_name, ' ', 1))) AS given,
+        lower(coalesce(family_name, split_part(full_name, ' ', -1))) AS family,
+        birth_date, lower(email) AS email, regexp_replace(phone, '[^0-9]', '', 'g') AS phone, channel"""
+    rows = work.execute(
+        f"""WITH was AS (SELECT {told} FROM record_history WHERE superseded_seq > $since),
+        now AS (SELECT {told} FROM records SEMI JOIN was USING (rid))
+        SELECT now.channel, count(*) FILTER (WHERE {_OTHER_PERSON}) AS others, count(*) AS replaced
+        FROM was JOIN now USING (rid)
+        WHERE was.given <> '' AND was.family <> '' AND now.given <> '' AND now.family <> ''
+        GROUP BY ALL HAVING others >= $least AND others > $share * replaced ORDER BY ALL""",
+        {"since": since, "least": thresholds.restarted_least, "share": thresholds.restarted_share},
+    ).fetchall()
+    return [
+        f"{others:,} of {replaced:,} changed records of {channel} are of another person than before (a "
+        "channel that gives its ids anew, or a file whose columns have moved)"
+        for channel, others, replaced in rows
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipelines.fold_ids import take_over_ids
+from pipelines.fold_labels import fold_labels
 from pipelines.forget import forget
 from pipelines.ingest.reading import arriving, create_arriving
 from pipelines.ingest.suppressions import Suppressions
@@ -35,6 +36,7 @@ class Folded:
     events: int = 0
     consents: int = 0
     decisions: int = 0
+    labels: int = 0
     erasures: int = 0
     anything: bool = False
 
@@ -60,6 +62,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     _fold_events(work, by_kind.get("event", []), run)
     consents = _fold_consents(work, by_kind.get("consent", []))
     decisions = _fold_decisions(work, [*by_kind.get("judgement", []), *by_kind.get("undo", [])])
+    labels = fold_labels(work, by_kind.get("label", []))
     take_over_ids(work, live, run)
     _mark_changed(work, run)
     work.execute("DELETE FROM meta WHERE key = ?", [FOLDED_SEQ])
@@ -70,6 +73,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
         events=len(by_kind.get("event", [])),
         consents=consents,
         decisions=decisions,
+        labels=labels,
         erasures=forgotten.erasures,
         anything=True,
     )

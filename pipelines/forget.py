@@ -51,12 +51,13 @@ def forget(work: Work, run: RunContext, erasures: Sequence[Erasure]) -> Forgotte
     _name_the_gone(work, erasures)
     keep_marks(work)
     rows = {"rejected_rows": _delete_rejected(work)}
-    rows["constraints"] = _delete(
-        work,
-        "constraints",
-        """(left_channel, left_id) IN (SELECT (channel, source_record_id) FROM gone_keys)
-        OR (right_channel, right_id) IN (SELECT (channel, source_record_id) FROM gone_keys)""",
-    )
+    for table in ("constraints", "labels"):
+        rows[table] = _delete(
+            work,
+            table,
+            """(left_channel, left_id) IN (SELECT (channel, source_record_id) FROM gone_keys)
+            OR (right_channel, right_id) IN (SELECT (channel, source_record_id) FROM gone_keys)""",
+        )
     work.execute(
         """INSERT INTO gone_records SELECT DISTINCT rid FROM (
             SELECT rid, channel, source_record_id FROM records UNION ALL

@@ -62,15 +62,15 @@ def resolve(
     work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
     work.execute("CREATE OR REPLACE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
     rebuild |= _declare_duplicate_free(work, duplicate_free) | _without_history(work)
-    cluster.read_judgements(work)
+    contradictions = cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         done = _resolve_everyone(work, models, run, model, engine)
         work.execute("DROP TABLE gone_records")
-        return done
+        return replace(done, warnings=[*done.warnings, *contradictions])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
     work.execute("DROP TABLE gone_records")
-    return Resolution(model, False, counts, _outgrown(work, model))
+    return Resolution(model, False, counts, [*_outgrown(work, model), *contradictions])
 
 
 def _outgrown(work: Work, model: Model) -> list[str]:

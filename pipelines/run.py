@@ -23,6 +23,7 @@ from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.erase import finish_erasures
 from pipelines.fold import Folded, fold, join_changed
+from pipelines.held_back import held_back
 from pipelines.household import HouseholdCounts, find_households
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
@@ -302,6 +303,7 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         resolution=_resolution(done),
         changes=done.changes,
         report=done.resolution.report if done.resolution else None,
+        held_back=held_back(work, done.resolution.model) if done.resolution else (),
     )
 
 
@@ -315,8 +317,7 @@ def _counts(done: _Resolved) -> dict[str, Any]:
 
 def _folded(done: _Resolved) -> dict[str, int]:
     """Entries of the ledger taken in, by kind."""
-    counts = asdict(done.folded)
-    return {name: count for name, count in counts.items() if name != "anything"}
+    return {name: count for name, count in asdict(done.folded).items() if name != "anything"}
 
 
 def _ids(done: _Resolved) -> dict[str, int]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.held_back import HeldBack
 from pipelines.terminal import plain
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ Outcome = Literal["published", "caught up", "nothing new", "dry run"]
 SORTS = ("received", "accepted", "unchanged", "superseded", "rejected", "suppressed")
 _ALWAYS = ("received", "accepted", "rejected")
 _LISTED = 20
+_VALUES_SHOWN = 8
 _WIDEST = 90
 
 
@@ -59,6 +61,7 @@ class RunSummary:
     resolution: Mapping[str, int] = field(default_factory=dict)
     folded: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[IdChange, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
     outcome: Outcome = "published"
     seconds: float = 0.0
     report: Path | None = None
@@ -84,6 +87,7 @@ class RunSummary:
         for name in ("customers_by_channels", "merges_by_channels"):
             plain[name] = {str(channels): count for channels, count in plain[name].items()}
         plain["warnings"], plain["changes"] = list(self.warnings), [asdict(change) for change in self.changes]
+        plain["held_back"] = [asdict(value) for value in self.held_back]
         return plain
 
 
@@ -94,7 +98,14 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     console.print(_headline(summary), highlight=False, soft_wrap=True)
     if summary.outcome == "nothing new":
         return
-    for part in filter(None, (_rows(summary), folded_in_words(summary), _customers(summary), _stages(summary))):
+    said = (
+        _rows(summary),
+        folded_in_words(summary),
+        _customers(summary),
+        _held_back(summary),
+        _stages(summary),
+    )
+    for part in filter(None, said):
         console.print()
         console.print(part)
     if summary.outcome == "dry run":
@@ -161,6 +172,25 @@ def _customers(summary: RunSummary) -> RenderableType:
         table.add_row(where, f"{summary.customers_by_channels[channels]:,}", f"{merged:,}")
     merges = sum(summary.merges_by_channels.values())
     table.add_row(f"from {summary.records:,} records", f"{summary.customers:,}", f"{merges:,}", style="bold")
+    return table
+
+
+def _held_back(summary: RunSummary) -> RenderableType | None:
+    """The values that would have joined most; no one person's own, for too many share each."""
+    if not summary.held_back:
+        return None
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("held back: shared by too many")
+    for name in ("records", "of families", "allowed", "customers kept apart"):
+        table.add_column(name, justify="right")
+    for value in summary.held_back[:_VALUES_SHOWN]:
+        counts = (value.holders, value.distinct_family_names, value.allowed, value.customers)
+        said = ("" if count is None else f"{count:,}" for count in counts)
+        table.add_row(f"{value.field} {plain(value.value)}", *said)
+    if len(summary.held_back) > _VALUES_SHOWN:
+        table.add_row(f"and {len(summary.held_back) - _VALUES_SHOWN:,} more: see generic_values", style="dim")
     return table
 
 

@@ -74,6 +74,14 @@ TABLES = {
     # must-link and cannot-link, by record key; verdict: same | different; decision_id: the judgement in the ledger
     "constraints": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR,
         verdict VARCHAR, author VARCHAR, reason VARCHAR, decided_at TIMESTAMPTZ, decision_id VARCHAR""",
+    # must-links and cannot-links that the last run obeyed, by record number (l < r), and those it did not because the
+    # decisions named in `against` say otherwise
+    "obeyed": "l INTEGER, r INTEGER, verdict VARCHAR",
+    "set_aside": "l INTEGER, r INTEGER, verdict VARCHAR, decision_id VARCHAR, against VARCHAR[]",
+    # what people said of pairs, to measure by; bound: made a must-link or cannot-link too. One a pair and author.
+    "labels": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR, verdict VARCHAR,
+        author VARCHAR, reason VARCHAR, judged_at TIMESTAMPTZ, bound BOOLEAN, stratum VARCHAR,
+        sampling_probability DOUBLE, label_id VARCHAR""",
     # every scored candidate pair (l < r) with its packed levels; bits = log2 of the odds of being one person
     "scored_pairs": "l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT",
     # each level pattern met, decoded: levels is JSON {comparison: level}

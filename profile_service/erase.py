@@ -7,6 +7,7 @@ from typing import Any
 
 from profile_service.correct import Wish, records_standing
 from profile_service.errors import NotFound
+from profile_service.labels import LABEL, label_rows
 from profile_service.live.apply import apply
 from profile_service.live.judge import constraints_of
 from profile_service.live.step import Hand
@@ -55,7 +56,7 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
 
 
 def _forget_decisions(hand: Hand, keys: Sequence[RecordKey]) -> None:
-    """Decisions name no erased record any more; what they say of other records stays."""
+    """Decisions and labels name no erased record any more; what they say of other records stays."""
     gone = set(keys)
     for kind in ("judgement", "undo"):
         seq = 0
@@ -63,6 +64,11 @@ def _forget_decisions(hand: Hand, keys: Sequence[RecordKey]) -> None:
             for entry in page:
                 _forget_decision(hand, entry, gone)
             seq = page[-1].seq
+    for entry, rows in label_rows(hand.tx.log):
+        kept = [row for row in rows if (row[0], row[1]) not in gone and (row[2], row[3]) not in gone]
+        if len(kept) < len(rows):
+            assert entry.payload is not None
+            rewrite_entry(hand.tx, entry.seq, {**entry.payload, LABEL: kept} if kept else None, reason=None)
 
 
 def _forget_decision(hand: Hand, entry: Entry, gone: set[RecordKey]) -> None:

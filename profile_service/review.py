@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from profile_service.correct import Decided, Wish, apart, judge, portrait, records_standing, split, together
 from profile_service.errors import Refused
 from profile_service.explain import link_table, record_table
+from profile_service.identity.judgements import SetAside
 from profile_service.live.standing import Standing
 from profile_service.live.step import Hand
 from profile_service.pages import Page, cursor_after, key_after
@@ -18,15 +20,17 @@ from profile_service.store.review_row import Review
 from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import StoredRecord
 
-PAIR, CUSTOMER = "pair", "customer"
-KINDS = (PAIR, CUSTOMER)
+PAIR, CUSTOMER, CONFLICT = "pair", "customer", "conflict"
+KINDS = (PAIR, CUSTOMER, CONFLICT)
 _OF_CUSTOMER = "rvc_"  # and the id of the customer
+_OF_CONFLICT = "rvj_"  # and a hash of both records' keys
 _SCANNED = 200  # rows of the queue looked at together; most of them still wait
 
 
 def reviews(state: State, kind: str = PAIR, limit: int = 50, cursor: str | None = None) -> Page:
     """A page of the queue: ``pair`` are two customers who may be one, ``customer`` is one who may be several.
 
+    ``conflict`` is a decision that later ones contradict, so that it does not bind.
     What has been judged since, and what no longer stands as it was published, is passed over.
     """
     key = key_after(cursor, int)
@@ -65,11 +69,12 @@ def decide(hand: Hand, review_id: str, verdict: str, part: Sequence[RecordKey], 
     Raises Refused when it does not wait any more, or when a customer is to be parted and it is not said how.
     """
     item, _ = _found(hand.standing, review_id)
+    # of a conflict, too: two customers are joined or kept apart, one is held together or parted
     sides = [records_standing(hand.standing, each["customer_id"]) for each in item["customers"]]
     everyone = [record for side in sides for record in side]
     if verdict == SAME:
         return judge(hand, "same", together(hand.standing, everyone), wish)
-    if item["kind"] == PAIR:
+    if len(sides) == 2:
         return judge(hand, "different", apart(*sides), wish)
     if not part:
         raise Refused("conflict", "name in `records` those that are another person's")
@@ -78,6 +83,11 @@ def decide(hand: Hand, review_id: str, verdict: str, part: Sequence[RecordKey], 
 
 def _waiting(standing: Standing, kind: str, offset: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """(place in the queue, item) from ``offset`` on."""
+    if kind == CONFLICT:
+        # few, and found all at once or not at all
+        conflicts = [_conflict(standing, each) for each in standing.contradictions()]
+        yield from list(enumerate(conflicts))[offset:]
+        return
     while True:
         if kind == PAIR:
             pairs = standing.generation.reviews(_SCANNED, offset)
@@ -112,6 +122,25 @@ def _pair(standing: Standing, review: Review) -> dict[str, Any] | None:
         "probability": round(1 / (1 + 2**-review.bits), 6),
         "value": round(review.value, 4),
         "customers": [portrait(standing, record.customer_id) for record in records],
+    }
+
+
+def _conflict(standing: Standing, set_aside: SetAside) -> dict[str, Any]:
+    said = set_aside.decision
+    records = standing.records([said.left, said.right])
+    left, right = sorted((records[said.left], records[said.right]), key=lambda record: record.key)
+    bits = standing.pairs([said.left])[said.left].get(said.right)
+    owners = sorted({left.customer_id, right.customer_id})
+    return {
+        "review_id": _OF_CONFLICT + sha256("\0".join(said.names).encode()).hexdigest()[:24],
+        "kind": CONFLICT,
+        "left": left.key,
+        "right": right.key,
+        "bits": None if bits is None else round(bits, 2),
+        "probability": None if bits is None else round(1 / (1 + 2**-bits), 6),
+        "value": None,
+        "customers": [portrait(standing, customer_id) for customer_id in owners],
+        "set_aside": {"decision_id": said.decision_id, "verdict": said.verdict, "against": list(set_aside.against)},
     }
 
 
@@ -165,6 +194,12 @@ def _found(standing: Standing, review_id: str) -> tuple[dict[str, Any], list[Sto
             if item is not None:
                 return item, sorted(records, key=lambda record: record.key)
         raise Refused("unknown-review", "this customer does not wait for a review, or not any more")
+    if review_id.startswith(_OF_CONFLICT):
+        for each in standing.contradictions():
+            item = _conflict(standing, each)
+            if item["review_id"] == review_id:
+                return item, [standing.records([ref])[ref] for ref in (each.decision.left, each.decision.right)]
+        raise Refused("unknown-review", "no such contradiction stands, or not any more")
     review = standing.generation.review(review_id)
     item = None if review is None else _pair(standing, review)
     if review is None or item is None:

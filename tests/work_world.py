@@ -40,6 +40,7 @@ class WorkWorld:
             "CREATE TABLE IF NOT EXISTS generic_values (field VARCHAR, value VARCHAR, holders BIGINT, "
             "distinct_family_names BIGINT)"
         )
+        self.work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
         self.work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
         self.work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
         for judged in ("judged", "judged_before"):

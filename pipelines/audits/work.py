@@ -83,8 +83,15 @@ WORK = (
            JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
            JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
            JOIN membership x ON x.rid = a.rid JOIN membership y ON y.rid = b.rid
+           ANTI JOIN set_aside s ON s.l = least(a.rid, b.rid) AND s.r = greatest(a.rid, b.rid)
            WHERE c.verdict = 'different' AND x.customer_id = y.customer_id""",
         about="SELECT * FROM constraints WHERE verdict = 'different'",  # seldom any, and the joins are of all records
+    ),
+    Audit(
+        "must-link: two records judged the same are always in one customer",
+        """SELECT o.l, o.r FROM obeyed o JOIN membership x ON x.rid = o.l JOIN membership y ON y.rid = o.r
+           WHERE o.verdict = 'same' AND x.customer_id <> y.customer_id""",
+        about="SELECT * FROM obeyed WHERE verdict = 'same'",
     ),
     Audit(
         "an event is kept once: one row for a channel and an id",

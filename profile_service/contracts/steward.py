@@ -77,8 +77,11 @@ class ReviewPage(Schema):
 
     kind = fields.String(
         load_default="pair",
-        validate=validate.OneOf(("pair", "customer")),
-        metadata={"description": "`pair`: two customers who may be one. `customer`: one who may be several."},
+        validate=validate.OneOf(("pair", "customer", "conflict")),
+        metadata={
+            "description": "`pair`: two customers who may be one. `customer`: one who may be several. `conflict`: a "
+            "decision that later ones contradict."
+        },
     )
     limit = fields.Integer(validate=validate.Range(min=1), metadata={"description": "How many items a page has."})
     cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
@@ -93,17 +96,28 @@ class Portrait(Schema):
     records = fields.List(fields.String(), metadata={"description": "Its records, as channel:id."})
 
 
+class Contradicted(Schema):
+    """A decision that does not bind."""
+
+    decision_id = Text("The decision that is set aside.")
+    verdict = fields.String(metadata={"enum": ["same", "different"]})
+    against = fields.List(
+        fields.String(), metadata={"description": "The later decisions that together say the opposite of it."}
+    )
+
+
 class ReviewItem(Schema):
     """Something that waits for a person's judgement."""
 
     review_id = fields.String()
-    kind = fields.String(metadata={"enum": ["pair", "customer"]})
+    kind = fields.String(metadata={"enum": ["pair", "customer", "conflict"]})
     left = Text("A record of the pair, as channel:id.")
     right = Text("The other one.")
     bits = Number("The match weight in question: log2 of the odds that it is one person.")
     probability = Number("The same as a probability.")
     value = Number("What a judgement is worth: doubt times what hangs on it.")
     customers = fields.Nested(Portrait, many=True)
+    set_aside = fields.Nested(Contradicted, metadata={"description": "Of a conflict: what is set aside, and why."})
 
 
 class ReviewDetail(ReviewItem):

@@ -20,6 +20,7 @@ KINDS: Mapping[str, Callable[[Step], Any]] = {
     "consent": apply_consent,
     "judgement": apply_judgement,
     "undo": apply_undo,
+    "label": lambda step: None,  # what labels measure, no answer depends on
     "erasure": apply_erasure,
 }
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from profile_service.identity.cluster import GRAIN, Integers, Judged, Pairs, bounds_of, cluster_records
 from profile_service.identity.hashing import hash_texts
+from profile_service.identity.judgements import reconcile
 from profile_service.identity.mixture import LOG2
-from profile_service.live.standing import Standing
-from profile_service.store.ledger.overlay_judgements import SAME
+from profile_service.live.standing import Standing, decision
+from profile_service.store.ledger.overlay_judgements import SAME, Judgement
 from profile_service.store.stored import RecordHead
 
 # Bits within which an edge is followed although it stands below where clustering stops: averages are rounded.
@@ -50,13 +51,14 @@ def connected(standing: Standing, seeds: Collection[int]) -> Component:
         links = {other for _, other, bits in around.live if bits >= least}
         for judgement in standing.judgements(reached):
             left, right = sorted((judgement.ref, judgement.other))
-            around.verdicts[left, right, judgement.verdict] = None
+            around.verdicts[left, right] = judgement
             if judgement.verdict == SAME:
                 links |= {left, right}
         frontier = links - around.met
     pairs = around.pairs()
-    held = _held_together(pairs, [(one, two) for one, two, said in around.verdicts if said == SAME], seeds, least)
-    return _component(standing, pairs, list(around.verdicts), held)
+    same = [ends for ends, judgement in around.verdicts.items() if judgement.verdict == SAME]
+    held = _held_together(pairs, same, seeds, least)
+    return _component(standing, pairs, list(around.verdicts.values()), held)
 
 
 @dataclass
@@ -67,7 +69,7 @@ class _Around:
     published: list[_Pairs] = field(default_factory=list)
     live: list[tuple[int, int, float]] = field(default_factory=list)
     revised: set[int] = field(default_factory=set)
-    verdicts: dict[tuple[int, int, str], None] = field(default_factory=dict)
+    verdicts: dict[tuple[int, int], Judgement] = field(default_factory=dict)
 
     def pairs(self) -> _Pairs:
         """Every pair that counts, once: a published one is void when either record has other values by now."""
@@ -116,23 +118,23 @@ def _held_together(pairs: _Pairs, same: Sequence[tuple[int, int]], seeds: Collec
     return held
 
 
-def _component(
-    standing: Standing, pairs: _Pairs, verdicts: Sequence[tuple[int, int, str]], held: Collection[int]
-) -> Component:
+def _component(standing: Standing, pairs: _Pairs, verdicts: Sequence[Judgement], held: Collection[int]) -> Component:
     """Number the records that are there, and keep what is among them."""
     heads = standing.heads(held)
     refs = np.array(sorted(heads), dtype=np.int64)
     left, other, bits = pairs
     among = np.isin(left, refs) & np.isin(other, refs)
     place = {ref: number for number, ref in enumerate(refs.tolist())}
-    inside = [(place[one], place[two], said) for one, two, said in verdicts if one in place and two in place]
+    inside, _ = reconcile(
+        decision(judgement, heads) for judgement in verdicts if judgement.ref in place and judgement.other in place
+    )
     return Component(
         records=tuple(heads[ref] for ref in place),
         left=np.searchsorted(refs, left[among]),
         right=np.searchsorted(refs, other[among]),
         bits=bits[among],
-        same=tuple((one, two) for one, two, said in inside if said == SAME),
-        different=tuple((one, two) for one, two, said in inside if said != SAME),
+        same=tuple((place[each.left], place[each.right]) for each in inside if each.verdict == SAME),
+        different=tuple((place[each.left], place[each.right]) for each in inside if each.verdict != SAME),
     )
 
 

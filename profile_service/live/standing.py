@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
+from profile_service.identity.judgements import Decision, SetAside, reconcile
 from profile_service.identity.model import Model
 from profile_service.store.former import FormerId
 from profile_service.store.ledger import Overlay
 from profile_service.store.ledger.overlay import ERASED
 from profile_service.store.ledger.overlay_former import former_ids
-from profile_service.store.ledger.overlay_judgements import Judgement, binding, judgements_of
+from profile_service.store.ledger.overlay_judgements import Judgement, binding, judged_records, judgements_of
 from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import RecordHead, StoredRecord
+
+
+def decision(judgement: Judgement, heads: Mapping[int, RecordHead]) -> Decision:
+    """A judgement as the batch reads it: what stands must not depend on where it is asked."""
+    ends = sorted((heads[ref].channel, heads[ref].source_record_id) for ref in (judgement.ref, judgement.other))
+    left, right = sorted((judgement.ref, judgement.other))
+    return Decision(left, right, judgement.verdict, judgement.decision_id, (*ends[0], *ends[1]))
 
 
 class Standing:
@@ -90,6 +98,14 @@ class Standing:
         """What stewards decided of pairs with one of those records in them, as it binds now."""
         published = self.generation.judgements_of(refs)
         return binding([*(Judgement(*row) for row in published), *judgements_of(self.overlay, refs)])
+
+    def contradictions(self) -> list[SetAside]:
+        """Decisions that later ones contradict, the latest first."""
+        refs = {*self.generation.judged_records(), *judged_records(self.overlay)}
+        judged = self.judgements(refs) if refs else []
+        heads = self.heads({end for each in judged for end in (each.ref, each.other)})
+        there = [each for each in judged if each.ref in heads and each.other in heads]
+        return reconcile(decision(each, heads) for each in there)[1]
 
     def former_ids(self, refs: Collection[int]) -> list[FormerId]:
         """The ids that those records had until they were merged away, and that answer through another one still."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from profile_service.store.relation import ID, MOMENT, Relation, relation
 from profile_service.store.schema_history import HISTORY_RELATIONS
-from profile_service.store.schema_runs import DATA_DICTIONARY, REJECTED_ROWS, RUNS
+from profile_service.store.schema_runs import DATA_DICTIONARY, GENERIC_VALUES, MATCH_JUDGEMENTS, REJECTED_ROWS, RUNS
 
 CUSTOMER = ("customer_id", ID, "The customer: cus_ and 26 letters; stays the same from run to run.")
 SOURCE = ("source_record_id", ID, "The record's id within its channel.")
@@ -321,6 +321,8 @@ RELATIONS: tuple[Relation, ...] = (
     MATCH_PATTERNS,
     MATCH_LINKS,
     *HISTORY_RELATIONS,
+    MATCH_JUDGEMENTS,
+    GENERIC_VALUES,
     REJECTED_ROWS,
     RUNS,
     DATA_DICTIONARY,

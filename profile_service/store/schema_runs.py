@@ -17,6 +17,54 @@ REJECTED_ROWS = relation(
     ("reasons", "VARCHAR[]", "Everything that is wrong with it."),
 )
 
+GENERIC_VALUES = relation(
+    "generic_values",
+    (
+        "Values held back: too many share them for them to say who anybody is, so that they count as missing. "
+        "A value that becomes ordinary again is compared again, and leaves this list."
+    ),
+    "field value",
+    ("field", ID, "The column."),
+    ("value", ID, "The value in its standard form."),
+    ("holders", "BIGINT", "How many records hold it."),
+    ("distinct_family_names", "BIGINT", "How many different family names they have."),
+    ("allowed", "BIGINT", "How many of them the model allows in this column: what is above is held back."),
+    ("customers", "BIGINT", "How many customers hold it: so many it could have joined into one."),
+    ("pairs", "BIGINT", "How many pairs of records it would have brought together."),
+)
+
+MATCH_JUDGEMENTS = relation(
+    "match_judgements",
+    "What people said of two records: stewards' decisions, which bind every run, and labels, which measure.",
+    "",
+    ("left_record", ID, "One record, as channel:source_record_id."),
+    ("right_record", ID, "The other record."),
+    (
+        "verdict",
+        "VARCHAR",
+        "same: one person (must-link). different: two (cannot-link). unsure: a label that says neither.",
+    ),
+    ("kind", "VARCHAR", "decision: made in the service, or by labels that were imported to bind. label: asked for."),
+    (
+        "standing",
+        "VARCHAR",
+        (
+            "binds: obeyed. superseded: a later decision on the same two records stands. set aside: later decisions "
+            "contradict it, see against. waits: a record of it is not there. measures: a label."
+        ),
+    ),
+    ("author", "VARCHAR", "Who said so."),
+    ("reason", "VARCHAR", "Why."),
+    ("decided_at", MOMENT, "When."),
+    ("decision_id", "VARCHAR", "The decision, to take it back by; of a label, its import."),
+    ("against", "VARCHAR[]", "Of one set aside: the later decisions that together say the opposite."),
+    ("left_customer_id", "VARCHAR", "The left record's customer; null when the record is not there."),
+    ("right_customer_id", "VARCHAR", "The right record's customer."),
+    ("one_customer", "BOOLEAN", "Whether both are one customer now."),
+    ("stratum", "VARCHAR", "Of a label: the stratum that its pair was drawn from."),
+    ("sampling_probability", "DOUBLE", "Of a label: with what probability its pair was drawn from its stratum."),
+)
+
 RUNS = relation(
     "runs",
     "Each run whose result this generation holds.",

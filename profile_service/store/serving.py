@@ -256,6 +256,10 @@ class ServingGeneration:
         """(record, other record, same or different, id of the decision) of judgements on those records' pairs."""
         return [judgement for ref in refs for judgement in self._judgements.get(ref, ())]
 
+    def judged_records(self) -> list[int]:
+        """The records that judgements are on."""
+        return list(self._judgements)
+
     def former_ids(self, refs: Iterable[int]) -> list[FormerId]:
         """The ids that those records had until they were merged away."""
         query = "SELECT ref, customer_id, retired_us, since FROM former_ids WHERE ref = ?"

@@ -40,6 +40,7 @@ ROOMS = {
         "pipelines.cli_explain",
         "pipelines.cli_model",
         "pipelines.cli_options",
+        "pipelines.cli_labels",
         "pipelines.cli_privacy",
         "pipelines.cli_service",
         "pipelines.cli_users",

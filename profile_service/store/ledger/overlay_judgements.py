@@ -20,6 +20,7 @@ _OF = Statement(
     ),
     lists=("refs",),
 )
+_JUDGED = Statement(select(_J.ref).where(_J.generation == bindparam("generation")).distinct())
 _PUT = putting(OVERLAY_JUDGEMENTS)
 _DROP = dropping(OVERLAY_JUDGEMENTS, "generation", "ref")
 _DROP_TO = dropping(OVERLAY_JUDGEMENTS, "generation", "other")
@@ -44,6 +45,11 @@ def judgements_of(overlay: Overlay, refs: Collection[int]) -> list[Judgement]:
         return []
     rows = overlay.session.all(_OF, {"generation": overlay.run_id, "refs": list(refs)})
     return [Judgement(*row) for row in rows]
+
+
+def judged_records(overlay: Overlay) -> list[int]:
+    """The records that live judgements are on."""
+    return [int(row[0]) for row in overlay.session.all(_JUDGED, {"generation": overlay.run_id})]
 
 
 def binding(judgements: Iterable[Judgement]) -> list[Judgement]:

@@ -79,3 +79,51 @@ def test_the_packaged_model_has_a_firewall_and_one_without_has_none(world: WorkW
     assert Thresholds.from_settings(packaged_model().settings) is not None
     assert Thresholds.from_settings({}) is None
     object_to_over_merging(world.work, None, None)
+
+
+def people(world: WorkWorld, **changed: str) -> list[str]:
+    """Thirty records of the store, each landed again with some fields changed; ``{n}`` is its number."""
+    given = ("Ada", "Grace", "Mary", "Emmy", "Lise", "Rosalind")
+    for n in range(30):
+        world.record(f"store:{n}", given_name=given[n % 6], family_name=f"Lovelace{n}", email=f"a{n}@example.com")
+    first = world.begin()
+    world.identify(first, [])
+    world.begin()
+    for n in range(30):
+        fields = {"given_name": given[n % 6], "family_name": f"Lovelace{n}", "email": f"a{n}@example.com"}
+        world.record(f"store:{n}", day=2, **fields | {name: value.format(n=n) for name, value in changed.items()})
+    return objections(world.work, standing(3), STRICT)
+
+
+OTHERS = "30 of 30 changed records of store are of another person than before"
+CHANGES: dict[str, tuple[dict[str, str], str]] = {
+    "married": ({"family_name": "Whittaker"}, ""),
+    "another given name, the same mailbox": ({"given_name": "Zbigniew", "family_name": "Whittaker"}, ""),
+    "another person": ({"given_name": "Zbigniew", "family_name": "Whittaker", "email": "z{n}@example.com"}, OTHERS),
+    "no name any more": ({"given_name": "", "family_name": "", "email": "z{n}@example.com"}, ""),
+}
+
+
+@pytest.mark.parametrize(("changed", "said"), CHANGES.values(), ids=CHANGES)
+def test_a_channel_that_gives_its_ids_to_other_people_is_objected_to(
+    tmp_path: Path, changed: dict[str, str], said: str
+) -> None:
+    found = people(WorkWorld(tmp_path), **changed)
+    assert (found[0][: len(OTHERS)] if found else "") == said
+
+
+@pytest.mark.parametrize(("refused", "objects"), [(49, False), (50, False), (51, True)])
+def test_a_feed_of_which_most_rows_are_refused_is_objected_to(world: WorkWorld, refused: int, objects: bool) -> None:
+    world.identify(world.begin(), [])
+    world.work.execute(
+        "INSERT INTO files BY NAME SELECT 'web' AS channel, 'customers' AS kind, 100 AS rows, 2 AS run_seq"
+    )
+    world.work.execute(
+        "INSERT INTO rejected_rows BY NAME SELECT 2 AS run_seq, 'web' AS channel, 'customers' AS kind, "
+        "['birth_date is no date'] AS reasons FROM range(?)",
+        [refused],
+    )
+    found = objections(world.work, standing(3), STRICT)
+    assert bool(found) is objects
+    if objects:
+        assert "51 of 100 rows of web customers were refused, most often because birth_date is no date" in found[0]

@@ -112,6 +112,7 @@ def test_rows_of_every_table_go_and_others_stay(world: WorkWorld) -> None:
     assert done.rows == {
         "rejected_rows": 2,
         "constraints": 0,
+        "labels": 0,
         "records": 2,
         "record_history": 1,
         "events": 1,

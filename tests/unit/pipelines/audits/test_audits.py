@@ -80,6 +80,10 @@ WORK_BROKEN = {
     "cannot-link: two records judged different are never in one customer": [
         "INSERT INTO constraints VALUES ('store', '1', 'web', '1', 'different', 'me', 'twins', now(), 'jdg_1')"
     ],
+    "must-link: two records judged the same are always in one customer": [
+        "INSERT INTO obeyed SELECT a.rid, b.rid, 'same' FROM records a, records b "
+        "WHERE a.source_record_id = '1' AND a.channel = 'store' AND b.source_record_id = '2'"
+    ],
     "an event is kept once: one row for a channel and an id": ["INSERT INTO events SELECT * FROM events"],
 }
 
@@ -112,6 +116,9 @@ GENERATION_BROKEN = {
     ],
     "match_patterns has one row for each pattern": ["INSERT INTO {match_patterns} FROM {match_patterns}"],
     "every pair of match_pairs has its levels in match_patterns": ["DELETE FROM {match_patterns}"],
+    "generic_values has one row for each field and value": [
+        "INSERT INTO {generic_values} BY NAME SELECT 'phone' AS field, '+441' AS value FROM range(2)"
+    ],
     "runs has one row for each run_id": ["INSERT INTO {runs} FROM {runs}"],
     "data_dictionary has one row for each relation and column_name": [
         "INSERT INTO {data_dictionary} FROM {data_dictionary}"
