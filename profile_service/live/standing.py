@@ -101,7 +101,7 @@ class Standing:
 
     def contradictions(self) -> list[SetAside]:
         """Decisions that later ones contradict, the latest first."""
-        refs = {*self.generation.judged_records(), *judged_records(self.overlay)}
+        refs = {*self.generation.judgements, *judged_records(self.overlay)}
         judged = self.judgements(refs) if refs else []
         heads = self.heads({end for each in judged for end in (each.ref, each.other)})
         there = [each for each in judged if each.ref in heads and each.other in heads]

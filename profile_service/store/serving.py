@@ -108,10 +108,10 @@ class ServingGeneration:
         )
         # channels that hold nobody twice, with the number by which the batch tells them apart
         self.duplicate_free: Mapping[str, int] = dict(self._read("SELECT channel, number FROM duplicate_free"))
-        self._judgements: dict[int, list[tuple[int, int, str, str]]] = {}
+        self.judgements: dict[int, list[tuple[int, int, str, str]]] = {}
         for left, right, verdict, decision_id in self._read("SELECT * FROM judgements"):
             for ref, other in ((left, right), (right, left)):
-                self._judgements.setdefault(ref, []).append((ref, other, verdict, decision_id))
+                self.judgements.setdefault(ref, []).append((ref, other, verdict, decision_id))
         self._read("SELECT ref FROM former_ids LIMIT 1")
 
     @classmethod
@@ -254,11 +254,7 @@ class ServingGeneration:
 
     def judgements_of(self, refs: Iterable[int]) -> list[tuple[int, int, str, str]]:
         """(record, other record, same or different, id of the decision) of judgements on those records' pairs."""
-        return [judgement for ref in refs for judgement in self._judgements.get(ref, ())]
-
-    def judged_records(self) -> list[int]:
-        """The records that judgements are on."""
-        return list(self._judgements)
+        return [judgement for ref in refs for judgement in self.judgements.get(ref, ())]
 
     def former_ids(self, refs: Iterable[int]) -> list[FormerId]:
         """The ids that those records had until they were merged away."""

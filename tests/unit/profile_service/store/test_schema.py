@@ -28,6 +28,8 @@ KEYS = {
     "match_near_misses": ("left_number", "right_number"),
     "customer_near_misses": ("left_customer_id", "right_customer_id"),
     "customer_changes": (),
+    "match_judgements": (),
+    "generic_values": ("field", "value"),
     "rejected_rows": (),
     "runs": ("run_id",),
     "data_dictionary": ("relation", "column_name"),
