@@ -63,6 +63,7 @@ def write_document(results: Results) -> None:
             "growth-machine": document.machine_line(runs),
             "growth": document.growth_table(runs),
             "growth-stages": document.stages_table(runs),
+            "growth-billion": document.billion(runs),
         }
     )
     plots.growth(runs, document.DOCUMENT.with_name("growth.svg"))

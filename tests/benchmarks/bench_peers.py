@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure anew what was measured before")
     parser.add_argument("--results", type=Path, default=standard_folder(), help="folder of results and inputs")
     parser.add_argument("--minutes", type=float, default=10.0, help="processor minutes that each may take")
-    parser.add_argument("--gb", type=float, default=8.0, help="memory that each may take")
+    parser.add_argument("--gb", type=float, default=6.0, help="memory that each may take")
     parser.add_argument("--write-only", action="store_true", help="measure nothing, write the document")
     asked = parser.parse_args()
     names = asked.input or [name for name in inputs.known() if name != "simulated-10k"]

@@ -19,7 +19,7 @@ _USUAL = 0.5
 _PROCESSES = 2
 # Its own stopping place would be a steward's patience; from 100 pairs of one person on, learning rules takes hours.
 _MOST_ANSWERS, _MOST_MATCHES = 300, 95
-_SAMPLE = 1_500  # records it learns on: dedupe's own documented sample; of 5,000 it took over 8 GB
+_SAMPLE = 1_500  # records it learns on: dedupe's own documented sample; of 5,000 it takes over 8 GB
 _EXACT = ("loyalty_id", "device", "occupation")
 _SEED = 1
 _PLACE = "place"  # beside the fields, for the truth

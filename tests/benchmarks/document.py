@@ -25,6 +25,7 @@ INPUT_TITLES: Mapping[str, str] = {
     "simulated-10m": "an invented retailer, 10,000,000",
 }
 _NOTHING = "–"
+_BILLION = 10**9
 Column = tuple[str, Callable[[Result], str]]
 
 
@@ -149,6 +150,31 @@ def stages_table(runs: Sequence[Result]) -> str:
             [stage, *(f"{each:.2f}" if each is not None else _NOTHING for each in seconds), _power(runs, seconds)]
         )
     return table(["stage", *(f"{run['records']:,}" for run in runs), "grows as"], rows)
+
+
+def billion(runs: Sequence[Result]) -> str:
+    """What the last two sizes say of a billion records, if nothing changed its ways on the way there."""
+    if len(runs) < 2:
+        return ""
+    before, last = runs[-2:]
+    power = log(_whole(last) / _whole(before)) / log(last["records"] / before["records"])
+    factor = _BILLION / last["records"]
+    hours = [_whole(last) * times / 3600 for times in (factor, factor**power)]
+    slope = (last["peak_gb"] - before["peak_gb"]) / (last["records"] - before["records"])
+    memory = last["machine"]["memory_gb"]
+    full = last["records"] + (memory - last["peak_gb"]) / slope if slope > 0 else _BILLION
+    pairs = [run["candidate_pairs"] / run["records"] for run in (before, last)]
+    return (
+        f"From {before['records']:,} to {last['records']:,} records the processor seconds of a whole run grew as "
+        f"n^{power:.2f}, candidate pairs from {pairs[0]:.1f} to {pairs[1]:.1f} a record, memory by "
+        f"{slope * 1e6:.1f} GB a million records. A billion is {factor:,.0f} times the last size: {hours[0]:,.0f} "
+        f"processor hours in proportion, {hours[1]:,.0f} by that power, and {slope * _BILLION:,.0f} GB of memory; the "
+        f"{memory} GB of this machine would be full at {full / 1e6:,.0f} million records."
+    )
+
+
+def _whole(run: Result) -> float:
+    return float(run.get("whole_processor") or run["whole_seconds"])
 
 
 def by_stage(run: Result) -> Mapping[str, float]:

@@ -68,7 +68,7 @@ def test_only_what_stands_between_the_marks_is_written() -> None:
 def test_every_part_has_its_place_in_the_document() -> None:
     text = document.DOCUMENT.read_text(encoding="utf-8")
     for name in ("machine", "beside-splink", "simulated-100k", "simulated-1m", "labelled", "labelled-bcubed",
-                 "growth-machine", "growth", "growth-stages"):  # fmt: skip
+                 "growth-machine", "growth", "growth-stages", "growth-billion"):  # fmt: skip
         document.filled(text, {name: "x"})
 
 
@@ -103,6 +103,15 @@ def test_growth_is_told_as_a_power_of_the_records(tmp_path: Path) -> None:
     assert document.growth_table(runs(tmp_path)).splitlines()[2] == (
         "| 1,000 | 6.5 | 2.0 | – | 2.00 | 2.50 | – | – | – |"
     )
+
+
+def test_a_billion_is_carried_on_from_the_last_two_sizes(tmp_path: Path) -> None:
+    small, large = runs(tmp_path)
+    large = large | {"whole_seconds": 65.0, "peak_gb": 2.9, "candidate_pairs": 30_000}
+    said = document.billion([small, large | {"machine": {"memory_gb": 24}}])
+    assert "grew as n^1.00, candidate pairs from 2.5 to 3.0 a record, memory by 100.0 GB a million" in said
+    assert "A billion is 100,000 times the last size: 1,806 processor hours in proportion, 1,806 by that power" in said
+    assert document.billion([small]) == ""
 
 
 def test_plots_are_small_labelled_and_follow_light_and_dark(results: Results, tmp_path: Path) -> None:
