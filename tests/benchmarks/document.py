@@ -25,6 +25,7 @@ INPUT_TITLES: Mapping[str, str] = {
     "simulated-10m": "an invented retailer, 10,000,000",
 }
 _NOTHING = "–"
+_UNMEASURED = "Not measured here yet."
 _BILLION = 10**9
 Column = tuple[str, Callable[[Result], str]]
 
@@ -67,6 +68,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def contenders_table(results: Sequence[Result]) -> str:
     """One input: a row a contender, a column a figure; one that was stopped says why and nothing else."""
+    if not results:
+        return _UNMEASURED
     rows = []
     for result in results:
         over = result.get("over")
@@ -76,7 +79,10 @@ def contenders_table(results: Sequence[Result]) -> str:
 
 
 def f1_table(results: Sequence[Result], by: str) -> str:
-    """A row an input, a column a contender, the best in bold; ``by`` is ``pairwise`` or ``bcubed``."""
+    """A row an input, a column a contender, the best in bold; who was stopped says of what.
+
+    ``by`` is ``pairwise`` or ``bcubed``.
+    """
     whos = [who for who in TITLES if any(result["who"] == who for result in results)]
     rows = []
     for of in dict.fromkeys(result["of"] for result in results):
@@ -84,11 +90,9 @@ def f1_table(results: Sequence[Result], by: str) -> str:
         measured = {who: result[by]["f1"] for who, result in mine.items() if "over" not in result}
         best = max(measured.values(), default=0.0)
         records = next((f"{result['records']:,}" for result in mine.values() if "over" not in result), _NOTHING)
-        figures = [
-            _NOTHING if who not in measured else f"**{measured[who]:.4f}**" if measured[who] == best
-            else f"{measured[who]:.4f}"
-            for who in whos
-        ]  # fmt: skip
+        stopped = {who: result["over"] for who, result in mine.items() if "over" in result}
+        told = {who: f"**{f1:.4f}**" if f1 == best else f"{f1:.4f}" for who, f1 in measured.items()} | stopped
+        figures = [told.get(who, _NOTHING) for who in whos]
         rows.append([INPUT_TITLES.get(of, of).split(",")[0], records, *figures])
     return table(["", "records", *(TITLES[who] for who in whos)], rows)
 
@@ -114,10 +118,12 @@ def machine_line(results: Sequence[Result]) -> str:
         mine = [result for result in results if result["machine"] == machine]
         packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
         days = sorted({result["when"].split()[0] for result in mine})
-        commits = ", ".join(dict.fromkeys(result["commit"] for result in mine if result["commit"]))
+        # a peer does not change with the program's commit
+        commits = ", ".join(dict.fromkeys(result["commit"] for result in mine if result["who"] == "ours"))
         lines.append(
             f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
-            f"Python {machine['python']}; {packages}. Measured on {' and '.join(days)} at commit {commits}."
+            f"Python {machine['python']}; {packages}. Measured on {' and '.join(days)}"
+            + (f", this project at commit {commits}." if commits else ".")
         )
     return "\n".join(lines)
 

@@ -42,9 +42,13 @@ def test_a_table_has_a_row_a_contender_and_says_why_one_was_stopped(results: Res
     assert len({row.count("|") for row in rows}) == 1
 
 
-def test_the_best_of_a_row_is_bold_and_who_was_stopped_has_no_figure(results: Results) -> None:
+def test_what_was_not_measured_is_said_to_be_so() -> None:
+    assert document.contenders_table([]) == "Not measured here yet."
+
+
+def test_the_best_of_a_row_is_bold_and_who_was_stopped_says_of_what(results: Results) -> None:
     last = document.f1_table(results.all(["simulated-1m"], WHO), "pairwise").splitlines()[-1]
-    assert last == "| an invented retailer | 1,000,000 | **0.9570** | 0.8220 | – |"
+    assert last == "| an invented retailer | 1,000,000 | **0.9570** | 0.8220 | over 8 GB |"
 
 
 def test_shares_of_splinks_time_are_of_like_with_like(results: Results) -> None:
