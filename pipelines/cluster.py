@@ -22,6 +22,9 @@ from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+# what is told of records that are clustered anew, and of those that are gone
+_STALE = """l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
+    OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
 
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:
@@ -81,12 +84,15 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     work.register("labels", table)
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
     work.unregister("labels")
+    stale = "true" if everyone else _STALE
+    for table in ("merges", "near_misses"):
+        work.execute(f"DELETE FROM {table} WHERE {stale}")
     _keep_history(work, clustered, rids, bounds_of(model).stop)
     return int(np.count_nonzero(label == np.arange(len(label))))
 
 
 def _keep_history(work: Work, clustered: Clustered, rids: Integers, stop: float) -> None:
-    """Bring ``merges`` and ``near_misses`` up to date for the records in ``touched``, and for those that are gone."""
+    """Append to ``merges`` and ``near_misses`` how the clusters came about; stop in natural log-odds."""
     merges, near = clustered.merges, clustered.near_misses
     merged = {
         "l": rids[merges.left],
@@ -103,10 +109,6 @@ def _keep_history(work: Work, clustered: Clustered, rids: Integers, stop: float)
         "apart": near.apart,
     }
     for name, columns in (("merges", merged), ("near_misses", apart)):
-        work.execute(
-            f"""DELETE FROM {name} WHERE l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
-            OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
-        )
         work.register("clustered", columns)
         work.execute(f"INSERT INTO {name} SELECT * REPLACE (nullif(bits, 'nan') AS bits) FROM clustered")
         work.unregister("clustered")
