@@ -85,8 +85,8 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
     work.unregister("labels")
     stale = "true" if everyone else _STALE
-    for table in ("merges", "near_misses"):
-        work.execute(f"DELETE FROM {table} WHERE {stale}")
+    for told in ("merges", "near_misses"):
+        work.execute(f"DELETE FROM {told} WHERE {stale}")
     _keep_history(work, clustered, rids, bounds_of(model).stop)
     return int(np.count_nonzero(label == np.arange(len(label))))
 
