@@ -55,17 +55,19 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
     Its columns: cno (a whole number that stands for the customer during the build), customer_id, standing, changed_seq.
     Changed are customers whose records, values or statements changed, whose events did, and ids given or retired.
     """
-    since = job.since if job.since is not None else -1
-    work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {CHANGED} AS
-        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, changed_seq FROM customer_ids
-        WHERE changed_seq > {since} OR {job.whole} OR customer_id IN (
+    since = job.since
+    some = f"""
+        WHERE changed_seq > {since} OR customer_id IN (
             SELECT m.customer_id FROM membership m SEMI JOIN (
                 SELECT rid FROM records SEMI JOIN (
                     SELECT channel, source_record_id FROM events WHERE changed_seq > {since}
                 ) USING (channel, source_record_id)
                 UNION ALL SELECT rid FROM record_history WHERE superseded_seq > {since} OR changed_seq > {since}
-            ) USING (rid))""")
+            ) USING (rid))"""
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {CHANGED} AS
+        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, changed_seq FROM customer_ids
+        {"" if job.whole else some}""")
     try:
         yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
     finally:

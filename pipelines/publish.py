@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ MOST_FILES = 64
 # The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
 STORAGE_VERSION = "v1.5.0"
 _STEPS = 20
+# Files that wait for the disk at one time.
+_SYNCS = 4
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ def publish(
             stage.note(damage)
         if _too_much_for_a_copy(work, standing, job):
             job = Work(None, job.until)
-        with changed_customers(work, job) as changed:
-            check_room(data_dir, standing, whole=job.whole)
-            with _folder(generations / f"{BUILDING}{run.run_id}") as folder:
+        check_room(data_dir, standing, whole=job.whole)
+        with _folder(generations / f"{BUILDING}{run.run_id}") as folder, ThreadPoolExecutor(1) as settling:
+            with changed_customers(work, job) as changed:
                 if standing is not None and not job.whole:
                     _copy(standing, folder / WAREHOUSE, run)
                 refreshed = None if standing is None or job.whole else standing.folder
@@ -119,7 +122,7 @@ def publish(
                         fill_relations(work, job, model, stage.advance)
                     written = None if job.whole else CHANGED
                     shown.close()
-                    with run.progress.stage("index"), _audited_beside(work, written):
+                    with run.progress.stage("index"), _audited_beside(work, folder / WAREHOUSE, written):
                         profiles_bytes = build_index(work, folder, refreshed)
                         audit_index(work, folder, written)
                     shown.enter_context(run.progress.stage("publish"))
@@ -142,7 +145,9 @@ def publish(
                     profiles_bytes=profiles_bytes,
                     ledger_seq=folded_seq(work),
                 )
-                generation = _settle(folder, manifest, generations / run.run_id)
+                # the disk takes the rest while the build's temp tables are given back
+                settled = settling.submit(_settle, folder, manifest, generations / run.run_id)
+            generation = settled.result()
     _flip(data_dir, generation)
     return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, policy.keep))
 
@@ -224,10 +229,16 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
     work.execute("DETACH generation")
 
 
-def _audited_beside(work: duckdb.DuckDBPyConnection, written: str | None) -> AbstractContextManager[None]:
-    """While the block lasts, what is filled is audited: the index need not wait for that."""
+def _audited_beside(
+    work: duckdb.DuckDBPyConnection, warehouse: Path, written: str | None
+) -> AbstractContextManager[None]:
+    """While the block lasts, what is filled is audited: the index need not wait for that, nor for the disk."""
 
     def audit(cursor: duckdb.DuckDBPyConnection) -> None:
+        if written is None:
+            # a refresh waits for its checkpoint at the end: it has deleted rows, whose room readers might keep
+            cursor.execute("CHECKPOINT generation")
+            _sync(warehouse)
         audit_generation(cursor, written)
         audit_delivery(cursor, written)
 
@@ -272,10 +283,12 @@ def _one_checkpoint(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
     """Write the finished folder through to the disk, make it read-only and give it its name."""
     own = [folder / PROFILES, *(folder / ARRAYS).iterdir()]
-    for path in (folder / WAREHOUSE, manifest.write(folder), *own):
+    paths = [folder / WAREHOUSE, manifest.write(folder), *own]
+    for path in paths:
         # analysts read the warehouse; what the service reads by key is for its own account
         path.chmod(0o400 if path in own else 0o444)
-        _sync(path)
+    with ThreadPoolExecutor(_SYNCS) as at_once:
+        list(at_once.map(_sync, paths))
     (folder / ARRAYS).chmod(0o700)
     folder.chmod(0o755)
     if place.exists():

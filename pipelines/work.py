@@ -113,6 +113,7 @@ TABLES = {
 
 FOLDED_SEQ = "folded_seq"
 PRIVATE = 0o700  # every version of every record: for the account that runs alone
+_KEPT = "80%"  # of the memory limit
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
 
 
@@ -147,6 +148,8 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
         path.unlink()
     work = connect_work(data_dir)
     work.execute(f"SET memory_limit = '{memory_limit}'")
+    # blocks are used again instead of given back to the kernel, which would have to clear each of them anew
+    work.execute(f"SET block_allocator_memory = '{_KEPT}'")
     work.execute("SET preserve_insertion_order = false")
     work.execute("SET TimeZone = 'UTC'")
     spill = str(folder / "spill").replace("'", "''")

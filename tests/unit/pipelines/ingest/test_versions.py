@@ -105,6 +105,16 @@ def test_records_are_numbered_by_channel_and_id_and_keep_their_number(tmp_path: 
     assert (counts.total("accepted"), counts.total("unchanged"), counts.total("files_skipped")) == (2, 1, 2)
 
 
+def test_bytes_seen_before_say_nothing_new_not_even_of_undated_records(tmp_path: Path) -> None:
+    world = LandingWorld(tmp_path)
+    first = csv_of(row("A", ""), header=HEADER)
+    world.deliver("store/customers_1.csv", first)
+    world.deliver("store/customers_2.csv", csv_of(row("B", ""), header=HEADER))
+    counts = world.deliver("store/customers_3.csv", first)
+    assert (counts.total("received"), counts.total("files_skipped")) == (0, 3)
+    assert world.names() == {"1": "B"}
+
+
 def test_the_same_landing_again_is_skipped_file_by_file(tmp_path: Path) -> None:
     world = LandingWorld(tmp_path)
     world.put("store/customers.csv", csv_of(row("A", OLD), row("B", "x", "2"), header=HEADER))
