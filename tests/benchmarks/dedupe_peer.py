@@ -17,7 +17,7 @@ from tests.benchmarks.people import People
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # as dedupe's own clustering takes them
 _USUAL = 0.5
 _PROCESSES = 2
-# Its own stopping place would be a steward's patience; from 100 pairs of one person on, learning rules takes hours.
+# From 100 pairs of one person on it learns conjunctions of rules: with 1,000 it took 10 GB on 10,000 records.
 _MOST_ANSWERS, _MOST_MATCHES = 300, 95
 _SAMPLE = 1_500  # records it learns on: dedupe's own documented sample; of 5,000 it takes over 8 GB
 _EXACT = ("loyalty_id", "device", "occupation")

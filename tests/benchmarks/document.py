@@ -27,6 +27,7 @@ INPUT_TITLES: Mapping[str, str] = {
 _NOTHING = "–"
 _UNMEASURED = "Not measured here yet."
 _BILLION = 10**9
+_LEAST_TO_CARRY_ON = 900_000  # below, what does not grow at all is most of a run
 Column = tuple[str, Callable[[Result], str]]
 
 
@@ -160,10 +161,10 @@ def stages_table(runs: Sequence[Result]) -> str:
 
 def billion(runs: Sequence[Result]) -> str:
     """What the last two sizes say of a billion records, if nothing changed its ways on the way there."""
-    if len(runs) < 2:
-        return ""
+    if len(runs) < 2 or runs[-1]["records"] < _LEAST_TO_CARRY_ON:
+        return _UNMEASURED
     before, last = runs[-2:]
-    power = log(_whole(last) / _whole(before)) / log(last["records"] / before["records"])
+    power = max(1.0, log(_whole(last) / _whole(before)) / log(last["records"] / before["records"]))
     factor = _BILLION / last["records"]
     hours = [_whole(last) * times / 3600 for times in (factor, factor**power)]
     slope = (last["peak_gb"] - before["peak_gb"]) / (last["records"] - before["records"])

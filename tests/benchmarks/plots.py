@@ -34,8 +34,21 @@ _LOOKS: Mapping[str, tuple[str, str, str]] = {
     "recordlinkage": ("recordlinkage", "#9a63d8", "D"),
     "rules": ("match keys", "#7d8590", "X"),
 }
-_STAGES = ("#1f7ae0", "#c8670a", "#2c9152", "#9a63d8", "#c9416f", "#0f9aa8", "#a58400", "#7d8590", "#6f7bf2", "#b0562e")
-_MARKS = "osD^vXPp*h"
+_STAGES = (
+    "#1f7ae0",
+    "#c8670a",
+    "#2c9152",
+    "#9a63d8",
+    "#c9416f",
+    "#0f9aa8",
+    "#a58400",
+    "#7d8590",
+    "#6f7bf2",
+    "#b0562e",
+    "#5f8f00",
+    "#b05fa8",
+)
+_MARKS = "osD^vXPp*hd<"
 _TICKS = (0.0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9997)  # of F1; the last stands for 1
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -65,7 +78,8 @@ def accuracy(results: Sequence[Result], path: Path) -> None:
             mine = [result for result in measured if result["who"] == who]
             axes.scatter(
                 [_place(result["pairwise"]["f1"]) for result in mine], [names.index(result["of"]) for result in mine],
-                s=90 if who == "ours" else 52, color=colour, marker=mark, label=title, zorder=4 if who == "ours" else 3,
+                s=130 if who == "ours" else 46, color=colour, marker=mark, label=title,
+                zorder=3 if who == "ours" else 4,
             )  # fmt: skip
         axes.set_yticks(range(len(names)), [_title(name) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)

@@ -111,11 +111,16 @@ def test_growth_is_told_as_a_power_of_the_records(tmp_path: Path) -> None:
 
 def test_a_billion_is_carried_on_from_the_last_two_sizes(tmp_path: Path) -> None:
     small, large = runs(tmp_path)
-    large = large | {"whole_seconds": 65.0, "peak_gb": 2.9, "candidate_pairs": 30_000}
+    small = small | {"records": 100_000, "candidate_pairs": 250_000}
+    large = large | {"records": 1_000_000, "whole_seconds": 65.0, "peak_gb": 4.7, "candidate_pairs": 3_000_000}
     said = document.billion([small, large | {"machine": {"memory_gb": 24}}])
-    assert "grew as n^1.00, candidate pairs from 2.5 to 3.0 a record, memory by 100.0 GB a million" in said
-    assert "A billion is 100,000 times the last size: 1,806 processor hours in proportion, 1,806 by that power" in said
-    assert document.billion([small]) == ""
+    assert "grew as n^1.00, candidate pairs from 2.5 to 3.0 a record, memory by 3.0 GB a million" in said
+    assert "A billion is 1,000 times the last size: 18 processor hours in proportion, 18 by that power" in said
+    assert "3,000 GB of memory; the 24 GB of this machine would be full at 7 million" in said
+
+
+def test_a_billion_is_not_carried_on_from_small_sizes(tmp_path: Path) -> None:
+    assert document.billion(runs(tmp_path)) == "Not measured here yet."
 
 
 def test_plots_are_small_labelled_and_follow_light_and_dark(results: Results, tmp_path: Path) -> None:
