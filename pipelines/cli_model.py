@@ -24,7 +24,8 @@ _labels = click.option(
     epilog=examples(
         "profiles train",
         "profiles train --labels judged.csv",
-        "profiles model > model.toml && profiles train --model model.toml",
+        "profiles model --out model.toml",
+        "profiles train --model model.toml",
         "profiles train --model packaged",
     ),
 )
@@ -120,17 +121,26 @@ def report_command(data_dir: Path, labels: Path | None, html: Path | None, show:
 @click.command(
     "model",
     short_help="Print the model's declaration, to change it.",
-    epilog=examples("profiles model > model.toml", "profiles model --packaged"),
+    epilog=examples("profiles model --out model.toml", "profiles model --packaged | less"),
 )
 @data_dir_option
 @click.option("--packaged", is_flag=True, help="The declaration that ships, whatever stands.")
-def model_command(data_dir: Path, packaged: bool) -> None:
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this new file.")
+def model_command(data_dir: Path, packaged: bool, out: Path | None) -> None:
     """Print the declaration of the model that stands, as TOML, to read, copy and change.
 
     Comparisons with their levels, blocking rules, thresholds and survivorship, each number with its why. Change a copy
     and learn with it: `profiles train --model FILE`.
     """
     from pipelines.retrain import standing_declaration
+    from profile_service.errors import WrongUsage
     from profile_service.identity.model import packaged_model
 
-    click.echo(packaged_model().text if packaged else standing_declaration(data_dir), nl=False)
+    text = packaged_model().text if packaged else standing_declaration(data_dir)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    if out.exists():
+        raise WrongUsage(f"{out} is there already, perhaps with changes: name a new file")
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"change it, then: profiles train --model {out}")

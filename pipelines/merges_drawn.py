@@ -44,7 +44,10 @@ def print_nearest(explanation: CustomerExplanation, console: Console) -> None:
     """Print whom a customer nearly is, and what lacks."""
     console.width = max(console.width, _WIDEST)
     if not explanation.nearest:
-        console.print("nobody else was ever weighed against it: no other record shares a blocking key")
+        console.print(
+            "nobody else was ever weighed against it: no record of others shares a blocking key; ask about two:"
+        )
+        console.print(f"  profiles explain {plain(explanation.records[0])} CHANNEL:ID", highlight=False)
     for place, near in enumerate(explanation.nearest):
         console.print("the nearest other customer" if not place else "then", style="dim")
         for line in near_lines(near, explanation.stop_bits):
@@ -59,7 +62,7 @@ def near_lines(near: Near, stop_bits: float) -> Iterator[str]:
     if near.scored < near.pairs:
         average += f" ({near.pairs - near.scored} that no rule found count against)"
     if near.short_bits > 0:
-        yield f"  {average}: {near.short_bits:.1f} bits short of the {stop_bits:+.1f} at which groups join"
+        yield f"  {average}: {near.short_bits:.2g} bits short of the {stop_bits:+.1f} at which groups join"
     else:
         yield f"  {average}: enough to join ({stop_bits:+.1f})"
     if near.kept_apart_by == "cannot-link":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipelines.progress import SilentProgress
-from pipelines.retrain import retrain
+from pipelines.retrain import PACKAGED, TrainOptions, retrain, standing_declaration
 from pipelines.run import Places, RunOptions, run
 from pipelines.simulate import SimulationOptions, simulate
 from pipelines.work import open_work
@@ -68,3 +69,45 @@ def test_a_landing_without_customers_trains_no_model(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "models").exists(), f"{summary.model_version} was trained on nobody"
     with pytest.raises(UnusableInput, match="no record"):
         retrain(tmp_path / "data", SilentProgress())
+
+
+def test_a_declaration_of_ones_own_is_learned_with_shown_and_kept(ran: Path) -> None:
+    """A stop far above all evidence: nobody may join by weight, and a dry run names whom that splits, and why."""
+    data = shutil.copytree(ran / "data", ran / "own", symlinks=True)
+    own = ran / "model.toml"
+    own.write_text(standing_declaration(data).replace("stop_dense = -1.0", "stop_dense = 4.0").replace(
+        "\nstop = 0.0", "\nstop = 4.0"), encoding="utf-8")  # fmt: skip
+    training = retrain(data, SilentProgress(), TrainOptions(model=own))
+    assert (training.model_version != training.follows, training.declared_in) == (True, str(own))
+    assert training.report.read_text(encoding="utf-8").count("<svg") == 2
+    assert training.findings.stop_bits > 5
+    before = (data / "customers.duckdb").resolve()
+    dry = run(Places(ran / "first", data), RunOptions(dry_run=True), SilentProgress())
+    assert (data / "customers.duckdb").resolve() == before
+    split = [change for change in dry.changes if change.event == "split_from"]
+    assert split
+    assert all("another model" in change.cause for change in dry.changes)
+    assert any(change.names for change in split), "people are called by their names"
+    again = retrain(data, SilentProgress())
+    assert (again.model_version, again.declared_in) == (training.model_version, "the standing model")
+    back = retrain(data, SilentProgress(), TrainOptions(model=PACKAGED))
+    assert back.model_version == training.follows, "an equal model is that one"
+
+
+def test_a_wrong_declaration_leaves_the_model_that_stands(ran: Path) -> None:
+    wrong = ran / "wrong.toml"
+    wrong.write_text(standing_declaration(ran / "data").replace("clip =", "clipp ="), encoding="utf-8")
+    before = (ran / "data" / "models" / "current").read_text()
+    with pytest.raises(UnusableInput, match="is it 'clip'"):
+        retrain(ran / "data", SilentProgress(), TrainOptions(model=wrong))
+    assert (ran / "data" / "models" / "current").read_text() == before
+
+
+def test_the_first_run_leaves_a_report_and_says_where(ran: Path) -> None:
+    data = ran / "fresh"
+    summary = run(Places(ran / "first", data), RunOptions(), SilentProgress())
+    assert summary.report is not None
+    assert summary.model_version is not None
+    assert summary.model_version in summary.report.read_text(encoding="utf-8")
+    assert summary.as_json()["report"] == str(summary.report)
+    assert run(Places(ran / "first", data), RunOptions(rebuild=True), SilentProgress()).report is None
