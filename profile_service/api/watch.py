@@ -12,7 +12,10 @@ _WARNED_EVERY = 60.0  # seconds between two warnings of the same trouble
 
 
 class Watcher:
-    """A thread that looks every ``settings.follow_seconds`` whether another generation stands."""
+    """A thread that looks every ``settings.follow_seconds`` whether another generation stands.
+
+    Of each generation that comes to stand the mapped files are read once beforehand, in a thread of its own.
+    """
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -29,9 +32,17 @@ class Watcher:
         if self._thread.is_alive():
             self._thread.join()
 
+    def _touch(self) -> None:
+        try:
+            generation = self._frame.world.state().generation
+        except ProfileError:
+            return
+        threading.Thread(target=generation.touch, args=(self._stopping,), name="touch", daemon=True).start()
+
     def _watch(self) -> None:
         seconds = self._frame.settings.follow_seconds
         quiet_for = unmeasured = 0.0
+        self._touch()
         while not self._stopping.wait(seconds):
             quiet_for = max(0.0, quiet_for - seconds)
             unmeasured -= seconds
@@ -41,6 +52,7 @@ class Watcher:
             try:
                 if self._frame.world.follow():
                     self._frame.log.info("following", run_id=self._frame.world.state().generation.run_id)
+                    self._touch()
             except ProfileError as error:
                 # what stood goes on answering; the next look tries again
                 if not quiet_for:

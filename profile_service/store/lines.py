@@ -60,6 +60,10 @@ class Lines:
         """One more than the largest number."""
         return len(self.places)
 
+    def mapped(self) -> list[NDArray[Any] | mmap.mmap | bytes]:
+        """All that is mapped."""
+        return [self.places, *self._files]
+
     def text(self, number: int) -> bytes | None:
         """The text of a number, or None where there is none."""
         if not 0 <= number < len(self.places):

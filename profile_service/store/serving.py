@@ -31,6 +31,7 @@ from profile_service.store.names import named
 from profile_service.store.review_row import Review
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
+from profile_service.store.touch import touch
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
 # the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs,
@@ -289,6 +290,12 @@ class ServingGeneration:
         """One of the pairs worth a judgement."""
         rows = self._read("SELECT * FROM reviews WHERE review_id = ?", (review_id,))
         return Review(*rows[0]) if rows else None
+
+    def touch(self, stopping: threading.Event) -> int:
+        """Read all that is mapped once, page by page, until it is done or ``stopping`` is set; answers the pages."""
+        lines = (self._documents, self._records)
+        mapped = [*self._arrays.values(), *self.terms.mapped(), *(each for one in lines for each in one.mapped())]
+        return touch(mapped, stopping)
 
     def close(self) -> None:
         """Close every thread's connections; to be called when no one reads any more."""

@@ -111,6 +111,10 @@ class Terms:
         # numbers only grow: one more than the greatest is room for everyone's
         self.size = 1 + max(int(segment.holders.max(initial=0)) for segment in self._segments)
 
+    def mapped(self) -> list[NDArray[Any] | mmap.mmap | bytes]:
+        """All that is mapped."""
+        return [part for each in self._segments for part in (each.text, each.starts, each.spans, each.holders)]
+
     def exactly(self, word: str) -> Numbers:
         """Who carries ``word``."""
         return np.concatenate([segment.exactly(word) for segment in self._segments])

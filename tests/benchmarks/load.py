@@ -53,10 +53,14 @@ def throughput(port: int, paths: Path, key: str, seconds: int = 10, connections:
 
 @dataclass
 class Paced:
-    """Requests sent at a steady rate: seconds each took from the moment it was due, and what failed, by status."""
+    """Requests sent at a steady rate: seconds each took from the moment it was due, and what failed, by status.
+
+    ``examples``: paths that failed.
+    """
 
     seconds: list[float] = field(default_factory=list)
     failed: dict[int, int] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
 
     def quantile(self, share: float) -> float:
         """Seconds within which that share of the requests was answered."""
@@ -113,4 +117,5 @@ def _send(port: int, key: str, due: queue.SimpleQueue[tuple[float, Request] | No
         seen.seconds.append(time.perf_counter() - moment)
         if status not in request.expected:
             seen.failed[status] = seen.failed.get(status, 0) + 1
+            seen.examples.append(request.path)
     connection.close()
