@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from profile_service.identity.ids import LETTERS, PREFIX
+from profile_service.lookup import Found, Retired, by_id
 from profile_service.search_marks import Match, matches_in
 from profile_service.search_query import Part, Sought, access, parts_of
 from profile_service.search_terms import LOYALTY, PHONE, TOLD_BY, search_terms
@@ -17,6 +20,7 @@ from profile_service.state import State
 from profile_service.store.ledger.overlay import Overlay
 from profile_service.store.terms import Terms
 
+_ID = re.compile(rf"{PREFIX}([{LETTERS}]{{26}})", re.IGNORECASE)
 _LOOKED_AT = 60  # of those who fit best, so many are looked at closely …
 _TIMES_LIMIT = 2  # … or so many times as are asked for
 _OVERLAY_WORDS = 2000  # of the words of live customers, so many are read for one reading
@@ -42,11 +46,14 @@ class Results:
 
 
 def search(state: State, text: str, limit: int = 20, hidden: Collection[str] = ()) -> Results:
-    """Search for ``text``: names, numbers, e-mails, postcodes, cities, birth dates, whole or in part.
+    """Search for ``text``: names, numbers, e-mails, postcodes, cities, birth dates, whole or in part, or a customer id.
 
     Where nobody fits every part, those who fit the most parts are found. ``hidden`` fields are searched for nothing but
     the whole of an identifier, as a look-up is: who may not read a value is not told it bit by bit either.
     """
+    pasted = _ID.fullmatch(text.strip())
+    if pasted:
+        return _of_id(state, text.strip(), f"{PREFIX}{pasted[1].upper()}")
     terms, overlay = state.generation.terms, state.overlay
     parts = parts_of(
         text, state.generation.model, lambda word: bool(len(terms.exactly(word)) or _live_holders(overlay, word))
@@ -62,6 +69,19 @@ def search(state: State, text: str, limit: int = 20, hidden: Collection[str] = (
     best = sorted((hit for hit in hits if len(hit.matches) == most), key=_likeliest_first)
     told = max(found + len(live), len(best)) if most == len(parts) else len(best)
     return Results(tuple(best[:limit]), told, tuple(part.typed for part in parts))
+
+
+def _of_id(state: State, typed: str, customer_id: str) -> Results:
+    """The customer of an id that somebody pasted, or whoever that one became."""
+    outcome = by_id(state, customer_id)
+    if isinstance(outcome, Retired):
+        outcome = by_id(state, outcome.stands_as)
+    if not isinstance(outcome, Found):
+        return Results((), 0, (typed,))
+    # a former id is said by the customer who stands, but stands nowhere in its profile
+    spans = ((0, len(customer_id)),) if outcome.customer_id == customer_id else ()
+    match = Match(typed, "exact", "/customer_id" if spans else "", spans)
+    return Results((Hit(outcome.customer_id, outcome.profile, 1.0, (match,)),), 1, (typed,))
 
 
 def _without(part: Part, hidden: Collection[str]) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 
 import orjson
@@ -13,6 +14,8 @@ from profile_service.api.calls import FRAME, Frame
 from profile_service.api.problems import answer_refusal, problem
 from profile_service.api.routes import public
 from profile_service.errors import LedgerUnavailable, ProfileError
+
+_LEAST_FREE = 32_000_000  # bytes on the disk of the data directory
 
 operations = Blueprint("operations", __name__)
 
@@ -27,15 +30,19 @@ def is_alive() -> Response:
 @operations.get("/readyz")
 @public
 def is_ready() -> Response:
-    """A generation stands and the ledger answers; else 503."""
+    """A generation stands, the ledger answers, and there is room on the disk to write; else 503."""
     frame: Frame = request.environ[FRAME]
     try:
         standing = frame.world.state().generation
         frame.ledger.log().last_seq()
+        free = shutil.disk_usage(frame.settings.data_dir).free
     except LedgerUnavailable as error:
         return answer_refusal(error, request.environ)
     except ProfileError as error:
         return problem(request.environ, "not-ready", str(error))
+    if free < _LEAST_FREE:
+        # no read can be noted in the audit trail then, so none is answered
+        return problem(request.environ, "not-ready", f"the disk is full: {free // 1_000_000} MB are free")
     return Answer(orjson.dumps({"status": "ready", "run_id": standing.run_id, "as_of": standing.as_of}))
 
 

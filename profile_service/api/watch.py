@@ -49,6 +49,7 @@ class Watcher:
             if unmeasured <= 0:
                 self._frame.metrics.note_memory()
                 unmeasured = _MEASURED_EVERY
+            self._frame.ledger.checkpoint()
             try:
                 if self._frame.world.follow():
                     self._frame.log.info("following", run_id=self._frame.world.state().generation.run_id)

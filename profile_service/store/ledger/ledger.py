@@ -91,6 +91,10 @@ class Ledger:
         finally:
             self._turn.release()
 
+    def checkpoint(self) -> None:
+        """To be called by one thread every so often, so that no writer has to bring the log into the file itself."""
+        self._driver.checkpoint()
+
     def scrub(self) -> None:
         """See to it that deleted values are in no file of the database any more; takes the write lock's turn."""
         with self._turn:

@@ -160,6 +160,9 @@ class PostgresDriver:
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 writer.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=POSTGRES)))
 
+    def checkpoint(self) -> None:
+        """The server does so by itself."""
+
     def scrub(self) -> None:
         """Write the tables that held personal data anew: a plain VACUUM leaves deleted rows' bytes in their pages."""
         session = self._writer.get()

@@ -57,6 +57,9 @@ class Driver(Protocol):
     def create(self, session: Session) -> None:
         """Make every table and index that is not there, inside a transaction."""
 
+    def checkpoint(self) -> None:
+        """Do in the background what a writer would do once in a while, and wait for."""
+
     def scrub(self) -> None:
         """See to it that deleted values are in no file of the database any more."""
 

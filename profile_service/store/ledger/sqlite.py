@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -18,7 +19,12 @@ from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
+# A live write fills some sixty pages: with SQLite's own 1000 every sixteenth waited for two more writes to the disk.
+_PAGES_BEFORE_A_WRITER_WAITS = 16_384
+_LONG_LOG = 1 << 20  # bytes
 _STATEMENTS = 256  # kept prepared by each connection
+
+_logger = logging.getLogger(__name__)
 
 
 class SqliteSession:
@@ -69,6 +75,8 @@ class SqliteDriver:
             raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
         self._readers = PerThread(self._connect)
         self._writer = SharedByThreads(self._connect)
+        self._checkpointer = SharedByThreads(self._connect)
+        self._log = path.with_name(f"{path.name}-wal")
 
     def _connect(self) -> SqliteSession:
         try:
@@ -147,6 +155,16 @@ class SqliteDriver:
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 connection.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=SQLITE)))
 
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into the file once it is long; whoever writes meanwhile does not wait for it."""
+        try:
+            if self._log.stat().st_size < _LONG_LOG:
+                return
+            self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except (OSError, sqlite3.Error) as error:
+            # another process is at it, or the disk is full: a later round or the next writer does so
+            _logger.debug("no checkpoint: %s", error)
+
     def scrub(self) -> None:
         """Deleted content is zeroed by ``secure_delete``; what still stands in the WAL goes with its truncation."""
         connection = self._writer.get().connection
@@ -163,6 +181,7 @@ class SqliteDriver:
         """Close every connection of every thread."""
         self._readers.close()
         self._writer.close()
+        self._checkpointer.close()
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -179,6 +198,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     if mode[0] != "wal":
         raise sqlite3.OperationalError("its file system cannot do write-ahead logging")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BEFORE_A_WRITER_WAITS}")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -16384")

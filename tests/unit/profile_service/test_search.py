@@ -200,3 +200,15 @@ def test_what_is_typed_falls_into_parts(sample_state: State, text: str, parts: l
     for part in read:
         worths = [reading.worth for reading in part.readings]
         assert worths == sorted(worths, reverse=True)
+
+
+@pytest.mark.parametrize("how", [str, str.lower, lambda customer_id: f"  {customer_id}\n"])
+def test_a_pasted_customer_id_finds_that_customer_alone(sample_state: State, people: list[Known], how: Any) -> None:
+    asked = people[0].customer_id
+    results = search(sample_state, how(asked))
+    assert [hit.customer_id for hit in results.hits] == [asked]
+    assert results.hits[0].matches[0].spans == ((0, len(asked)),)
+
+
+def test_an_id_that_nobody_has_finds_nobody(sample_state: State) -> None:
+    assert search(sample_state, "cus_" + "0" * 26).hits == ()

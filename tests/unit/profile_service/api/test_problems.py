@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from profile_service.api import operations
 from profile_service.api.logs import Log
 from profile_service.api.problems import KINDS, UNAVAILABLE
 from profile_service.errors import LedgerUnavailable
@@ -130,3 +131,10 @@ def test_where_the_database_is_stands_in_the_log_and_in_no_answer(
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     assert answer.get_json(force=True)["detail"] == UNAVAILABLE
     assert "10.0.0.7" in logged[0]
+
+
+def test_a_full_disk_sends_requests_elsewhere(service: ServiceApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service.client.get("/readyz").status_code == 200
+    monkeypatch.setattr(operations, "_LEAST_FREE", 1 << 62)
+    answer = service.client.get("/readyz")
+    assert answer.status_code == 503 and "the disk is full" in answer.get_json(force=True)["detail"]
