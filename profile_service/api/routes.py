@@ -25,6 +25,7 @@ from flask_smorest import Blueprint as SmorestBlueprint  # type: ignore[import-u
 from webargs.flaskparser import FlaskParser
 
 from profile_service.api.calls import FRAME, Call, Frame
+from profile_service.contracts.examples import EXAMPLES
 from profile_service.errors import Refused
 
 PUBLIC = "public"
@@ -69,8 +70,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     def arguments(self, schema: type[Any], **options: Any) -> Callable[[View], View]:
         """Hand the view the body, or with ``location="query"`` the parameters, as ``schema`` loads them."""
-        describe = super().arguments(schema, **options)
         location = options.get("location", "json")
+        shown = {"example": EXAMPLES[schema.__name__]} if location == "json" and schema.__name__ in EXAMPLES else {}
+        describe = super().arguments(schema, **shown, **options)
         loads = schema()
 
         def decorate(view: View) -> View:
