@@ -31,14 +31,19 @@ def line_files(folder: Path, name: str) -> list[Path]:
     return sorted(folder.glob(f"{name}-*.lines"), key=lambda path: int(path.stem.rpartition("-")[2]))
 
 
+def mapped_array(path: Path) -> NDArray[Any]:
+    """An array over a mapped file, a plain one: slices of numpy's own memmap class take ten times as long."""
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array.view(np.ndarray)
+
+
 class Lines:
     """The texts of one name; any number of threads may read."""
 
     def __init__(self, folder: Path, name: str) -> None:
         """Map the files; raises NotFound when one of them is missing or cut short."""
         try:
-            # a plain array over the mapped file: slices of numpy's own memmap class take ten times as long
-            self.places: NDArray[Any] = np.load(places_file(folder, name), mmap_mode="r").view(np.ndarray)
+            self.places = mapped_array(places_file(folder, name))
             self._files = [_mapped(path) for path in line_files(folder, name)]
             self._check_whole()
         except OSError as error:

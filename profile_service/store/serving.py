@@ -26,7 +26,7 @@ from profile_service.store.damage import damage_named
 from profile_service.store.former import FormerId
 from profile_service.store.generation import ARRAYS, PROFILES, Generation, shut_in
 from profile_service.store.held import Held
-from profile_service.store.lines import Lines
+from profile_service.store.lines import Lines, mapped_array
 from profile_service.store.names import named
 from profile_service.store.review_row import Review
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
@@ -94,7 +94,7 @@ class ServingGeneration:
 
     def _read_all(self, generation: Generation) -> None:
         """Map the arrays and read what is kept in memory; whatever is missing or not whole shows here."""
-        self._arrays = {name: _mapped(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
+        self._arrays = {name: mapped_array(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
         self._documents = Lines(generation.folder / ARRAYS, DOCUMENTS)
         self._records = Lines(generation.folder / ARRAYS, RECORD_BODIES)
         self.terms = Terms(generation.folder / ARRAYS)
@@ -293,9 +293,8 @@ class ServingGeneration:
 
     def touch(self, stopping: threading.Event) -> int:
         """Read all that is mapped once, page by page, until it is done or ``stopping`` is set; answers the pages."""
-        lines = (self._documents, self._records)
-        mapped = [*self._arrays.values(), *self.terms.mapped(), *(each for one in lines for each in one.mapped())]
-        return touch(mapped, stopping)
+        lines = [*self._documents.mapped(), *self._records.mapped()]
+        return touch([*self._arrays.values(), *self.terms.mapped(), *lines], stopping)
 
     def close(self) -> None:
         """Close every thread's connections; to be called when no one reads any more."""
@@ -309,16 +308,16 @@ class ServingGeneration:
                 self._warehouse = None
 
     def _number(self, customer_id: str) -> int | None:
-        row = self._reader().execute("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,)).fetchone()
-        return None if row is None else row[0]
+        rows = self._read("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,))
+        return rows[0][0] if rows else None
 
     def _text(self, customer_id: str) -> bytes | None:
         number = self._number(customer_id)
         return None if number is None else self._documents.text(number)
 
     def _one(self, query: str, *parameters: str) -> bytes | None:
-        row = self._reader().execute(query, parameters).fetchone()
-        return None if row is None else row[0]
+        rows = self._read(query, parameters)
+        return rows[0][0] if rows else None
 
     def _read(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._reader().execute(query, parameters).fetchall()
@@ -349,9 +348,3 @@ class ServingGeneration:
                 f"the blocking keys of {self.run_id} were hashed by another DuckDB: publish anew with "
                 "`profiles run --rebuild`"
             )
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    # a plain array over the mapped file: slices of numpy's own memmap class take ten times as long
-    array: NDArray[Any] = np.load(path, mmap_mode="r")
-    return array.view(np.ndarray)
