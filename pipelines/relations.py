@@ -129,7 +129,7 @@ def fills(scope: Scope) -> dict[str, str]:
         "match_merges": f"SELECT l, r, bits, round FROM merges{_of(scope, 'rid = merges.l')}",
         "match_near_misses": f"""
             SELECT l, r, bits, short_bits, judged, apart
-            FROM near_misses{_of(scope, "rid = near_misses.l OR rid = near_misses.r")}""",
+            FROM near_misses{_either(scope)}""",
         "customer_changes": f"""
             SELECT i.customer_id, u.run_id, i.event, i.other_customer_id, i.cause,
                    a.channel || ':' || a.source_record_id, b.channel || ':' || b.source_record_id, i.bits, i.field,
@@ -145,6 +145,12 @@ def fills(scope: Scope) -> dict[str, str]:
 def _of(scope: Scope, condition: str) -> str:
     """SQL: only where a record of a changed customer meets the condition; in a whole build everything does."""
     return "" if scope.whole else f" WHERE EXISTS (SELECT 1 FROM {RECORDS} WHERE {condition})"
+
+
+def _either(scope: Scope) -> str:
+    """SQL: only where one of both records is a changed customer's; as one EXISTS, each row met every record."""
+    mine = f"(SELECT rid FROM {RECORDS})"
+    return "" if scope.whole else f" WHERE l IN {mine} OR r IN {mine}"
 
 
 def rejected_rows_sql(since: int) -> str:

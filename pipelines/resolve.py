@@ -11,8 +11,6 @@ import duckdb
 
 from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.engines.engine import Engine, engine_named
-from pipelines.model_report.files import write_report
-from pipelines.model_report.measure import Occasion, measure
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
 from pipelines.work import whole_number
@@ -30,13 +28,12 @@ _NONE: Mapping[str, bool] = {}
 
 @dataclass(frozen=True)
 class Resolution:
-    """What the linking stages did and with which model: counts, warnings, and the report of a model trained here."""
+    """What the linking stages did and with which model: counts, warnings, and whether it was trained here."""
 
     model: Model
     trained: bool
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    report: Path | None = None
 
     @property
     def model_version(self) -> str:
@@ -150,13 +147,8 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
     clusters, suspicious = link_everyone(work, run, model, engine)
     warnings += suspicious
     work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
-    report = None
-    if learning:
-        with run.progress.stage("report"):
-            findings = measure(work, model, "new_clusters", Occasion(run.now, warnings=tuple(warnings)))
-            report = write_report(findings, models / model.version, page=False)
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
-    return Resolution(model, learning, counts | _further_counts(work, model), warnings, report)
+    return Resolution(model, learning, counts | _further_counts(work, model), warnings)
 
 
 def link_everyone(work: Work, run: RunContext, model: Model, engine: Engine) -> tuple[int, list[str]]:

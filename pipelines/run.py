@@ -143,7 +143,7 @@ def _run(
         if options.dry_run:
             _roll_back(work)
             # what was trained was trained in a copy
-            summary = replace(summary, report=None)
+            summary = replace(summary, learned=False)
     return replace(summary, outcome=outcome)
 
 
@@ -302,7 +302,7 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         generation=standing.folder if standing else None,
         resolution=_resolution(done),
         changes=done.changes,
-        report=done.resolution.report if done.resolution else None,
+        learned=done.resolution is not None and done.resolution.trained,
         held_back=held_back(work, done.resolution.model) if done.resolution else (),
     )
 

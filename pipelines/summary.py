@@ -41,7 +41,7 @@ class IdChange:
 class RunSummary:
     """One run: counts of rows by channel and kind, of customers and of changed ids; seconds by stage; bytes.
 
-    ``report``: that of a model trained in this run.
+    ``learned``: whether the model was trained in this run.
     """
 
     run_id: str
@@ -64,7 +64,7 @@ class RunSummary:
     held_back: tuple[HeldBack, ...] = ()
     outcome: Outcome = "published"
     seconds: float = 0.0
-    report: Path | None = None
+    learned: bool = False
 
     def total(self, sort: str, kind: str | None = None) -> int:
         """Rows of one sort (received, accepted, rejected …) over all channels, of one kind or of both."""
@@ -80,7 +80,6 @@ class RunSummary:
         plain = asdict(self)
         plain["rejected"] = self.total("rejected")
         plain["generation"] = str(self.generation) if self.generation else None
-        plain["report"] = str(self.report) if self.report else None
         plain["data_dir"], plain["landing"] = str(self.data_dir), str(self.landing)
         plain["durations"] = {name: round(seconds, 3) for name, seconds in self.durations.items()}
         plain["seconds"] = round(self.seconds, 3)
@@ -112,7 +111,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         _print_changes(summary, console)
     for warning in summary.warnings:
         console.print(f"[yellow]warning[/] {plain(warning)}", highlight=False, soft_wrap=True)
-    if summary.report:
+    if summary.learned:
         console.print()
         console.print(_report(summary), highlight=False, soft_wrap=True)
     console.print()
@@ -221,7 +220,7 @@ def _print_changes(summary: RunSummary, console: Console) -> None:
 
 def _report(summary: RunSummary) -> str:
     option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(summary.data_dir)}"
-    return f"what the model learned: {plain(summary.report)}; as a page: [bold]profiles report{option}[/]"
+    return f"what the model learned, as a page and as text: [bold]profiles report{option}[/]"
 
 
 def change_lines(change: IdChange) -> Iterator[str]:

@@ -162,7 +162,8 @@ class WorkWorld:
             {"names": [key for key, _ in members], "numbers": [number for _, number in members]},
         )
         self.work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM new_clusters")
-        self.work.execute("DELETE FROM merges WHERE l IN (FROM touched) OR r IN (FROM touched)")
+        stale = "(FROM touched UNION SELECT rid FROM membership ANTI JOIN records USING (rid))"
+        self.work.execute(f"DELETE FROM merges WHERE l IN {stale} OR r IN {stale}")
         self.work.execute("INSERT INTO merges SELECT cluster, rid, 5, 1 FROM new_clusters WHERE rid <> cluster")
         self.work.execute("CREATE OR REPLACE TEMP TABLE revised AS SELECT rid FROM new_clusters WHERE ?", [revised])
         return identify(self.work, context, ids or IdSource())

@@ -2,8 +2,10 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
 
@@ -65,10 +67,18 @@ def test_documented_targets_are_in_the_makefile() -> None:
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
 
 
+def _inner_commands() -> Iterator[click.Command]:
+    """Those below another, such as `profiles users create`."""
+    for command in cli.commands.values():
+        if isinstance(command, click.Group):
+            yield from command.commands.values()
+
+
 def test_documents_name_only_commands_and_options_that_exist() -> None:
     options = {"--help", "--version", "--debug"}
-    for command in cli.commands.values():
-        options |= {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    for command in [*cli.commands.values(), *_inner_commands()]:
+        names = [name for each in command.params for name in (*each.opts, *each.secondary_opts)]
+        options |= {name for name in names if name.startswith("--")}
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for command in re.findall(r"`profiles ([a-z]+)", text):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import pipelines.ingest.reading as reading
@@ -165,9 +166,12 @@ def test_any_bytes_are_rows_or_a_clear_refusal(content: bytes, name: str) -> Non
 def test_a_well_quoted_value_comes_in_as_it_was_sent(names: list[str], delimiter: str) -> None:
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
     lines = [f"{n}{delimiter}{name}{delimiter}z" for n, name in enumerate(quoted)]
+    header = delimiter.join(["source_record_id", "given_name", "city"])
+    content = csv_of(*lines, header=header)
+    # a file of mostly control characters is taken for a binary one, which has a test of its own
+    assume(sum(unicodedata.category(letter) == "Cc" for letter in "".join(names)) < 0.05 * len("".join(lines)))
     with a_world() as world:
-        header = delimiter.join(["source_record_id", "given_name", "city"])
-        counts = world.deliver("store/customers.csv", csv_of(*lines, header=header))
+        counts = world.deliver("store/customers.csv", content)
         stands = world.names()
         spaces = " \t\r\n\v\f\u00a0\u3000"
         for n, name in enumerate(names):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.progress import SilentProgress
-from pipelines.retrain import PACKAGED, TrainOptions, retrain, standing_declaration
+from pipelines.retrain import PACKAGED, TrainOptions, report_standing, retrain, standing_declaration
 from pipelines.run import Places, RunOptions, run
 from pipelines.simulate import SimulationOptions, simulate
 from pipelines.work import open_work
@@ -103,11 +103,11 @@ def test_a_wrong_declaration_leaves_the_model_that_stands(ran: Path) -> None:
     assert (ran / "data" / "models" / "current").read_text() == before
 
 
-def test_the_first_run_leaves_a_report_and_says_where(ran: Path) -> None:
+def test_the_first_run_learns_and_its_report_is_drawn_when_asked_for(ran: Path) -> None:
     data = ran / "fresh"
     summary = run(Places(ran / "first", data), RunOptions(), SilentProgress())
-    assert summary.report is not None
-    assert summary.model_version is not None
-    assert summary.model_version in summary.report.read_text(encoding="utf-8")
-    assert summary.as_json()["report"] == str(summary.report)
-    assert run(Places(ran / "first", data), RunOptions(rebuild=True), SilentProgress()).report is None
+    assert summary.learned
+    report, folder = report_standing(data, None)
+    assert summary.model_version == folder.name
+    assert report.as_json()["comparisons"]
+    assert not run(Places(ran / "first", data), RunOptions(rebuild=True), SilentProgress()).learned

@@ -70,7 +70,7 @@ def test_the_next_command_after_a_simulated_landing_is_evaluate(tmp_path: Path) 
 def test_a_dry_run_lists_who_would_change() -> None:
     changes = (IdChange("cus_1", "merged_into", "cus_2", ("web:1",)), IdChange("cus_3", "created", None))
     text = printed(outcome="dry run", changes=changes)
-    assert "cus_1 merged into cus_2 (web:1)" in text
+    assert "cus_1 merged into cus_2\n  web:1" in text
     assert "cus_3" not in text
     assert "no standing customer would be merged" in printed(outcome="dry run")
 

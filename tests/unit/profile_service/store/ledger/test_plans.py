@@ -13,7 +13,7 @@ from profile_service.store.ledger.statement import Statement
 
 MODULES = (overlay, overlay_judgements, overlay_writer)
 # What asks for all of a generation, or for the newest of it.
-WHOLE = {"_OWNED", "_APPLIED"}
+WHOLE = {"_OWNED", "_APPLIED", "_JUDGED"}
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
     for module in MODULES
