@@ -61,7 +61,8 @@ class OpenId:
 
     def end(self, kept: Mapping[str, str], came_back: Mapping[str, str]) -> str:
         """Whom the provider signed in, as ``issuer/sub``. Raises Refused for anything that does not fit."""
-        if not came_back.get("code") or not secrets.compare_digest(came_back.get("state", ""), kept.get("state", "-")):
+        begun, ended = kept.get("state", "-").encode(), came_back.get("state", "").encode()
+        if not came_back.get("code") or not secrets.compare_digest(ended, begun):
             raise Refused("unauthorised", "the sign-in was not finished, or was begun in another browser: begin again")
         said, keys = self._discovered()
         try:

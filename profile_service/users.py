@@ -7,13 +7,14 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from profile_service.errors import NotFound, Refused, WrongUsage
+from profile_service.errors import LedgerBusy, NotFound, Refused, WrongUsage
 from profile_service.store.ledger import Ledger, Transaction
 from profile_service.store.ledger.times import as_text, as_time
 from profile_service.store.ledger.user_rows import (
@@ -46,6 +47,7 @@ _LONGEST_PASSWORD = 256  # what costs more to hash than it is worth
 _MOST_FAILURES = 5
 _LOCKED = timedelta(minutes=15)
 _SEEN_EVERY = timedelta(seconds=60)  # a session's last use is written down this often at most
+_SEEN_WAITS = 0.05  # seconds: a page is not held up for that note
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _WRONG = "the name or the password is wrong, or this account is locked for a while"
@@ -160,19 +162,22 @@ class Users:
 
     def knows(self, name: str) -> bool:
         """Whether there is a user of that name."""
-        return user_named(self._ledger.read(), name) is not None
+        return _NAME.fullmatch(name) is not None and user_named(self._ledger.read(), name) is not None
 
     def sign_in(self, name: str, password: str) -> str:
         """A new session for who knows the password; answers its token. Raises ``Refused`` without saying why.
 
         Five wrong passwords in a row lock the account for a quarter of an hour.
         """
-        row = user_named(self._ledger.read(), name)
-        right = self._matches(row, password[: _LONGEST_PASSWORD + 1])
         refused = Refused("unauthorised", _WRONG)
+        asked = user_named(self._ledger.read(), name) if _NAME.fullmatch(name) else None
+        right = self._matches(asked, password[: _LONGEST_PASSWORD + 1])
+        if asked is None:
+            raise refused
         with self._ledger.write() as tx:
             row = user_named(tx.session, name)
-            if row is None:
+            if row is None or row.password != asked.password:
+                # changed while this one was tried: what was right then opens nothing now
                 raise refused
             locked = row.locked_until is not None and as_time(row.locked_until) > tx.now
             if right and not locked and row.disabled_at is None:
@@ -195,13 +200,17 @@ class Users:
                 raise Refused("unauthorised", "nobody here is known by this account: ask an administrator to add it")
             return self._begin(tx, row)
 
-    def session(self, token: str, now: datetime) -> SignedIn | None:
-        """The session of a token, or ``None`` when it has ended, expired, or its user is disabled."""
+    def session(self, token: str, now: datetime, *, in_use: bool = True) -> SignedIn | None:
+        """The session of a token, or ``None`` when it has ended, expired, or its user is disabled.
+
+        ``in_use``: whether somebody did something, rather than a page that asks by itself.
+        """
         found = session_of(self._ledger.read(), self._digest(token))
         if found is None or not self._stands(found, now):
             return None
-        if now - as_time(found.seen_at) > _SEEN_EVERY:
-            with self._ledger.write() as tx:
+        if in_use and now - as_time(found.seen_at) > _SEEN_EVERY:
+            # where others write just now, the next click notes it
+            with suppress(LedgerBusy), self._ledger.write(_SEEN_WAITS) as tx:
                 note_seen(tx.session, found.digest, as_text(now))
         return SignedIn(_user(found.user, now), found.digest, self._form_token(found.digest))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 from profile_service.api.calls import Frame
+from profile_service.console.ringing import forget_old_calls
 from profile_service.errors import ProfileError
 
 _MEASURED_EVERY = 5.0  # seconds
+_FORGETS_EVERY = 60.0  # seconds between two looks for calls that are to be forgotten
 _WARNED_EVERY = 60.0  # seconds between two warnings of the same trouble
 
 
@@ -41,16 +43,20 @@ class Watcher:
 
     def _watch(self) -> None:
         seconds = self._frame.settings.follow_seconds
-        quiet_for = unmeasured = 0.0
+        quiet_for = unmeasured = unforgotten = 0.0
         self._touch()
         while not self._stopping.wait(seconds):
             quiet_for = max(0.0, quiet_for - seconds)
             unmeasured -= seconds
+            unforgotten -= seconds
             if unmeasured <= 0:
                 self._frame.metrics.note_memory()
                 unmeasured = _MEASURED_EVERY
             self._frame.ledger.checkpoint()
             try:
+                if unforgotten <= 0:
+                    unforgotten = _FORGETS_EVERY
+                    forget_old_calls(self._frame.ledger, self._frame.clock())
                 if self._frame.world.follow():
                     self._frame.log.info("following", run_id=self._frame.world.state().generation.run_id)
                     self._touch()

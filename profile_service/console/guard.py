@@ -9,7 +9,7 @@ from functools import cached_property, wraps
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from flask import Request, Response, make_response, redirect, render_template, request
 
@@ -128,10 +128,11 @@ def open_to_all(view: View) -> View:
     return view
 
 
-def desk(permission: str) -> Callable[[View], View]:
+def desk(permission: str, *, by_itself: bool = False) -> Callable[[View], View]:
     """A page for who is signed in with a role that has ``permission`` (empty: any); the view is handed a ``Desk``.
 
-    What changes anything comes with the token of the session's own forms.
+    What changes anything comes with the token of the session's own forms. ``by_itself``: pages ask for it without
+    anybody's doing, which keeps no session alive.
     """
 
     def decorate(view: View) -> View:
@@ -140,11 +141,12 @@ def desk(permission: str) -> Callable[[View], View]:
             environ = request.environ
             frame: Frame = environ[FRAME]
             desks = desks_of(environ)
-            signed_in = desks.users.session(request.cookies.get(SESSION, ""), frame.clock())
+            signed_in = desks.users.session(request.cookies.get(SESSION, ""), frame.clock(), in_use=not by_itself)
             if signed_in is None:
                 return _to_sign_in()
             if request.method not in ("GET", "HEAD"):
                 check_form(request, signed_in.form_token)
+            check_text(request)
             at_desk = Desk(frame, desks, signed_in, environ)
             if permission:
                 at_desk.require(permission)
@@ -160,13 +162,20 @@ def desk(permission: str) -> Callable[[View], View]:
 def check_form(sent: Request, token: str) -> None:
     """Raise Refused for a form that another site sent, or that was not made for this session."""
     origin = sent.headers.get("Origin")
-    if origin is not None and origin != "null" and urlsplit(origin).netloc != sent.host:
+    if origin is not None and origin != "null" and origin.rpartition("//")[2] != sent.host:
         raise Refused("forbidden", "this form came from another site")
     if sent.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Refused("forbidden", "this form came from another site")
     carried = sent.form.get("form_token") or sent.headers.get("X-Form-Token", "")
     if not compare_digest(carried.encode(), token.encode()):
         raise Refused("forbidden", "this form is no longer good: load the page again and repeat what you did")
+
+
+def check_text(sent: Request) -> None:
+    """Raise Refused where an address or a form holds the one character that no store takes."""
+    said = (*sent.args.items(multi=True), *sent.form.items(multi=True), tuple((sent.view_args or {}).values()))
+    if any("\0" in text for texts in said for text in texts):
+        raise Refused("invalid-request", "text holds a NUL character")
 
 
 def set_cookie(answer: Response, desks: Desks, name: str, value: str, seconds: int | None = None) -> None:
@@ -181,9 +190,10 @@ def new_before() -> str:
 
 def own_place(said: str | None) -> str:
     """Where to go after signing in: a page of the console, whatever an address says."""
-    parts = urlsplit(said or "")
-    here = not parts.scheme and not parts.netloc and parts.path.startswith(LAST_PLACE) and "\\" not in parts.path
-    return (said or LAST_PLACE) if here and said and said.isprintable() else LAST_PLACE
+    path = unquote((said or "").partition("?")[0])
+    # a browser goes up by dots, and takes the other slash for a slash
+    here = path.startswith(LAST_PLACE) and path.isprintable() and "\\" not in path and ".." not in path.split("/")
+    return said if here and said and said.isprintable() else LAST_PLACE
 
 
 def first_place(user: User) -> str:
@@ -203,11 +213,20 @@ def first_place(user: User) -> str:
 
 
 def _to_sign_in() -> Response:
-    asked = request.full_path.rstrip("?") if request.method == "GET" else LAST_PLACE
+    part = bool(request.headers.get("HX-Request"))
+    asked = request.path if request.method == "GET" else LAST_PLACE
     # what a caller's number or a search stands in goes nowhere else, not even back into an address
-    where = f"/console/sign-in?next={quote(own_place(asked).partition('?')[0])}"
-    if request.headers.get("HX-Request"):
+    where = f"/console/sign-in?next={quote(own_place(_page_of_part() if part else asked))}"
+    if part:
         answer = make_response("", HTTPStatus.UNAUTHORIZED)
         answer.headers["HX-Redirect"] = where
         return guarded(answer)
     return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+
+
+def _page_of_part() -> str:
+    """The page that asked for a part of itself: a part alone is no place to begin at."""
+    try:
+        return urlsplit(request.headers.get("HX-Current-URL", "")).path
+    except ValueError:
+        return LAST_PLACE

@@ -50,6 +50,8 @@ def back_from_provider() -> Response:
     with frame.ledger.write() as tx:
         frame.audit.change(tx, Act(f"user:{signed_in.user.name}", "user.sign-in", details={"by": "openid"}))
     where = kept["next"] if kept["next"] != own_place(None) else first_place(signed_in.user)
+    if SESSION in request.cookies:
+        desks.users.sign_out(request.cookies[SESSION])
     answer = guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
     set_cookie(answer, desks, SESSION, token)
     answer.delete_cookie(_BEGUN, path="/console")

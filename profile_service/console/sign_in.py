@@ -60,6 +60,8 @@ def sign_in() -> Response:
     assert signed_in is not None
     _audit(frame, Act(f"user:{signed_in.user.name}", "user.sign-in"))
     where = next_place if next_place != own_place(None) else first_place(signed_in.user)
+    if SESSION in request.cookies:
+        desks.users.sign_out(request.cookies[SESSION])
     answer = guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
     set_cookie(answer, desks, SESSION, token)
     answer.delete_cookie(BEFORE, path="/console")

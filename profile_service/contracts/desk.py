@@ -40,6 +40,12 @@ def _flat(error: ValidationError) -> list[tuple[str, list[Any]]]:
     return [(str(name), said if isinstance(said, list) else [said]) for name, said in messages.items()]
 
 
+def _check_users(said: Any) -> None:
+    names = said if isinstance(said, list) else [said]
+    if not all(name is None or (isinstance(name, str) and len(name) <= 64 and "\0" not in name) for name in names):
+        raise ValidationError("is neither a user's name of at most 64 characters nor a list of them")
+
+
 class CallSent(Schema):
     """A telephone system's word on a call, in the manner of Zammad's generic CTI: a form or a JSON object."""
 
@@ -71,10 +77,14 @@ class CallSent(Schema):
     )
     user = fields.Raw(
         load_default=None,
+        validate=_check_users,
         metadata={"description": "Whose telephone it is: a user's name at the console, or a list of them."},
     )
     queue = fields.String(
-        load_default=None, allow_none=True, validate=validate.Length(max=64), metadata={"description": "Its queue."}
+        load_default=None,
+        allow_none=True,
+        validate=[validate.Length(max=64), validate.ContainsNoneOf("\0")],
+        metadata={"description": "Its queue."},
     )
     cause = fields.String(load_default=None, allow_none=True, metadata={"description": "Why it ended."})
     answeringNumber = fields.Raw(load_default=None, metadata={"description": "Who took it."})  # noqa: N815

@@ -34,6 +34,7 @@ _RECENT = Statement(
     )
     .order_by(CALLS.c.rang_at.desc())
 )
+_OLD = Statement(select(CALLS.c.call_id).where(CALLS.c.rang_at < bindparam("before")).limit(1))
 _FORGET_OLD = Statement(delete(CALLS).where(CALLS.c.rang_at < bindparam("before")))
 _FORGET_NUMBER = dropping(CALLS, "number")
 
@@ -52,6 +53,11 @@ def put_call(session: Session, call: CallRow) -> None:
 def recent_calls(session: Session, user_name: str, since: str) -> list[CallRow]:
     """Calls for a user, or for everybody, since a moment; the newest first."""
     return [CallRow(*row) for row in session.all(_RECENT, {"user_name": user_name, "since": since})]
+
+
+def any_call_before(session: Session, before: str) -> bool:
+    """Whether a call that rang before a moment is kept."""
+    return session.one(_OLD, {"before": before}) is not None
 
 
 def forget_calls_before(session: Session, before: str) -> None:

@@ -69,16 +69,18 @@ class Ledger:
             self._driver.end_snapshot()
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, wait_seconds: float | None = None) -> Iterator[Transaction]:
         """The write lock and a transaction; leaving it commits, an error inside undoes all of it.
 
         What was written is acknowledged only once the block has been left without an error. Raises ``LedgerBusy`` when
-        the lock is not free in time, ``LedgerUnavailable`` when the database fails.
+        the lock is not free in time (``wait_seconds``, where this write waits less than others), ``LedgerUnavailable``
+        when the database fails.
         """
-        if not self._turn.acquire(timeout=self._wait_seconds):
+        seconds = self._wait_seconds if wait_seconds is None else wait_seconds
+        if not self._turn.acquire(timeout=seconds):
             raise LedgerBusy("the ledger is being written by others; try again in a moment")
         try:
-            session = self._driver.begin(self._wait_seconds)
+            session = self._driver.begin(seconds)
             try:
                 yield Transaction(session, self._clock())
             except BaseException as error:

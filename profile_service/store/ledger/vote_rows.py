@@ -49,6 +49,8 @@ _DECIDE = Statement(
     update(ERASURE_REQUESTS)
     .where(ERASURE_REQUESTS.c.request_id == bindparam("which"))
     .values(
+        customer_id=bindparam("new_customer_id"),
+        reason=bindparam("new_reason"),
         decision=bindparam("new_decision"),
         decided_by=bindparam("new_decided_by"),
         decided_at=bindparam("new_decided_at"),
@@ -88,6 +90,7 @@ def erasure_requests(session: Session) -> list[ErasureRequestRow]:
 
 
 def decide_erasure_request(session: Session, request: ErasureRequestRow) -> None:
-    """Keep the decision of the request of that id."""
-    changed = {f"new_{name}": getattr(request, name) for name in ("decision", "decided_by", "decided_at")}
+    """Keep the decision of the request of that id, whom it was about in the end, and what is left of its reason."""
+    names = ("customer_id", "reason", "decision", "decided_by", "decided_at")
+    changed = {f"new_{name}": getattr(request, name) for name in names}
     session.do(_DECIDE, {"which": request.request_id, **changed})

@@ -10,6 +10,7 @@ import pytest
 
 from profile_service.errors import NotFound, Refused, WrongUsage
 from profile_service.store.ledger import Ledger
+from profile_service.store.ledger.user_rows import UserRow
 from profile_service.users import ROLES, Lifetimes, User, Users
 from tests.console_app import CHEAP, PASSWORD
 
@@ -112,6 +113,21 @@ def test_sessions_end_when_the_user_is_no_longer_who_began_them(
 def test_who_is_disabled_does_not_get_in(users: Users) -> None:
     users.create(ANNA, PASSWORD)
     users.change("anna", {"disabled": True})
+    refused(lambda: users.sign_in("anna", PASSWORD))
+
+
+def test_a_password_that_is_changed_while_it_is_tried_opens_nothing(
+    users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.create(ANNA, PASSWORD)
+    matches = users._matches
+
+    def slowly(row: UserRow | None, password: str) -> bool:
+        right = matches(row, password)
+        users.change("anna", {"password": "another long pass phrase"})
+        return right
+
+    monkeypatch.setattr(users, "_matches", slowly)
     refused(lambda: users.sign_in("anna", PASSWORD))
 
 
