@@ -93,6 +93,11 @@ def questions(
     return made if len(made) >= _LEAST_QUESTIONS else []
 
 
+def _is_under_way(row: VerificationRow, user_name: str, now: datetime) -> bool:
+    """Whether another agent than this waits for the first answer."""
+    return row.state == ASKED and row.user_name != user_name and not row.attempts and as_time(row.ends_at) > now
+
+
 def _options(asks: str, right: str, wrong: Sequence[str]) -> tuple[Question, int]:
     others = [each for each in dict.fromkeys(wrong) if each != right]
     chosen = secrets.SystemRandom().sample(others, min(_OPTIONS - 1, len(others)))
@@ -162,8 +167,9 @@ class Verifier:
     def _ask(self, tx: Transaction, about: tuple[str, str, str], right: str) -> VerificationRow:
         customer_id, user_name, method = about
         recent = verifications_of(tx.session, customer_id, as_text(tx.now - _DAY))
-        # one that was asked and left open counts too: nobody may look at the questions until they know the answers
-        failed = [row for row in recent if row.state == FAILED or (row.state == ASKED and row.user_name == user_name)]
+        # one that was asked and left open counts too: nobody may look at the questions until they know the answers, nor
+        # guess twice at each of many codes; only what another agent asks just now does not
+        failed = [row for row in recent if row.state != PASSED and not _is_under_way(row, user_name, tx.now)]
         if len(failed) >= _MOST_FAILED:
             raise Refused(
                 "too-many-requests",

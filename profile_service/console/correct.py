@@ -12,13 +12,26 @@ from profile_service.console.customer import standing, to_customer, unveiled
 from profile_service.console.guard import Desk, desk
 from profile_service.console.pages import console
 from profile_service.contracts.desk import CONTACT_FIELDS, read_contact
-from profile_service.correct import Decided, Wish, judge, merge, records_standing, split, together, undo
+from profile_service.correct import (
+    Decided,
+    Wish,
+    judge,
+    judgement_entry,
+    merge,
+    records_standing,
+    split,
+    together,
+    undo,
+)
 from profile_service.errors import Refused
 from profile_service.explain import record_table
+from profile_service.live.judge import constraints_of
 from profile_service.live.step import Hand
 from profile_service.lookup import Found, by_id, by_identifier
 from profile_service.privacy import RecordKey
+from profile_service.store.ledger.vote_rows import drop_votes_of_decision
 from profile_service.take import SentConsent, SentRecord, take_consents, take_record
+from profile_service.verify import verified
 
 # Records that agents' corrections are kept in: the call center's own, one a customer.
 DESK_RECORD = "desk-"
@@ -88,7 +101,7 @@ def _correct_records(at: Desk, found: Found, action: str) -> Response:
     if at.form.get("sure") != "yes":
         return _page(at, found, preview=_preview(at, do), again=again)
     decided = _decide(at, do, wish)
-    return _done(at, decided)
+    return _done(at, found, decided)
 
 
 def _other(at: Desk, said: str) -> str:
@@ -101,6 +114,9 @@ def _other(at: Desk, said: str) -> str:
     if not isinstance(outcome, Found):
         raise Refused("conflict", "no single customer has this id, e-mail, phone, card or record")
     at.note_read("profile.candidate", outcome.customer_id)
+    if verified(at.frame.ledger.read(), outcome.customer_id, at.user.name, at.frame.clock()) is None:
+        # else whoever is verified as one customer would see any other's data by joining them
+        raise Refused("forbidden", "verify the caller as the other customer too: joined, each one's data is shown")
     return outcome.customer_id
 
 
@@ -129,14 +145,27 @@ def _decide(at: Desk, do: Callable[[Hand], Decided], wish: Wish) -> Decided:
     return decided
 
 
-def _done(at: Desk, decided: Decided) -> Response:
-    return at.page("decided.html", decided=decided.document(preview=False), typed="")
+def _done(at: Desk, found: Found, decided: Decided) -> Response:
+    # it is taken back from where the caller is verified
+    return at.page("decided.html", decided=decided.document(preview=False), here=found.customer_id, typed="")
 
 
 def _undo(at: Desk, found: Found) -> Response:
     wish = Wish(at.key.name, "taken back at the desk")
-    decision_id = at.said("decision_id", 40)
-    return _done(at, _decide(at, lambda hand: undo(hand, decision_id, wish), wish))
+    decision_id, customer_id = at.said("decision_id", 40), found.customer_id
+
+    def do(hand: Hand) -> Decided:
+        entry = judgement_entry(hand, decision_id)
+        keys = {(record.channel, record.source_record_id) for record in records_standing(hand.standing, customer_id)}
+        about = {key for each in constraints_of(entry.payload or {}) for key in (each.left, each.right)}
+        if entry.actor != at.key.name or not keys & about:
+            raise Refused(
+                "forbidden", "here you take back what you decided of this customer: stewards take back others"
+            )
+        drop_votes_of_decision(hand.tx.session, decision_id)
+        return undo(hand, decision_id, wish)
+
+    return _done(at, found, _decide(at, do, wish))
 
 
 def _change_contact(at: Desk, found: Found) -> Response:
@@ -162,6 +191,11 @@ def _change_contact(at: Desk, found: Found) -> Response:
             judge(hand, "same", links, Wish(at.key.name, "said by the verified caller"))
             kept_record = hand.standing.record(channel, name)
             customer_id = kept_record.customer_id if kept_record is not None else customer_id
+        before = {(each.channel, each.source_record_id) for each in records} | {(channel, name)}
+        after = records_standing(hand.standing, customer_id)
+        if any((each.channel, each.source_record_id) not in before for each in after):
+            # what the caller says may be somebody else's: nobody is joined by the way
+            raise Refused("conflict", "another customer has these data: correct that, or join the two, and then say it")
         details = {"channel": channel, "fields": sorted(said)}
         at.frame.audit.change(hand.tx, at.act("record.write", customer_id, details))
     return to_customer(customer_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask import Response, redirect, request
 
 from profile_service.api.outcomes import customer as customer_found
 from profile_service.api.outcomes import seen
-from profile_service.console.facts import addresses_of, greeting, in_days, open_matters
+from profile_service.console.facts import addresses_of, greeting, in_days, open_matters, veiled_event
 from profile_service.console.guard import VEILED, Desk, desk, guarded
 from profile_service.console.pages import console
 from profile_service.contracts.masks import masked
@@ -44,7 +44,7 @@ def show_customer(at: Desk, customer_id: str) -> Response:
     if first.next_cursor:
         recent += timeline(at.state, found.customer_id, limit=_LOOKED_BACK, cursor=first.next_cursor).items
     shown = seen(at, found.profile, {"fields": provenance(records, at.state.generation.model)})
-    show_event = at.view("event")
+    show_event = _event_view(at)
     return at.page(
         "customer.html",
         profile=shown,
@@ -79,7 +79,7 @@ def show_timeline(at: Desk, customer_id: str) -> Response:
     cursor = request.args.get("cursor") or None
     page = timeline(at.state, found.customer_id, wanted, _EVENTS_A_PAGE, cursor)
     at.note_read("timeline.read", found.customer_id, {"events": len(page.items)})
-    show = at.view("event")
+    show = _event_view(at)
     now = at.frame.clock()
     return at.page(
         "_timeline.html",
@@ -161,6 +161,11 @@ def to_customer(customer_id: str, place: str = "") -> Response:
     """Back to a customer's page, at one place of it."""
     where = f"/console/customers/{customer_id}" + (f"#{place}" if place else "")
     return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+
+
+def _event_view(at: Desk) -> Callable[[Mapping[str, Any]], Any]:
+    show = at.view("event")
+    return (lambda event: veiled_event(show(event))) if at.key.mask else show
 
 
 def _address(at: Desk, each: Any) -> dict[str, Any]:

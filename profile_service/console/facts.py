@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,12 @@ from profile_service.store.stored import StoredRecord, moment_of, moment_text
 _OPENS = ("complaint", "ticket_opened", "claim")
 _CLOSES = ("complaint_closed", "ticket_closed", "resolved", "claim_closed")
 _STAYS_OPEN = timedelta(days=90)  # what nobody has come back to for so long is no longer open
+
+# What of an event's further facts tells how to reach somebody, or answers what a caller is asked: by name, or by look.
+_TELLING_NAME = re.compile(
+    r"mail|phone|mobile|address|street|birth|card|loyalty|(?:^|[\W_])(?:tel|dob)(?:$|[\W_])", re.I
+)
+_TELLING_VALUE = re.compile(r"\S@\S|(?:\+|\b0|\()\d[\d ()./-]{6,}\d")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,26 @@ def addresses_of(records: Iterable[StoredRecord], standing: Mapping[str, Any] | 
     ]
     newest_first = sorted(found, key=lambda each: each.last_said or "", reverse=True)
     return sorted(newest_first, key=lambda each: not each.stands)
+
+
+def veiled_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without what its further facts, named and nested as channels like, tell of how to reach somebody."""
+    further = event.get("extra") or {}
+    return {**event, "extra": {name: _veiled(name, value) for name, value in further.items()}}
+
+
+def _veiled(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping) and value.get("masked"):
+        return value
+    tells = _TELLING_NAME.search(f"{name} {_names_in(value)}") or _TELLING_VALUE.search(str(value))
+    return {"masked": True, "hint": None} if tells else value
+
+
+def _names_in(value: Any) -> str:
+    """The names at any depth of a value."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_names_in(inner)}" for name, inner in value.items())
+    return " ".join(map(_names_in, value)) if isinstance(value, list) else ""
 
 
 def open_matters(events: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:

@@ -83,7 +83,7 @@ def _csv(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
 
 
 _LAST_RUNS = """SELECT run_id, state, started_at::VARCHAR, durations, warnings, counts FROM runs

@@ -20,7 +20,9 @@ from profile_service.erase import erase, erasure_of_customer
 from profile_service.errors import Moved, NotFound, Refused
 from profile_service.export import export_customer
 from profile_service.export_page import export_page
+from profile_service.live.step import Hand
 from profile_service.notes import read_notes
+from profile_service.store.ledger import Session
 from profile_service.store.ledger.times import as_text
 from profile_service.store.ledger.vote_rows import (
     ErasureRequestRow,
@@ -55,7 +57,7 @@ def show_subject(at: Desk, customer_id: str) -> Response:
     """What is held of a person, counted by kind, before anything is exported or erased."""
     found = standing(at, customer_id)
     at.note_read("profile.preview", found.customer_id)
-    held, waits = _held(at, found.customer_id), _open(at, found.customer_id)
+    held, waits = _held(at, found.customer_id), _open(at.frame.ledger.read(), found.customer_id)
     return at.page("subject.html", subject=held, open_request=waits, typed="")
 
 
@@ -88,10 +90,10 @@ def export_subject(at: Desk, customer_id: str) -> Response:
 def ask_erasure(at: Desk, customer_id: str) -> Response:
     """Ask for an erasure; somebody else is to carry it out."""
     found = standing(at, customer_id)
-    if _open(at, found.customer_id) is not None:
-        raise Refused("conflict", "an erasure of this customer waits already")
     reason = at.said("reason", 200, least=3)
     with at.frame.ledger.write() as tx:
+        if _open(tx.session, found.customer_id) is not None:
+            raise Refused("conflict", "an erasure of this customer waits already")
         request_id = f"ask_{secrets.token_hex(8)}"
         row = ErasureRequestRow(request_id, found.customer_id, at.user.name, as_text(tx.now), reason)
         add_erasure_request(tx.session, row)
@@ -113,22 +115,39 @@ def decide_erasure(at: Desk, request_id: str) -> Response:
         if action == "carry-out":
             if row.asked_by == at.user.name:
                 raise Refused("forbidden", "four eyes: somebody else is to carry out what you asked for")
-            try:
-                standing_customer(hand, row.customer_id)
-            except Moved as moved:
-                # since it was asked, more records may have joined: the person is whom the id stands for now
-                row = replace(row, customer_id=moved.stands_as)
+            # since it was asked, more records may have joined: the person is whom the id stands for now
+            row = replace(row, customer_id=_stands_for(hand, row.customer_id) or row.customer_id)
+            alike = [
+                each
+                for each in erasure_requests(hand.tx.session)
+                if each.decision is None and _stands_for(hand, each.customer_id) == row.customer_id
+            ]
             erasure = erase(hand, row.customer_id, Wish(at.key.name, row.reason))
             said = {"erasure_id": erasure.erasure_id, "records": len(erasure.tokens), "asked": row.asked_by}
             at.frame.audit.change(hand.tx, at.act("profile.erase", row.customer_id, said))
         else:
             at.frame.audit.change(hand.tx, at.act("erasure.refuse", row.customer_id, {"request_id": request_id}))
-        decision = _CARRIED_OUT if action == "carry-out" else _REFUSED
-        decide_erasure_request(
-            hand.tx.session,
-            replace(row, decision=decision, decided_by=at.user.name, decided_at=as_text(hand.tx.now)),
-        )
+            alike = [row]
+        decided = {"decided_by": at.user.name, "decided_at": as_text(hand.tx.now)}
+        for each in alike:
+            if action == "carry-out":
+                # a reason may name the person
+                settled = replace(each, customer_id=row.customer_id, reason="", decision=_CARRIED_OUT, **decided)
+            else:
+                settled = replace(each, decision=_REFUSED, **decided)
+            decide_erasure_request(hand.tx.session, settled)
     return _to_desk()
+
+
+def _stands_for(hand: Hand, customer_id: str) -> str | None:
+    """The id that a customer has by now; None for one who was erased."""
+    try:
+        standing_customer(hand, customer_id)
+    except Moved as moved:
+        return moved.stands_as
+    except Refused:
+        return None
+    return customer_id
 
 
 def _held(at: Desk, customer_id: str) -> dict[str, Any]:
@@ -148,8 +167,8 @@ def _held(at: Desk, customer_id: str) -> dict[str, Any]:
     }
 
 
-def _open(at: Desk, customer_id: str) -> ErasureRequestRow | None:
-    waiting = (each for each in erasure_requests(at.frame.ledger.read()) if each.decision is None)
+def _open(session: Session, customer_id: str) -> ErasureRequestRow | None:
+    waiting = (each for each in erasure_requests(session) if each.decision is None)
     return next((each for each in waiting if each.customer_id == customer_id), None)
 
 

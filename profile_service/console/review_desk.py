@@ -135,10 +135,11 @@ def judge_second(at: Desk) -> Response:
     """A second word on a pair: it binds nobody, and counts for the agreement between stewards."""
     verdict = at.said("verdict", 10)
     pair = pair_of(at.said("left", 600), at.said("right", 600))
-    known = [vote for vote in all_votes(at.frame.ledger.read()) if (vote.left_record, vote.right_record) == pair]
-    if verdict not in VERDICTS or not known or any(vote.user_name == at.user.name for vote in known):
-        raise Refused("conflict", "this pair does not wait for your opinion")
     with at.frame.ledger.write() as tx:
+        # under the lock: a vote that an erasure dropped meanwhile is not to come back
+        known = [vote for vote in all_votes(tx.session) if (vote.left_record, vote.right_record) == pair]
+        if verdict not in VERDICTS or not known or any(vote.user_name == at.user.name for vote in known):
+            raise Refused("conflict", "this pair does not wait for your opinion")
         put_vote(tx.session, VoteRow(*pair, at.user.name, verdict, known[0].centibits, as_text(tx.now)))
         at.frame.audit.change(tx, at.act("review.second", None, {"verdict": verdict}))
     return _to("/console/reviews/second")

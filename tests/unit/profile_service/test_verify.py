@@ -98,6 +98,24 @@ def test_questions_that_are_shown_and_left_count_as_attempts(ledger: Ledger) -> 
             verifier.ask_dealings(tx, "cus_1", "anna", [0, 0])
 
 
+def test_codes_guessed_at_and_left_count_whichever_agent_asked(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write() as tx:
+        for agent in ("anna", "ben", "cleo"):
+            row, code = verifier.ask_code(tx, "cus_1", agent)
+            verifier.judge(tx, row.verification_id, agent, f"{(int(code) + 1) % 10**6:06d}")
+        with pytest.raises(Refused):
+            verifier.ask_code(tx, "cus_1", "dora")
+
+
+def test_what_another_agent_asks_just_now_is_no_failure_until_nobody_answers(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write() as tx:
+        for agent in ("anna", "ben", "cleo", "dora"):
+            verifier.ask_code(tx, "cus_1", agent)
+    clock.wait(minutes=11)
+    with ledger.write() as tx, pytest.raises(Refused):
+        verifier.ask_code(tx, "cus_1", "emil")
+
+
 def test_the_ledger_holds_neither_code_nor_answers(ledger: Ledger, clock: Clock) -> None:
     with ledger.write() as tx:
         _, code = verifier.ask_code(tx, "cus_1", "anna")

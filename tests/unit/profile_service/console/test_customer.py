@@ -123,6 +123,9 @@ def test_two_customers_become_one(service: ServiceApp) -> None:
     lead = signed_in(service, "lead")
     reveal(lead, one)
     sent = {"action": "merge", "other": other, "reason": "said so and knew both orders"}
+    refused = lead.send(f"/console/customers/{one}/correct", **sent, sure="yes")
+    assert refused.status_code == 403 and "as the other customer too" in refused.text, "or any data could be joined"
+    reveal(lead, other)
     assert "This would be" in lead.send(f"/console/customers/{one}/correct", **sent).text
     assert "one customer now" in lead.send(f"/console/customers/{one}/correct", **sent, sure="yes").text
     assert "2 records" in page_of(lead, other), "the id that was merged away leads to the one that stands"
