@@ -36,7 +36,7 @@ def show_customer(at: Desk, customer_id: str) -> Response:
     """Everything at once: who, how sure, verified or not, last contact, open matters, consent; below, the rest."""
     found = standing(at, customer_id)
     proof = unveiled(at, found.customer_id)
-    at.note_read("profile.read", found.customer_id, {"by": request.args.get("by", "id")[:20]})
+    at.note_read("profile.read", found.customer_id, {"by": "phone" if request.args.get("by") == "phone" else "id"})
     records = at.state.records_of(found.customer_id)
     now = at.frame.clock()
     first = timeline(at.state, found.customer_id, limit=_EVENTS_A_PAGE)

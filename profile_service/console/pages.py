@@ -46,7 +46,9 @@ def tell_refusal(error: ProfileError) -> Response:
     """What was refused, and what to do about it, as a page or as the part of one."""
     if isinstance(error, Refused):
         kind = KINDS[error.kind]
-        return _told(kind.status, kind.title, str(error))
+        # people have no keys
+        title = "Not signed in" if error.kind == "unauthorised" else kind.title
+        return _told(kind.status, title, str(error))
     if isinstance(error, LedgerBusy):
         return _told(503, "Busy", "others are writing just now: do it again in a moment")
     if isinstance(error, LedgerUnavailable):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from profile_service.audit import Audit
 from profile_service.console.facts import veiled_event
 from profile_service.console.guard import SESSION
+from profile_service.console.pages import tell_refusal
 from profile_service.console.ringing import forget_old_calls
+from profile_service.errors import Refused
+from profile_service.openid import OpenId, Provider
 from profile_service.store.ledger import Ledger
 from profile_service.store.ledger.call_rows import CallRow, find_call, put_call
 from profile_service.store.ledger.times import as_text
@@ -260,3 +265,26 @@ def test_an_erasure_asked_before_a_merge_keeps_neither_reason_nor_loses_its_rece
     assert "carried out" in desk and "invisible, files follow" in desk
     kept = [each for each in erasure_requests(Ledger.open(service.settings.ledger).read()) if "Hedda" in each.reason]
     assert not kept
+
+
+def test_what_comes_back_from_no_sign_in_of_this_browser_is_told_as_that(service: ServiceApp) -> None:
+    provider = OpenId(Provider("https://id.example", "console", "secret"))
+    with pytest.raises(Refused) as error:
+        provider.end({"state": "begun here"}, {"code": "c", "state": "\xe9"})
+    with service.app.test_request_context("/console/openid/back"):
+        told = tell_refusal(error.value)
+    assert told.status_code == 401 and "Not signed in" in told.get_data(as_text=True)
+
+
+def test_an_address_writes_nothing_of_its_own_into_the_audit_trail(service: ServiceApp) -> None:
+    person = signed_in(service, "agent", "linked")
+    [(customer_id,)] = service.sql("SELECT min(customer_id) FROM customers")
+    assert person.get(f"/console/customers/{customer_id}?by=his+boss+said+so").status_code == 200
+    ledger = Ledger.open(service.settings.ledger)
+    told: list[str] = []
+    until = time.monotonic() + 20  # reads are folded into the trail by the batch
+    while not told and time.monotonic() < until:
+        acts = Audit(ledger, service.settings.server_secret()).newest(200, customer_id)
+        told = [str(act.details) for act in acts if act.actor == "user:linked" and act.action == "profile.read"]
+        time.sleep(0.05)
+    assert told and "boss" not in told[0]
