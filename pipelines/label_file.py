@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,10 +36,15 @@ class BadLabels(UnusableInput):
 
 @dataclass(frozen=True)
 class JudgedFile:
-    """The labels in a file with the line of each; rows without a verdict are pairs nobody has judged yet."""
+    """The labels in a file with the line of each; rows without a verdict are pairs nobody has judged yet.
+
+    ``strata``: how many pairs each stratum has that rows were drawn from, judged or not: as the file says, else as
+    many as its rows stand for.
+    """
 
     labels: tuple[tuple[int, Label], ...]
     unjudged: int
+    strata: Mapping[str | None, float] = field(default_factory=dict)
 
 
 def export_pairs(path: Path, data_dir: Path, pairs: int, seed: int) -> list[DrawnPair]:
@@ -115,14 +120,16 @@ def read_judged(path: Path, author: str, now: datetime) -> JudgedFile:
     labels: list[tuple[int, Label]] = []
     bad: list[tuple[int, str]] = []
     unjudged = 0
+    strata: dict[str | None, float] = {}
     met: dict[tuple[Any, ...], tuple[int, str]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for line, row in _read(path, stream):
-                if not row["verdict"]:
-                    unjudged += 1
-                    continue
                 try:
+                    _count(row, strata)
+                    if not row["verdict"]:
+                        unjudged += 1
+                        continue
                     label = _label(row, author, now)
                     _hold_to_one(label, line, met)
                 except ValueError as error:
@@ -135,7 +142,7 @@ def read_judged(path: Path, author: str, now: datetime) -> JudgedFile:
         raise UnusableInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if bad:
         raise BadLabels(path, bad)
-    return JudgedFile(tuple(labels), unjudged)
+    return JudgedFile(tuple(labels), unjudged, strata)
 
 
 def refuse_unknown(path: Path, judged: JudgedFile, known: Callable[[str, str], bool]) -> None:
@@ -203,12 +210,23 @@ def _probability(text: str) -> float | None:
     if not text:
         return None
     try:
-        share = float(text)
+        share = float(text.replace(",", "."))  # as a spreadsheet in half of Europe saves it
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
         raise ValueError(f"sampling_probability is {text!r}, and not above 0 and at most 1")
     return share
+
+
+def _count(row: Mapping[str, str], strata: dict[str | None, float]) -> None:
+    """Count a drawn row's stratum. Raises ValueError for a probability that is none."""
+    stratum, probability = row["stratum"] or None, _probability(row["sampling_probability"])
+    if probability is None:
+        return
+    if row["stratum_pairs"].isdigit():
+        strata[stratum] = max(strata.get(stratum, 0.0), float(row["stratum_pairs"]))
+    else:
+        strata[stratum] = strata.get(stratum, 0.0) + 1 / probability
 
 
 def _hold_to_one(label: Label, line: int, met: dict[tuple[Any, ...], tuple[int, str]]) -> None:

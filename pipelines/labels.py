@@ -1,79 +1,62 @@
-"""What people said of pairs of records: one person, two, or not to be told; read from a CSV and from the judgements."""
+"""What people said of pairs of records: labels of a file, labels imported and kept, and the judgements that stand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from profile_service.errors import UnusableInput
+from pipelines.label_file import read_judged
+from profile_service.labels import Label
 
-VERDICTS = ("same", "different", "unsure")
-_REQUIRED = ("left_channel", "left_id", "right_channel", "right_id", "verdict")
-_NAMED = 3
+Work = duckdb.DuckDBPyConnection
+_NOBODY = "somebody"  # who judged makes no difference to a measure
 
 
 @dataclass(frozen=True)
-class Label:
-    """A verdict on two records, named ``channel:source_record_id``: same, different or unsure."""
+class Labels:
+    """Labels to measure by, and how many pairs there were in each stratum that they were drawn from."""
 
-    left: str
-    right: str
-    verdict: str
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Both names, whichever stood on the left."""
-        return min(self.left, self.right), max(self.left, self.right)
+    labels: Sequence[Label] = ()
+    strata: Mapping[str | None, float] = field(default_factory=dict)
 
 
-def read_labels(path: Path) -> list[Label]:
-    """The labels in a CSV with the columns left_channel, left_id, right_channel, right_id and verdict, and any others.
-
-    Rows without a verdict are pairs that nobody has judged yet. Raises UnusableInput when it cannot be read so.
-    """
-    wanted = ", ".join(_REQUIRED)
-    try:
-        with duckdb.connect() as desk:
-            rows = desk.execute(
-                f"SELECT {wanted} FROM read_csv($path, all_varchar = true, header = true, delim = ',', quote = '\"', "
-                "escape = '\"')",
-                {"path": str(path)},
-            ).fetchall()
-    except duckdb.Error as error:
-        first = str(error).splitlines()[0]
-        raise UnusableInput(f"{path} cannot be read as a CSV with the columns {wanted}: {first}") from error
-    return list(_labels(path, rows))
+def labels_in(path: Path | None, now: datetime) -> Labels:
+    """The labels of a file, as ``label_file.read_judged`` reads it; none without a file."""
+    if path is None:
+        return Labels()
+    judged = read_judged(path, _NOBODY, now)
+    return Labels([label for _, label in judged.labels], judged.strata)
 
 
-def _labels(path: Path, rows: list[tuple[str | None, ...]]) -> Iterator[Label]:
-    wrong = []
-    for line, (*ends, said) in enumerate(rows, start=2):
-        verdict = (said or "").strip().lower()
-        if not verdict:
-            continue
-        names = [(each or "").strip() for each in ends]
-        if verdict not in VERDICTS:
-            wrong.append(f"row {line} has the verdict {said!r}")
-        elif not all(names):
-            wrong.append(f"row {line} names no two records")
-        elif names[:2] == names[2:]:
-            wrong.append(f"row {line} names one record twice")
-        else:
-            yield Label(f"{names[0]}:{names[1]}", f"{names[2]}:{names[3]}", verdict)
-    if wrong:
-        more = f" and {len(wrong) - _NAMED:,} more" if len(wrong) > _NAMED else ""
-        raise UnusableInput(
-            f"{path}: {'; '.join(wrong[:_NAMED])}{more}; a verdict is {', '.join(VERDICTS[:-1])} or {VERDICTS[-1]}"
-        )
+def with_those_kept(work: Work, given: Labels) -> Labels:
+    """The labels given, those that were imported on other pairs, and the judgements that stand in the work store."""
+    named = {pair_of(label) for label in given.labels}
+    kept = [label for label in _imported(work) if pair_of(label) not in named]
+    return Labels([*given.labels, *kept, *_judgements(work)], given.strata)
 
 
-def judgement_labels(work: duckdb.DuckDBPyConnection) -> list[Label]:
-    """Must-links and cannot-links that stand in the work store, as labels."""
+def pair_of(label: Label) -> tuple[str, str]:
+    """The names ``channel:source_record_id`` of both records, whichever stood on the left."""
+    left, right = sorted(":".join(end) for end in (label.left, label.right))
+    return left, right
+
+
+def _imported(work: Work) -> list[Label]:
     rows = work.execute(
-        """SELECT left_channel || ':' || left_id, right_channel || ':' || right_id, verdict FROM constraints
+        """SELECT left_channel, left_id, right_channel, right_id, verdict, author, reason, NULL, stratum,
+            sampling_probability, bound FROM labels ORDER BY ALL"""
+    ).fetchall()
+    return [Label(*row) for row in rows]
+
+
+def _judgements(work: Work) -> list[Label]:
+    """Must-links and cannot-links; of several on one pair the latest."""
+    rows = work.execute(
+        f"""SELECT left_channel, left_id, right_channel, right_id, verdict, '{_NOBODY}' FROM constraints
         QUALIFY row_number() OVER (
             PARTITION BY least((left_channel, left_id), (right_channel, right_id)),
                          greatest((left_channel, left_id), (right_channel, right_id))

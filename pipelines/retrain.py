@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from pipelines.cluster import read_judgements
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import engine_named
-from pipelines.labels import Label, judgement_labels, read_labels
+from pipelines.labels import Labels, labels_in, with_those_kept
 from pipelines.lock import RunLock
+from pipelines.model_report.classifiers import compare_classifiers
 from pipelines.model_report.files import write_report
 from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.measure import Occasion, Work, measure
@@ -70,7 +71,7 @@ def retrain(
     """
     options = options or TrainOptions()
     _work_path(data_dir)
-    labels = read_labels(options.labels) if options.labels else []
+    labels = labels_in(options.labels, clock())
     models = data_dir / "models"
     follows = standing_model(models)
     own = follows is not None and (models / follows.version / OWN).exists()
@@ -114,7 +115,7 @@ def report_standing(
     Raises NotFound before the first run, RunLocked while one is at work, UnusableInput for labels that cannot be read.
     """
     _work_path(data_dir)
-    judged = read_labels(labels) if labels else []
+    judged = labels_in(labels, clock())
     with connect_work(data_dir, read_only=True) as work:
         work.execute("SET TimeZone = 'UTC'")
         used = work.execute("SELECT model_version FROM resolved_with").fetchall()
@@ -149,10 +150,14 @@ def _declared(given: str | Path | None, own: Model | None) -> tuple[Model, str]:
     return read_declaration(Path(given)), str(given)
 
 
-def _findings(work: Work, model: Model, clusters: str, occasion: Occasion, labels: Sequence[Label]) -> ModelReport:
+def _findings(work: Work, model: Model, clusters: str, occasion: Occasion, given: Labels) -> ModelReport:
     found = measure(work, model, clusters, occasion)
-    known = [*labels, *judgement_labels(work)]
-    if not known:
+    known = with_those_kept(work, given)
+    if not known.labels:
         return found
     counted = Counted(found.bands, found.estimate.unscored)
-    return replace(found, measured=measure_labels(work, known, clusters, counted))
+    return replace(
+        found,
+        measured=measure_labels(work, known, clusters, counted),
+        compared=compare_classifiers(work, model, known),
+    )

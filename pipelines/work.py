@@ -12,6 +12,7 @@ import duckdb
 from pipelines.disk import is_full
 from pipelines.lock import lock_holder
 from profile_service.errors import RunFailed, RunLocked
+from profile_service.identity.model import shut_models
 
 # What a channel may say of a person, in the order of the contract; the second tuple holds columns beyond the
 # contract that the model compares when a feed has them.
@@ -142,6 +143,7 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
     data_dir.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=PRIVATE, exist_ok=True)
     _keep_private(folder)
+    shut_models(data_dir / "models")
     path = folder / "pipeline.duckdb"
     if path.exists() and path.stat().st_size < _LEAST_BYTES:
         # a run was killed as it made the file: nothing was ever in it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
@@ -15,10 +16,16 @@ from profile_service.identity.model import Model, standing_model
 Work = duckdb.DuckDBPyConnection
 
 
-def named_records(work: Work) -> pd.DataFrame:
-    """The standard values of every record, a row under its name ``channel:source_record_id``, in order of names."""
-    names = dict(work.execute("SELECT rid, channel || ':' || source_record_id FROM records").fetchall())
-    frame = standard_values(work)
+def named_records(work: Work, only: Collection[str] | None = None) -> pd.DataFrame:
+    """The standard values of records, a row under its name ``channel:source_record_id``, in order of names.
+
+    Of every record, or ``only`` of those of these names that are there.
+    """
+    some = "" if only is None else "WHERE name IN (SELECT unnest($only::VARCHAR[]))"
+    given = {} if only is None else {"only": sorted(only)}
+    query = f"SELECT rid, channel || ':' || source_record_id AS name FROM records {some}"
+    names = dict(work.execute(query, given).fetchall())
+    frame = standard_values(work, None if only is None else list(names))
     frame.index = pd.Index([names[rid] for rid in frame.index], name="record")
     return frame.sort_index()
 

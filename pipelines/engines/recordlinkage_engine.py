@@ -7,7 +7,7 @@ What a training draws at random and counts among everyone stays with DuckDB: a m
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -94,9 +94,11 @@ class RecordLinkageEngine:
         work.unregister("weighed_pairs")
 
 
-def standard_values(work: Work) -> pd.DataFrame:
-    """The ``standardised`` table, a row a record under its rid; ``None`` where a value is missing."""
-    cursor = work.execute("SELECT * FROM standardised ORDER BY rid")
+def standard_values(work: Work, only: Sequence[int] | None = None) -> pd.DataFrame:
+    """The ``standardised`` table, or ``only`` these rids: a row a record; ``None`` where a value is missing."""
+    some = "" if only is None else "WHERE rid IN (SELECT unnest($only::INTEGER[]))"
+    given = {} if only is None else {"only": list(only)}
+    cursor = work.execute(f"SELECT * FROM standardised {some} ORDER BY rid", given)
     names = [column[0] for column in cursor.description or ()]
     return pd.DataFrame(cursor.fetchall(), columns=names, dtype=object).astype({"rid": np.int64}).set_index("rid")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,39 +17,19 @@ from sklearn.model_selection import StratifiedKFold
 
 from pipelines.engines.latent_class import LatentClassClassifier
 from pipelines.engines.recordlinkage_objects import model_compare
+from pipelines.model_report.report import LEAST_OF_EACH, Crossvalidated
 from profile_service.identity.mixture import Floats
 from profile_service.identity.model import Model
 
 Flags = NDArray[np.bool_]
 MODEL = "the model, without labels"
 FOLDS = 5
-# Fewer labels of one verdict than this say nothing of a classifier fitted on four fifths of them.
-LEAST_OF_EACH = 10
 
 CLASSIFIERS: Mapping[str, Callable[[], Any]] = {
     "logistic regression": lambda: recordlinkage.LogisticRegressionClassifier(max_iter=1000),
     "naive Bayes": lambda: recordlinkage.NaiveBayesClassifier(binarize=0.5),
     "support vector machine": lambda: recordlinkage.SVMClassifier(),
 }
-
-
-@dataclass(frozen=True)
-class Crossvalidated:
-    """How well one classifier tells labelled pairs apart that it has not seen: shares between 0 and 1.
-
-    ``labels``: how many pairs that is measured on.
-    """
-
-    classifier: str
-    precision: float
-    recall: float
-    labels: int
-
-    @property
-    def f1(self) -> float:
-        """The harmonic mean of precision and recall."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
 
 
 def indicators(vectors: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +50,7 @@ def fitted(name: str, vectors: pd.DataFrame, same: Flags) -> Any:
 
 
 def crossvalidated(
-    model: Model, vectors: pd.DataFrame, same: Flags, weights: Floats | None = None, seed: int = 1
+    model: Model, vectors: pd.DataFrame, same: Flags, weights: Sequence[float] | None = None, seed: int = 1
 ) -> tuple[Crossvalidated, ...]:
     """The model and each of ``CLASSIFIERS`` on labelled pairs; nothing where there are too few of either verdict.
 
@@ -83,7 +62,7 @@ def crossvalidated(
         raise ValueError("an untrained model cannot score")
     if min(int(same.sum()), int((~same).sum())) < LEAST_OF_EACH:
         return ()
-    counts = np.ones(len(vectors)) if weights is None else weights
+    counts = np.ones(len(vectors)) if weights is None else np.asarray(weights, dtype=np.float64)
     bits = LatentClassClassifier.of(model.trained.mixture).bits(vectors).to_numpy()
     found = [_measured(MODEL, bits >= 0, same, counts)]
     flags = indicators(vectors)

@@ -163,12 +163,13 @@ class LabelledBand:
 
 @dataclass(frozen=True)
 class Measured:
-    """What labels say; pairs are counted by band of weight, so that it does not matter which were asked about.
+    """What labels say, each counted by how it was drawn, else by band of weight, whichever pairs were asked about.
 
     ``precision_covers``, ``recall_covers``: the share of the linked, and of the scored, pairs in bands that have a
     label. ``binding``: labels that clusters obey as judgements, so that they count in the bands alone. ``unknown``:
     labels of records that are not there; ``contradicted``: pairs of which labels say both; ``never_met``: labels of
-    one person on pairs that no rule found and no cluster holds.
+    one person on pairs that no rule found and no cluster holds. ``drawn``: labels that precision and recall count by
+    one over their sampling probability; ``undrawn``: those without one beside them, which count in the bands alone.
     """
 
     labels: int
@@ -184,6 +185,50 @@ class Measured:
     precision_covers: float
     recall: Interval | None
     recall_covers: float
+    drawn: int = 0
+    undrawn: int = 0
+
+
+# Fewer labels of either verdict say nothing of a classifier that learns from four fifths of them.
+LEAST_OF_EACH = 50
+
+
+@dataclass(frozen=True)
+class Crossvalidated:
+    """How well one classifier tells labelled pairs apart that it has not seen: shares between 0 and 1.
+
+    ``labels``: how many pairs that is measured on.
+    """
+
+    classifier: str
+    precision: float
+    recall: float
+    labels: int
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Classifiers beside the model on the labels of ``same`` pairs of one person and ``different`` of two.
+
+    ``weighed``: whether each label counts by one over its sampling probability. ``classifiers`` is empty below
+    ``LEAST_OF_EACH`` of either.
+    """
+
+    same: int
+    different: int
+    weighed: bool
+    classifiers: tuple[Crossvalidated, ...] = ()
+
+    @property
+    def missing(self) -> tuple[int, int]:
+        """How many labels of one person, and of two, lack."""
+        return max(LEAST_OF_EACH - self.same, 0), max(LEAST_OF_EACH - self.different, 0)
 
 
 @dataclass(frozen=True)
@@ -216,10 +261,14 @@ class ModelReport:
     cluster_sizes: tuple[ClusterSize, ...]
     estimate: Estimate
     measured: Measured | None = None
+    compared: Compared | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report in plain JSON types."""
         plain = asdict(self)
         for name in ("precision", "recall", "found_by_blocking"):
             plain["estimate"][name] = getattr(self.estimate, name)
+        if self.compared:
+            for row, one in zip(plain["compared"]["classifiers"], self.compared.classifiers, strict=True):
+                row["f1"] = one.f1
         return plain

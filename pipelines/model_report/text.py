@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from pipelines.model_report import words
-from pipelines.model_report.report import ComparisonWeights, Measured, ModelReport
+from pipelines.model_report.report import Compared, ComparisonWeights, Measured, ModelReport
 from pipelines.terminal import plain, printable
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def _parts(report: ModelReport) -> Iterator[RenderableType]:
     if report.measured:
         yield ""
         yield from _measured(report.measured)
+    if report.compared:
+        yield ""
+        yield from _compared(report.compared)
     yield ""
     yield _classes(report)
     yield ""
@@ -103,14 +106,8 @@ def _measured(measured: Measured) -> Iterator[RenderableType]:
         f"recall of the pairs weighed {words.interval(measured.recall)}; "
         f"{words.coverage(measured.recall_covers, 'weighed')}"
     )
-    for number, what in (
-        (measured.binding, "bind the clusters as judgements and count in the bands below alone"),
-        (measured.unknown, "name a record that is not there"),
-        (measured.contradicted, "pairs have labels that contradict each other and count for nothing"),
-        (measured.never_met, "are one person, and no blocking rule found the pair"),
-    ):
-        if number:
-            yield f"{number:,} {what}"
+    yield f"[dim]{words.counted_by(measured)}[/]"
+    yield from words.asides(measured)
     table = _table("weight", "pairs", "labelled", "one person", "  measured", "model expects")
     for band in measured.bands:
         if band.pairs or band.labelled:
@@ -123,6 +120,18 @@ def _measured(measured: Measured) -> Iterator[RenderableType]:
                 "–" if band.expected is None else words.percent(band.expected),
             )
     yield table
+
+
+def _compared(compared: Compared) -> Iterator[RenderableType]:
+    yield "[bold]Would a classifier that learns from the labels do better?[/]"
+    yield words.compared_on(compared)
+    if compared.classifiers:
+        table = _table("classifier", "precision", "recall", "F1")
+        best = max(one.f1 for one in compared.classifiers)
+        for one in compared.classifiers:
+            shares = (words.percent(share) for share in (one.precision, one.recall, one.f1))
+            table.add_row(one.classifier, *shares, style="bold" if one.f1 == best else "")
+        yield table
 
 
 def _classes(report: ModelReport) -> RenderableType:

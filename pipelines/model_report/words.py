@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from math import floor, log10
 
-from pipelines.model_report.report import Interval, LabelledBand, LevelWeight, ModelReport
+from pipelines.model_report.report import (
+    LEAST_OF_EACH,
+    Compared,
+    Interval,
+    LabelledBand,
+    LevelWeight,
+    Measured,
+    ModelReport,
+)
 
 PRIVATE = "It shows values that people share: personal data, shut to other accounts as work/ is."
 CAVEAT = (
@@ -113,3 +121,39 @@ def grey_zone(report: ModelReport) -> str:
 def coverage(share: float, of: str) -> str:
     """How far the labels reach."""
     return f"they cover the weights of {percent(share)} of the {of} pairs"
+
+
+def counted_by(measured: Measured) -> str:
+    """What a label counts for."""
+    if measured.drawn:
+        return f"{measured.drawn:,} labels count by one over their sampling probability, stratum by stratum."
+    return "Each band of weight counts by how many pairs it has, whichever were asked about."
+
+
+def asides(measured: Measured) -> list[str]:
+    """Labels that say less than the others, a sentence without its stop for each kind."""
+    told = (
+        (measured.undrawn, "say not how they were drawn, beside others that do, and count in the bands below alone"),
+        (measured.binding, "bind the clusters as judgements and count in the bands below alone"),
+        (measured.unknown, "name a record that is not there"),
+        (measured.contradicted, "pairs have labels that contradict each other and count for nothing"),
+        (measured.never_met, "are one person, and no blocking rule found the pair"),
+    )
+    return [f"{number:,} {what}" for number, what in told if number]
+
+
+def compared_on(compared: Compared) -> str:
+    """What the classifiers are measured on, or how many labels lack."""
+    if not compared.classifiers:
+        same, different = (f"{count:,}" for count in compared.missing)
+        return (
+            "Recordlinkage's supervised classifiers are compared with the model once there are "
+            f"{LEAST_OF_EACH} labelled pairs of one person and {LEAST_OF_EACH} of two: {same} of one "
+            f"person and {different} of two are missing."
+        )
+    weight = "each counting by one over its sampling probability" if compared.weighed else "each counting once"
+    return (
+        f"On {compared.same:,} labelled pairs of one person and {compared.different:,} of two, {weight}. The "
+        "classifiers learn from four fifths of the labels and are measured on the last fifth, five times; the model "
+        "links pairs above 0 bits here and has seen no label."
+    )

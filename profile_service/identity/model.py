@@ -197,6 +197,8 @@ def _outcomes(comparison: Comparison, bins: int) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
+_DECLARATION, _NUMBERS, _FREQUENCIES = "model.toml", "trained.json", "frequencies.json"
+PRIVATE = 0o600  # names that people share and how often, and what else a declaration may name
 _BIN_NAMES = ("(most common)", "(common)", "(frequent)", "(uncommon)", "(rare)", "(rarest)")
 
 
@@ -287,13 +289,24 @@ def save_model(model: Model, models: Path, made_at: str) -> Model:
         version = f"{made_at}-{digest}"
         folder = models / version
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.toml").write_text(model.text, encoding="utf-8")
-        (folder / "trained.json").write_text(numbers, encoding="utf-8")
-        (folder / "frequencies.json").write_text(frequencies, encoding="utf-8")
+        for name, text in ((_DECLARATION, model.text), (_NUMBERS, numbers), (_FREQUENCIES, frequencies)):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).touch(PRIVATE, exist_ok=False)
+            (folder / name).write_text(text, encoding="utf-8")
+    shut_models(models)
     new_pointer = models / "current.new"
     new_pointer.write_text(version + "\n", encoding="utf-8")
     new_pointer.replace(models / "current")
     return replace(model, version=version)
+
+
+def shut_models(models: Path) -> None:
+    """Shut the files of every model to other accounts, also of those stored before they were made so."""
+    for name in (_DECLARATION, _NUMBERS, _FREQUENCIES):
+        for path in models.glob(f"*/{name}"):
+            if path.stat().st_mode & 0o077:
+                with suppress(PermissionError):
+                    path.chmod(PRIVATE)
 
 
 def _stored_already(models: Path, digest: str) -> str | None:
@@ -315,9 +328,9 @@ def standing_model(models: Path) -> Model | None:
 def load_model(folder: Path) -> Model:
     """A stored model. Raises ``UnusableInput`` when the folder does not hold a whole one."""
     try:
-        model = declared_model((folder / "model.toml").read_text(encoding="utf-8"))
-        numbers = json.loads((folder / "trained.json").read_text(encoding="utf-8"))
-        frequencies = json.loads((folder / "frequencies.json").read_text(encoding="utf-8"))
+        model = declared_model((folder / _DECLARATION).read_text(encoding="utf-8"))
+        numbers = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))
+        frequencies = json.loads((folder / _FREQUENCIES).read_text(encoding="utf-8"))
         trained = Trained(
             mixture=Mixture.from_table(numbers["mixture"]),
             frequencies={column: Frequencies(known["total"], known["counts"]) for column, known in frequencies.items()},

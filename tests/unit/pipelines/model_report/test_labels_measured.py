@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isclose
 
 import duckdb
 import pytest
+from scipy.stats import binomtest
 
-from pipelines.labels import Label
-from pipelines.model_report.labels_measured import Counted, measure_labels, share_of_first, weighted_sum, wilson
+from pipelines.labels import Labels
+from pipelines.model_report.intervals import share_of_first, weighed_share, weighted_sum, wilson
+from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.report import Band, Interval, Measured
+from profile_service.labels import Label
 
 # Ten pairs of records 2n and 2n + 1: five linked at +8, two linked at +1, two apart at +1, one apart at -12.
 BITS = [8.5] * 5 + [1.5] * 4 + [-12.5]
@@ -38,12 +42,17 @@ def work() -> Iterator[duckdb.DuckDBPyConnection]:
 COUNTED = Counted([Band(-13, 0, 1, 0.0, 0.1), Band(1, 2, 2, 1.5, 1.0), Band(8, 5, 0, 4.9, 0.0)], unscored=1)
 
 
-def label(place: int, verdict: str) -> Label:
-    return Label(f"web:{2 * place + 1}", f"web:{2 * place}", verdict)
+def pair(left: str, right: str, verdict: str) -> Label:
+    return Label(*left.split(":"), *right.split(":"), verdict, "ann")
 
 
-def measured(work: duckdb.DuckDBPyConnection, *labels: Label) -> Measured:
-    return measure_labels(work, labels, "clusters", COUNTED)
+def label(place: int, verdict: str, stratum: str | None = None, chance: float | None = None) -> Label:
+    plain = pair(f"web:{2 * place + 1}", f"web:{2 * place}", verdict)
+    return replace(plain, stratum=stratum, sampling_probability=chance)
+
+
+def measured(work: duckdb.DuckDBPyConnection, *labels: Label, **strata: float) -> Measured:
+    return measure_labels(work, Labels(labels, strata), "clusters", COUNTED)
 
 
 def test_one_band_measures_as_wilson_does(work: duckdb.DuckDBPyConnection) -> None:
@@ -78,15 +87,65 @@ def test_labels_of_all_sorts_are_told_apart(work: duckdb.DuckDBPyConnection) -> 
     found = measured(
         work,
         label(0, "same"),
-        Label("web:0", "web:1", "different"),  # contradicts the first, the other way round
+        pair("web:0", "web:1", "different"),  # contradicts the first, the other way round
         label(1, "unsure"),
-        Label("web:0", "shop:1", "same"),  # not there
-        Label("web:0", "web:5", "same"),  # no rule found it
-        Label("web:20", "web:21", "same"),  # linked without a score
+        pair("web:0", "shop:1", "same"),  # not there
+        pair("web:0", "web:5", "same"),  # no rule found it
+        pair("web:20", "web:21", "same"),  # linked without a score
     )
     assert (found.labels, found.contradicted, found.unsure, found.unknown, found.never_met) == (6, 1, 1, 1, 1)
     assert found.precision == pytest.approx(wilson(1, 1))
     assert found.precision_covers == pytest.approx(1 / 8)
+
+
+def test_drawn_labels_count_by_how_they_were_drawn_and_others_beside_them_in_the_bands_alone(
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    """One of the five sure pairs drawn, both doubtful ones: 5 x 1 + 1 + 0 of 7."""
+    drawn = (label(0, "same", "sure", 0.2), label(5, "same", "doubt", 1.0), label(6, "different", "doubt", 1.0))
+    found = measured(work, *drawn, label(1, "different"))
+    assert found.precision is not None
+    assert found.precision.value == pytest.approx(6 / 7)
+    assert (found.drawn, found.undrawn, found.precision_covers) == (3, 1, pytest.approx(7 / 8))
+    assert sum(band.labelled for band in found.bands) == 4
+
+
+def test_a_stratum_of_which_half_is_judged_counts_in_full(work: duckdb.DuckDBPyConnection) -> None:
+    """Two of five sure pairs were drawn and one is judged; the file says how many pairs there are."""
+    drawn = (label(0, "same", "sure", 0.4), label(5, "different", "doubt", 1.0), label(6, "different", "doubt", 1.0))
+    found = measured(work, *drawn, sure=5.0, doubt=2.0)
+    assert found.precision is not None
+    assert found.precision.value == pytest.approx(5 / 7)
+
+
+def test_a_stratum_that_was_judged_whole_is_known(work: duckdb.DuckDBPyConnection) -> None:
+    found = measured(work, label(5, "same", "doubt", 1.0), label(6, "different", "doubt", 1.0))
+    assert found.precision == pytest.approx(Interval(0.5, 0.5, 0.5))
+
+
+def test_a_stratum_is_split_by_what_is_one_customer_now(work: duckdb.DuckDBPyConnection) -> None:
+    """Drawn when all four doubtful pairs were apart; two of them are linked since."""
+    found = measured(
+        work, *(label(place, "same", "doubt", 1.0) for place in (5, 6, 7)), label(8, "different", "doubt", 1)
+    )
+    assert found.precision == pytest.approx(Interval(1.0, 1.0, 1.0))
+    assert found.recall is not None
+    assert found.recall.value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("same", "labelled"), [(0, 1), (1, 1), (2, 3), (0, 40), (40, 40), (17, 40)])
+def test_drawn_pairs_that_count_alike_have_clopper_and_pearson_s_interval(same: int, labelled: int) -> None:
+    """Of so many pairs that those judged hardly matter."""
+    limits = binomtest(same, labelled).proportion_ci(0.95, method="exact")
+    found = weighed_share([(True, 4.0)] * same + [(False, 4.0)] * (labelled - same), 1e12)
+    assert (found.low, found.high) == pytest.approx((limits.low, limits.high), abs=1e-9)
+
+
+def test_pairs_that_count_unlike_tell_less() -> None:
+    alike = weighed_share([(True, 4.0)] * 6 + [(False, 4.0)] * 2, 1e12)
+    unlike = weighed_share([(True, 4.0)] * 5 + [(True, 40.0), (False, 4.0), (False, 4.0)], 1e12)
+    assert unlike.value == pytest.approx(60 / 68)
+    assert unlike.high - unlike.low > alike.high - alike.low
 
 
 def test_a_sum_of_one_share_is_that_share() -> None:

@@ -15,15 +15,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.labels import Label
+from pipelines.labels import Labels
 from pipelines.model_report.files import PAGE, remove_reports, write_report
 from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.measure import Occasion, measure
 from pipelines.model_report.page import report_page
-from pipelines.model_report.report import Band, GenericValue, ModelReport
+from pipelines.model_report.report import Band, Compared, Crossvalidated, GenericValue, ModelReport
 from pipelines.retrain import report_standing
 from pipelines.work import connect_work
 from profile_service.identity.model import standing_model
+from profile_service.labels import Label
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -41,12 +42,12 @@ def report(work: duckdb.DuckDBPyConnection, published: Path) -> ModelReport:
     assert model is not None
     found = measure(work, model, "clusters", Occasion(NOW, warnings=("<b>beware</b>",)))
     rows = work.execute(
-        """SELECT a.channel || ':' || a.source_record_id, b.channel || ':' || b.source_record_id, p.bits > 2
+        """SELECT a.channel, a.source_record_id, b.channel, b.source_record_id, p.bits > 2
         FROM scored_pairs p JOIN records a ON a.rid = p.l JOIN records b ON b.rid = p.r ORDER BY hash(l, r) LIMIT 60"""
     ).fetchall()
-    labels = [Label(left, right, "same" if same else "different") for left, right, same in rows]
+    labels = [Label(*ends, "same" if same else "different", "ann") for *ends, same in rows]
     counted = Counted(found.bands, found.estimate.unscored)
-    return replace(found, measured=measure_labels(work, labels, "clusters", counted))
+    return replace(found, measured=measure_labels(work, Labels(labels), "clusters", counted))
 
 
 def number(work: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -140,6 +141,26 @@ def test_values_are_told_as_they_are_and_never_as_markup(report: ModelReport) ->
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;b&gt;beware&lt;/b&gt;" in page
+
+
+def test_classifiers_stand_beside_the_model_on_the_page_in_the_text_and_in_the_numbers(
+    report: ModelReport, tmp_path: Path
+) -> None:
+    ours, rival = Crossvalidated("the model", 0.98, 0.96, 130), Crossvalidated("naive Bayes", 0.5, 1.0, 130)
+    write_report(replace(report, compared=Compared(70, 60, True, (ours, rival))), tmp_path, page=True)
+    for name in ("report.txt", "report.html"):
+        said = " ".join((tmp_path / name).read_text().split())
+        assert "70 labelled pairs of one person and 60 of two, each counting by one over" in said
+        assert re.search(r"naive Bayes\D*50\.0 %\D*100 %\D*66\.7 %", said), name
+    numbers = json.loads((tmp_path / "report.json").read_text())["compared"]["classifiers"]
+    assert [(each["classifier"], round(each["f1"], 3)) for each in numbers] == [
+        ("the model", 0.97), ("naive Bayes", 0.667),
+    ]  # fmt: skip
+    write_report(replace(report, compared=Compared(70, 8, False)), tmp_path, page=True)
+    for name in ("report.txt", "report.html"):
+        said = " ".join((tmp_path / name).read_text().split())
+        assert "0 of one person and 42 of two are missing" in said
+        assert "naive Bayes" not in said
 
 
 def test_a_report_of_nobody_can_be_drawn(report: ModelReport) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
+from pipelines.work import open_work
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import RULES
 from profile_service.identity.mixture import CLASSES
@@ -99,6 +101,24 @@ def test_half_a_model_is_no_model(learned: Learned, tmp_path: Path, lost: str) -
     (tmp_path / version / lost).unlink()
     with pytest.raises(UnusableInput, match="cannot be read"):
         standing_model(tmp_path)
+
+
+def test_names_and_how_often_they_occur_are_shut_to_other_accounts(learned: Learned, tmp_path: Path) -> None:
+    """Also in a model that an older version stored open to all, from the next run or training on."""
+    models = tmp_path / "models"
+    folder = models / save_model(learned.model, models, "20260101T000000").version
+
+    def modes() -> dict[str, int]:
+        return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+    shut = dict.fromkeys(("model.toml", "trained.json", "frequencies.json"), 0o600)
+    assert modes() == shut
+    (folder / "frequencies.json").chmod(0o644)
+    save_model(learned.model, models, "20270101T000000")
+    assert modes() == shut
+    (folder / "frequencies.json").chmod(0o644)
+    open_work(tmp_path).close()
+    assert modes() == shut
 
 
 def test_an_untrained_model_is_not_stored(tmp_path: Path) -> None:
