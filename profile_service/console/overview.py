@@ -72,7 +72,8 @@ def download_rejected(at: Desk) -> Response:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # quoted all: the writer takes a lone carriage return for no end of a line, spreadsheets do
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(("run_id", "channel", "kind", "file", "line", "row_as_sent", "reasons"))
     for start in range(0, len(rows) or 1, _ROWS_AT_ONCE):
         # what begins like a formula is one to a spreadsheet

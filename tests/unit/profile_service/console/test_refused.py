@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import threading
 import time
@@ -12,6 +14,7 @@ import pytest
 from profile_service.audit import Audit
 from profile_service.console.facts import veiled_event
 from profile_service.console.guard import SESSION
+from profile_service.console.overview import _csv
 from profile_service.console.pages import tell_refusal
 from profile_service.console.ringing import forget_old_calls
 from profile_service.errors import Refused
@@ -288,3 +291,43 @@ def test_an_address_writes_nothing_of_its_own_into_the_audit_trail(service: Serv
         told = [str(act.details) for act in acts if act.actor == "user:linked" and act.action == "profile.read"]
         time.sleep(0.05)
     assert told and "boss" not in told[0]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
+def test_no_method_goes_round_a_role(service: ServiceApp, method: str) -> None:
+    person = signed_in(service, "marketer")
+    for path in ("/console/find", "/console/privacy", "/console/users", "/console/overview/rejected.csv"):
+        answer = person.client.open(path, method=method, data={"form_token": person.form_token})
+        assert answer.status_code in ((403,) if method == "HEAD" else (200, 405))
+        assert not answer.data or method != "OPTIONS"
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": ""}, {"Transfer-Encoding": "chunked"}, {"Content-Length": "x"}])
+def test_a_form_of_no_length_changes_nothing(service: ServiceApp, headers: dict[str, str]) -> None:
+    person = signed_in(service, "agent")
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = person.client.post("/console/find", data=b"q=allen", headers={**kind, **headers})
+    assert answer.status_code in (400, 403, 411)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "a\r=1"])
+def test_no_cell_begins_as_a_formula(cell: str) -> None:
+    assert list(csv.reader(io.StringIO("".join(_csv([[cell]])), newline="")))[1] == [
+        cell if cell[0] == "a" else f"'{cell}"
+    ]
+
+
+def test_an_erasure_asked_twice_at_once_waits_once(service: ServiceApp) -> None:
+    customer_id = written(service, "twice-1", given_name="Tveir", phone="+15055550188")
+    officers = [signed_in(service, "privacy_officer") for _ in range(2)]
+    path = f"/console/privacy/customers/{customer_id}/erase"
+    told: list[int] = []
+    threads = [
+        threading.Thread(target=lambda who=who: told.append(who.send(path, reason="by letter").status_code))
+        for who in officers
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(told) == [303, 409]
