@@ -128,15 +128,19 @@ def _parts_by_band(free: Sequence[_Judged], counted: Counted) -> Iterator[_Part]
 
 def _labelled_bands(pairs: Sequence[_Judged], counted: Counted) -> Iterator[LabelledBand]:
     for low, high in pairwise(_EDGES):
-        labelled = [pair.told.same for pair in pairs if pair.bits is not None and low <= pair.bits < high]
+        mine = [pair for pair in pairs if pair.bits is not None and low <= pair.bits < high]
+        labelled = [pair.told.same for pair in mine]
         there, same = counted.band(low, high)
+        drawn = [(pair.told.same, 1 / pair.told.chance) for pair in mine if pair.told.chance]
+        # a label that nobody drew stands for nobody knows how many pairs
+        share = weighed_share(drawn, max(there, len(drawn))) if drawn else None
         yield LabelledBand(
             low=None if low == -inf else low,
             high=None if high == inf else high,
             pairs=there,
             labelled=len(labelled),
             same=sum(labelled),
-            share=wilson(sum(labelled), len(labelled)) if labelled else None,
+            share=share or (wilson(sum(labelled), len(labelled)) if labelled else None),
             expected=same / there if there else None,
         )
 

@@ -155,5 +155,5 @@ def compared_on(compared: Compared) -> str:
     return (
         f"On {compared.same:,} labelled pairs of one person and {compared.different:,} of two, {weight}. The "
         "classifiers learn from four fifths of the labels and are measured on the last fifth, five times; the model "
-        "links pairs above 0 bits here and has seen no label."
+        "links pairs above 0 bits here and has seen no label. With some hundreds of labels a point or two are chance."
     )

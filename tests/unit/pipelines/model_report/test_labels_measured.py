@@ -110,6 +110,13 @@ def test_drawn_labels_count_by_how_they_were_drawn_and_others_beside_them_in_the
     assert sum(band.labelled for band in found.bands) == 4
 
 
+def test_in_a_band_too_a_drawn_label_counts_for_the_pairs_it_stands_for(work: duckdb.DuckDBPyConnection) -> None:
+    found = measured(work, label(5, "different", "linked", 1.0), label(7, "same", "apart", 0.25))
+    (share,) = (band.share for band in found.bands if band.labelled)
+    assert share is not None
+    assert share.value == pytest.approx(4 / 5)
+
+
 def test_a_stratum_of_which_half_is_judged_counts_in_full(work: duckdb.DuckDBPyConnection) -> None:
     """Two of five sure pairs were drawn and one is judged; the file says how many pairs there are."""
     drawn = (label(0, "same", "sure", 0.4), label(5, "different", "doubt", 1.0), label(6, "different", "doubt", 1.0))
