@@ -23,7 +23,7 @@ CAUSES = {
     "cannot_link_undone": "a judgement that parted them was taken back",
     "model": "another model",
     "value_ordinary": "a value that was generic is ordinary again",
-    "value_generic": "a value became generic: too many families share it",
+    "value_generic": "a value became generic: too many share it",
     "new_record": "a new record",
     "changed_record": "a record that changed",
     "other_records": "other records that came, changed or went",

@@ -1,4 +1,4 @@
-"""Values that too many families share are found among everyone, withheld from comparison, and let in again."""
+"""Values that too many families share, and names that too many people do, are found, withheld and let in again."""
 
 from __future__ import annotations
 
@@ -8,24 +8,54 @@ from typing import Any
 import duckdb
 
 from pipelines.frequency import rarest_bin
-from pipelines.standardise import TEXT_FIELDS, joined_phones, lost_with
+from pipelines.standardise import NAME_PAIR, TEXT_FIELDS, joined_phones, lost_with
 from pipelines.work import whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+NAME = "name_pair"
+# Who holds a name, or a value without a name, is told apart by what else the record says.
+_PEOPLE = ("birth_date", "email", "phone", "postcode")
+
+
+def _people(column: str) -> str:
+    """A number for what else than ``column`` tells the record apart, missing when nothing does."""
+    others = ", ".join(name for name in _PEOPLE if name != column)
+    # a hash of nothing is a number, too
+    return f"CASE WHEN coalesce({others}) IS NOT NULL THEN hash({others}) END"
 
 
 def generic_thresholds(work: Work, model: Model) -> dict[str, int]:
-    """For each generic column the number of distinct family names above which a value is generic; see ``threshold``."""
+    """For each generic column how many may share a value: family names, or for names people; see ``threshold``.
+
+    Needs what ``find_holders`` makes.
+    """
     rule = model.settings["generic"]
+    shared = work.execute(
+        f"""SELECT field, list(families) FROM (
+            SELECT field, value, count(DISTINCT coalesce(family, people)) AS families FROM holders
+            WHERE field <> '{NAME}' GROUP BY field, value) GROUP BY field"""
+    )
+    families = dict(shared.fetchall())
     thresholds = {}
     for column in rule["columns"]:
+        if column == NAME:
+            thresholds[column] = _threshold_of_names(work, rule)
+            continue
         value = dictionary_of(column)[1]
         values = whole_number(work, f"SELECT count(DISTINCT {value}) FROM dict_{column}")
-        families = work.execute("SELECT families FROM shared_values WHERE field = $field", {"field": column}).fetchall()
-        thresholds[column] = threshold(rule, values, [count for (count,) in families])
+        thresholds[column] = threshold(rule, values, families.get(column, []))
     return thresholds
+
+
+def _threshold_of_names(work: Work, rule: Mapping[str, Any]) -> int:
+    """``least_people``, or a multiple of the quantile of how many records hold a name."""
+    held = work.execute(
+        f"""SELECT n FROM name_counts ORDER BY n DESC LIMIT 1 OFFSET greatest(
+            {int(rule["most_junk"])}, (SELECT floor(count(*) * {1 - rule["quantile"]}) FROM name_counts)::BIGINT)"""
+    ).fetchone()
+    return max(int(rule["least_people"]), int(rule["times_quantile_names"] * (held[0] if held else 0)))
 
 
 def threshold(rule: Mapping[str, Any], values: int, families: Sequence[int]) -> int:
@@ -42,19 +72,20 @@ def threshold(rule: Mapping[str, Any], values: int, families: Sequence[int]) -> 
     return max(int(rule["least_families"]), int(rule["times_quantile"] * quantile))
 
 
-def count_shared(work: Work, model: Model, rows: str) -> None:
-    """Make ``holders(rid, field, value, family)`` of every value of ``rows`` that several hold, and ``shared_values``.
+def find_holders(work: Work, model: Model, rows: str) -> None:
+    """Make ``holders(rid, field, value, family, name, people)`` of every value of ``rows`` that several hold.
 
-    Needs the dictionaries and names of ``rows``. ``family`` is a number for the corrected family name.
+    Needs the dictionaries and names of ``rows``. ``family``: a number for the corrected family name; ``name``: the
+    record's name, if many hold it; ``people``: see ``_people``, where no family name vouches for the record.
     """
     rule = model.settings["generic"]
     default_country = model.trained.default_country if model.trained else None
-    work.execute(
-        """CREATE OR REPLACE TEMP TABLE families AS
-        SELECT rid, hash(fixed) AS family FROM fresh_names JOIN spelled_family ON family_name = name"""
-    )
-    work.execute("CREATE OR REPLACE TEMP TABLE holders (rid INTEGER, field VARCHAR, value VARCHAR, family UBIGINT)")
+    _find_names(work, int(rule["least_people"]) if NAME in rule["columns"] else None)
+    work.execute("CREATE OR REPLACE TEMP TABLE held (rid INTEGER, field VARCHAR, value VARCHAR, family UBIGINT)")
     for column in rule["columns"]:
+        if column == NAME:
+            work.execute(f"INSERT INTO held SELECT rid, '{NAME}', name, NULL FROM often_named")
+            continue
         columns, value = dictionary_of(column)
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE often AS
@@ -67,38 +98,88 @@ def count_shared(work: Work, model: Model, rows: str) -> None:
             joined = joined_phones("o", "often")
         country = "LEFT JOIN dict_country d_country ON f.country = d_country.raw" if column == "phone" else ""
         work.execute(
-            f"""INSERT INTO holders SELECT f.rid, '{column}', o.value, a.family
+            f"""INSERT INTO held SELECT f.rid, '{column}', o.value, a.family
             FROM {rows} f {country} JOIN {joined} LEFT JOIN families a ON a.rid = f.rid""",
             {"country": default_country} if column == "phone" else {},
         )
-    work.execute(
-        """CREATE OR REPLACE TEMP TABLE shared_values AS
-        SELECT field, value, count(*) AS holders, count(DISTINCT family) AS families
-        FROM holders GROUP BY field, value"""
+    known = ", ".join(f"d_{name}.value AS {name}" for name in _PEOPLE if name != "phone")
+    dictionaries = " ".join(
+        f"LEFT JOIN dict_{name} d_{name} ON f.{name} = d_{name}.raw"
+        for name in (*_PEOPLE, "country")
+        if name != "phone"
     )
-    for table in ("families", "often"):
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE told_apart AS
+        SELECT f.rid, n.name, {known}, p.value AS phone
+        FROM (FROM {rows} SEMI JOIN (
+            SELECT rid FROM held WHERE family IS NULL UNION SELECT rid FROM often_named) USING (rid)) f
+        LEFT JOIN often_named n ON n.rid = f.rid {dictionaries} LEFT JOIN {joined_phones("p")}""",
+        {"country": default_country},
+    )
+    people = " ".join(f"WHEN '{column}' THEN {_people(column)}" for column in rule["columns"])
+    work.execute(
+        f"""CREATE OR REPLACE TEMP VIEW holders AS
+        SELECT h.rid, field, value, family, name, CASE field {people} END AS people
+        FROM held h LEFT JOIN told_apart t ON t.rid = h.rid"""
+    )
+    for table in ("families", "often", "often_named"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 
 
+def _find_names(work: Work, least: int | None) -> None:
+    """Make ``families(rid, family, pair)``, ``name_counts(pair, n)`` and ``often_named(rid, name)``.
+
+    The last are names that more than ``least`` records hold; none without it. ``pair``: a number for a name.
+    """
+    names = "fresh_names n LEFT JOIN spelled_given g ON n.given_name = g.name LEFT JOIN spelled_family a ON "
+    names += "n.family_name = a.name"
+    pair = f"CASE WHEN g.fixed IS NOT NULL THEN hash({NAME_PAIR}) END" if least is not None else "NULL::UBIGINT"
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE families AS
+        SELECT rid, hash(a.fixed) AS family, {pair} AS pair FROM {names} WHERE a.fixed IS NOT NULL"""
+    )
+    work.execute(
+        """CREATE OR REPLACE TEMP TABLE name_counts AS
+        SELECT pair, count(*) AS n FROM families WHERE pair IS NOT NULL GROUP BY pair"""
+    )
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE often_named AS
+        SELECT rid, {NAME_PAIR} AS name FROM {names} SEMI JOIN (
+            SELECT rid FROM families SEMI JOIN (FROM name_counts WHERE n > {least or 0}) USING (pair)) USING (rid)"""
+    )
+
+
 def withhold_from_everyone(work: Work, model: Model) -> None:
-    """Fill ``generic_values`` and ``withheld``, and make generic values missing in the dictionaries."""
-    assert model.trained is not None
+    """Fill ``generic_values`` and ``withheld``, and make generic values missing in the dictionaries and names."""
+    count_generic(work, model)
+    work.execute("INSERT INTO generic_values FROM generic_now")
+    work.execute(
+        "INSERT INTO withheld SELECT rid, field, value FROM holders SEMI JOIN generic_values USING (field, value)"
+    )
     for column in model.settings["generic"]["columns"]:
+        if column == NAME:
+            _withhold_names(work)
+            continue
         value = dictionary_of(column)[1]
-        work.execute(
-            f"""INSERT INTO generic_values SELECT field, value, holders, families FROM shared_values
-            WHERE field = '{column}' AND families > {model.trained.generic_threshold[column]}"""
-        )
         lost = ", ".join(f"{name} = NULL" for name in (("line", "number", "name") if value == "line" else ("value",)))
         work.execute(
             f"UPDATE dict_{column} SET {lost} "
             f"WHERE {value} IN (SELECT value FROM generic_values WHERE field = '{column}')"
         )
-    work.execute(
-        "INSERT INTO withheld SELECT rid, field, value FROM holders SEMI JOIN generic_values USING (field, value)"
-    )
-    for table in ("holders", "shared_values"):
+    work.execute("DROP VIEW holders")
+    for table in ("held", "told_apart", "name_counts", "generic_now"):
         work.execute(f"DROP TABLE {table}")
+
+
+def _withhold_names(work: Work) -> None:
+    nameless = f"rid IN (SELECT rid FROM withheld WHERE field = '{NAME}')"
+    # the counts of all other columns need it
+    work.execute(
+        f"""INSERT INTO withheld SELECT rid, 'family_fixed', fixed
+        FROM fresh_names JOIN spelled_family ON family_name = name WHERE {nameless}"""
+    )
+    lost = ", ".join(f"{name} = NULL" for name in ("given_name", "family_name", "middle_name", "suffix"))
+    work.execute(f"UPDATE fresh_names SET {lost} WHERE {nameless}")
 
 
 def dictionary_of(column: str) -> tuple[str, str]:
@@ -117,32 +198,49 @@ def dictionary_of(column: str) -> tuple[str, str]:
     return "raw", "value"
 
 
-def generic_among(work: Work, model: Model, rows: str, holding: str | None = None) -> None:
-    """Make ``generic_now(field, value, holders, distinct_family_names)`` from relation ``rows``.
+def count_generic(work: Work, model: Model, met: str | None = None) -> None:
+    """Make ``generic_now(field, value, holders, distinct_family_names)`` from ``holders``.
 
-    ``holding``: a relation ``(field, value)``; only those values are counted.
+    The last is the number of different people for a name, and where a family name is missing. A generic name is no
+    name: a phone and a name that both come from one till would vouch for each other. ``met``: a relation
+    ``(field, value)`` of what ``holders`` is complete for; other names are as generic as they stand.
     """
+    work.execute(f"CREATE OR REPLACE TEMP TABLE generic_now AS {_generic_sql(model, [NAME], 'people')}")
+    unmet = f"ANTI JOIN {met} USING (field, value)" if met else ""
+    named = f"""name IS NOT NULL AND name IN (
+        SELECT value FROM generic_now UNION ALL SELECT value FROM generic_values {unmet} WHERE field = '{NAME}')"""
+    others = [column for column in model.settings["generic"]["columns"] if column != NAME]
+    witness = f"CASE WHEN {named} THEN people ELSE coalesce(family, people) END"
+    work.execute(f"INSERT INTO generic_now {_generic_sql(model, others, witness)}")
+
+
+def _generic_sql(model: Model, columns: Sequence[str], witness: str) -> str:
+    """Rows of ``generic_now`` for the values of some columns; a model that does not count a column knows none of it."""
     assert model.trained is not None
-    counts = []
-    for column in model.settings["generic"]["columns"]:
-        threshold = model.trained.generic_threshold[column]
-        only = f"SEMI JOIN {holding} h ON h.field = '{column}' AND h.value = s.{column}" if holding else ""
-        counts.append(
-            f"""SELECT '{column}' AS field, s.{column} AS value, count(*) AS holders,
-                count(DISTINCT s.family_fixed) AS distinct_family_names
-            FROM {rows} s {only} SEMI JOIN (SELECT {column} FROM {rows} WHERE {column} IS NOT NULL
-                GROUP BY 1 HAVING count(*) > {threshold}) o ON o.{column} = s.{column}
-            GROUP BY s.{column} HAVING distinct_family_names > {threshold}"""
-        )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE generic_now AS {' UNION ALL '.join(counts)}")
+    thresholds = model.trained.generic_threshold
+    counted = [column for column in columns if column in model.settings["generic"]["columns"]]
+    allowed = " ".join(f"WHEN '{column}' THEN {thresholds[column]}" for column in counted)
+    among = ", ".join(f"'{column}'" for column in counted)
+    allows = f"CASE field {allowed} END" if counted else "0"
+    # few values have so many holders, and only those need a distinct count
+    return f"""
+        SELECT field, value, count(*) AS holders, count(DISTINCT {witness}) AS distinct_family_names
+        FROM holders SEMI JOIN (
+            SELECT field, value FROM holders WHERE {f"field IN ({among})" if counted else "false"}
+            GROUP BY field, value HAVING count(*) > {allows}) USING (field, value)
+        GROUP BY field, value HAVING distinct_family_names > {allows}"""
 
 
 def withhold(work: Work, model: Model, table: str) -> None:
     """Make the values in ``generic_values`` missing in ``table``, keeping who held them in ``withheld``."""
     for (column,) in work.execute("SELECT DISTINCT field FROM generic_values ORDER BY field").fetchall():
         shared = f"SELECT value FROM generic_values WHERE field = '{column}'"
-        work.execute(f"INSERT INTO withheld SELECT rid, '{column}', {column} FROM {table} WHERE {column} IN ({shared})")
-        gone = dict.fromkeys(lost_with(column), "NULL") | dict(rarest_bin(model, column))
+        # with a name its family name goes, too, which the counts of all other columns need
+        for kept in (column, "family_fixed") if column == NAME else (column,):
+            work.execute(f"INSERT INTO withheld SELECT rid, '{kept}', {kept} FROM {table} WHERE {column} IN ({shared})")
+        gone = dict.fromkeys(lost_with(column), "NULL")
+        for name in lost_with(column):
+            gone |= rarest_bin(model, name)
         lost = ", ".join(f"{name} = {instead}" for name, instead in gone.items())
         work.execute(f"UPDATE {table} SET {lost} WHERE {column} IN ({shared})")
 
@@ -167,25 +265,59 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         f"""CREATE OR REPLACE TEMP TABLE values_met AS {held}
         UNION SELECT field, value FROM withheld SEMI JOIN stale_records USING (rid)"""
     )
-    # Everyone's values as read: withheld ones put back, changed records as they are now.
-    back = ", ".join(f"coalesce(s.{column}, w_{column}.value) AS {column}" for column in columns)
-    joins = " ".join(
-        f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{column}') w_{column} ON w_{column}.rid = s.rid"
-        for column in columns
+    _count_met(work, model, fresh)
+    if work.execute(f"SELECT 1 FROM flipped WHERE field = '{NAME}' LIMIT 1").fetchall():
+        # who has a name by now, or none any more, witnesses otherwise for every value that it holds
+        witnessed = " UNION ".join(
+            f"""SELECT '{column}', {column} FROM as_read WHERE {column} IS NOT NULL
+            AND {NAME} IN (SELECT value FROM flipped WHERE field = '{NAME}')"""
+            for column in columns
+        )
+        work.execute(f"INSERT INTO values_met FROM ({witnessed}) EXCEPT FROM values_met")
+        _count_met(work, model, fresh)
+    work.execute("DELETE FROM generic_values g USING values_met m WHERE g.field = m.field AND g.value = m.value")
+    work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE status_changed AS
+        SELECT DISTINCT rid FROM holders SEMI JOIN flipped USING (field, value) ANTI JOIN {fresh} USING (rid)"""
     )
-    names = ", ".join(columns)
+    flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
+    for table in ("stale_records", "values_met", "as_read", "holders", "generic_now"):
+        work.execute(f"DROP TABLE {table}")
+    return dict(flips)
+
+
+def _count_met(work: Work, model: Model, fresh: str) -> None:
+    """Make ``holders`` of the values in ``values_met``, from ``as_read``; count them, and make ``flipped``."""
+    columns = model.settings["generic"]["columns"]
+    # Everyone's values as read: withheld ones put back, changed records as they are now.
+    withheld = (*columns, "family_fixed")
+    others = [name for name in (NAME, *_PEOPLE) if name not in columns]
+    back = ", ".join([f"coalesce(s.{name}, w_{name}.value) AS {name}" for name in withheld] + others)
+    joins = " ".join(
+        f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{name}') w_{name} ON w_{name}.rid = s.rid"
+        for name in withheld
+    )
     held_now = " OR ".join(
         f"coalesce(s.{column}, w_{column}.value) IN (SELECT value FROM values_met WHERE field = '{column}')"
         for column in columns
     )
     work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE holders AS
-        SELECT rid, family_fixed, {names} FROM {fresh}
+        f"""CREATE OR REPLACE TEMP TABLE as_read AS
+        SELECT rid, {", ".join([*withheld, *others])} FROM {fresh}
         UNION ALL
-        SELECT s.rid, s.family_fixed, {back} FROM standardised s {joins}
+        SELECT s.rid, {back} FROM standardised s {joins}
         WHERE s.rid NOT IN (SELECT rid FROM stale_records) AND ({held_now})"""
     )
-    generic_among(work, model, "holders", "values_met")
+    holders = " UNION ALL ".join(
+        f"""SELECT rid, '{column}' AS field, a.{column} AS value,
+            CASE WHEN family_fixed IS NOT NULL THEN hash(family_fixed) END AS family, {NAME} AS name,
+            {_people(column)} AS people
+        FROM as_read a SEMI JOIN values_met m ON m.field = '{column}' AND m.value = a.{column}"""
+        for column in columns
+    )
+    work.execute(f"CREATE OR REPLACE TEMP TABLE holders AS {holders}")
+    count_generic(work, model, "values_met")
     work.execute(
         """CREATE OR REPLACE TEMP TABLE flipped AS
         SELECT field, value, true AS generic FROM generic_now ANTI JOIN generic_values USING (field, value)
@@ -193,16 +325,3 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         SELECT field, value, false FROM generic_values SEMI JOIN values_met USING (field, value)
             ANTI JOIN generic_now USING (field, value)"""
     )
-    work.execute("DELETE FROM generic_values g USING values_met m WHERE g.field = m.field AND g.value = m.value")
-    work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
-    revised = " UNION ".join(
-        f"SELECT h.rid FROM holders h JOIN flipped f ON f.field = '{column}' AND f.value = h.{column}"
-        for column in columns
-    )
-    work.execute(
-        f"CREATE OR REPLACE TEMP TABLE status_changed AS SELECT rid FROM ({revised}) ANTI JOIN {fresh} USING (rid)"
-    )
-    flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
-    for table in ("stale_records", "values_met", "holders", "generic_now"):
-        work.execute(f"DROP TABLE {table}")
-    return dict(flips)

@@ -194,7 +194,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
         stage.note(f"{len(taking)} of {len(model.comparisons)} comparisons take part")
         generic_values = work.execute("SELECT field, count(*) FROM generic_values GROUP BY field ORDER BY field")
         if shared := ", ".join(f"{count:,} of {field}" for field, count in generic_values.fetchall()):
-            stage.note(f"shared by too many families, so not compared: {shared}")
+            stage.note(f"shared by too many, so not compared: {shared}")
     with run.progress.stage("block") as stage:
         if learning:
             assert model.trained is not None
@@ -218,7 +218,7 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
         model = read.read_and_learn(work, rows, model)
     else:
         read.read_values(work, rows, model)
-    generic.count_shared(work, model, rows)
+    generic.find_holders(work, model, rows)
     if learning:
         model = _with(model, generic_threshold=generic.generic_thresholds(work, model))
     generic.withhold_from_everyone(work, model)

@@ -17,6 +17,8 @@ from profile_service.identity.standardise import ends_of_full, middle_of_full, n
 from profile_service.identity.vocabulary import Vocabulary
 
 Work = duckdb.DuckDBPyConnection
+# Of corrected names g and a, see ``identity.standardise.name_pair``.
+NAME_PAIR = "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END"
 VALUE_COLUMNS = tuple(column for column in STANDARD_COLUMNS if column != "name_pair")
 
 
@@ -223,7 +225,7 @@ def put_together(work: Work, fresh: str, model: Model, into: str, bins: Mapping[
         "family_name": "n.family_name",
         "family_fixed": "a.fixed",
         "family_sound": "a.sound",
-        "name_pair": "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END",
+        "name_pair": NAME_PAIR,
         "suffix": "n.suffix",
         "email_local": "left(d_email.value, length(d_email.value) - length(split_part(d_email.value, '@', -1)) - 1)",
         "phone": "p.value",

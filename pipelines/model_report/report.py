@@ -72,7 +72,7 @@ class RuleYield:
 
 @dataclass(frozen=True)
 class GenericValue:
-    """A value that counts as missing because too many families share it."""
+    """A value that counts as missing because too many share it."""
 
     field: str
     value: str

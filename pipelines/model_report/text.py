@@ -186,7 +186,7 @@ def _rules(report: ModelReport) -> RenderableType:
 
 
 def _generic(report: ModelReport) -> Iterator[RenderableType]:
-    yield "[bold]Values that too many families share, which count as missing[/]"
+    yield "[bold]Values that too many share, which count as missing[/]"
     if not report.generic:
         yield "none"
         return

@@ -46,6 +46,10 @@ DERIVED_FROM = {
     "email": ("email_local",),
     "phone": ("phone_tail",),
     "street": ("street_number", "street_name"),
+    "name_pair": (
+        *("given_name", "given_fixed", "given_root", "given_roots", "given_sound"),
+        *("middle_name", "family_name", "family_fixed", "family_sound", "suffix"),
+    ),
 }
 
 

@@ -24,10 +24,17 @@ GENERIC_VALUES = relation(
         "A value that becomes ordinary again is compared again, and leaves this list."
     ),
     "field value",
-    ("field", ID, "The column."),
+    ("field", ID, "The column; name_pair is given and family name together, in alphabetical order."),
     ("value", ID, "The value in its standard form."),
     ("holders", "BIGINT", "How many records hold it."),
-    ("distinct_family_names", "BIGINT", "How many different family names they have."),
+    (
+        "distinct_family_names",
+        "BIGINT",
+        (
+            "How many different family names they have. A record without one counts by its birth date, contacts and "
+            "postcode, and so do all where the value is a name."
+        ),
+    ),
     ("allowed", "BIGINT", "How many of them the model allows in this column: what is above is held back."),
     ("customers", "BIGINT", "How many customers hold it: so many it could have joined into one."),
     ("pairs", "BIGINT", "How many pairs of records it would have brought together."),

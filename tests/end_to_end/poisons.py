@@ -52,6 +52,16 @@ POISONS: Mapping[str, Poison] = {
         lambda rows: [{**row, "email": ("", "   ", "nan")[at % 3]} for at, row in enumerate(rows)]
     ),
     "everyone called Guest": Poison(everyone(given_name="Guest", family_name="Guest")),
+    "everyone called John Doe": Poison(
+        everyone(given_name="John", family_name="Doe"), [("name_pair", "doe john")], slow=True
+    ),
+    "everyone called Guest, at one phone": Poison(
+        everyone(given_name="Guest", family_name="", phone=PHONE), [("phone", "+12125550187")]
+    ),
+    "everyone called John Doe, at one phone": Poison(
+        everyone(given_name="John", family_name="Doe", phone=PHONE),
+        [("name_pair", "doe john"), ("phone", "+12125550187")],
+    ),
     "born on a default": Poison(everyone(birth_date="1900-01-01"), slow=True),
     "born on one day": Poison(everyone(birth_date="1985-05-05"), [("birth_date", "1985-05-05")]),
     "one loyalty card for everyone": Poison(everyone(loyalty_id="L-0042-4242"), [("loyalty_id", "l00424242")]),
