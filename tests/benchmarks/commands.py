@@ -52,8 +52,9 @@ def measure(*arguments: str | Path, budget: Budget | None = None) -> Measured:
     """Run to the end; raises CommandFailed, and OverBudget after killing what took more than ``budget``."""
     command = [str(argument) for argument in arguments]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # ended from outside, it ends what it measures too
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        # ended from outside, it ends what it measures too; only the main thread may say so
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         begun = time.perf_counter()
         child = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=out, stderr=err, start_new_session=True)
         watcher = _Watcher(child.pid, budget)
