@@ -1,7 +1,7 @@
 """Mapped files are read once, page by page, so that no request is the first to ask for a page.
 
-A page that nobody of this process has read costs its first reader three microseconds, or a disk's milliseconds: the
-first search after a start took a quarter of a second, a look-up of somebody new twice what it takes later.
+A page that nobody of this process has read costs its first reader three microseconds, or a disk's milliseconds: a first
+pass over 20,000 customers took four times as long as the second.
 """
 
 from __future__ import annotations

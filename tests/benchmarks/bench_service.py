@@ -90,7 +90,8 @@ def prepare(records: int, folder: Path, data_dir: Path) -> tuple[Path, list[dict
 def _with_ids_of_their_own(landing: Path) -> None:
     """Put a letter before every id: the simulator counts from one, and would replace the records of the first landing.
 
-    Whoever had such a record was, rightly, found by its identifiers no more: one look-up of 3,000 answered 404.
+    Whoever had such a record was, rightly, found by its identifiers no more: so may have been the one look-up of 3,000
+    that answered 404.
     """
     for path in sorted(path for path in landing.glob("*/*.*") if path.is_file()):
         opened = gzip.open if path.suffix == ".gz" else open

@@ -19,7 +19,7 @@ from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
-# A live write fills some sixty pages: with SQLite's own 1000 every sixteenth waited for two more writes to the disk.
+# A live write fills many pages: with SQLite's own 1000 one in some of them waited for two more writes to the disk.
 _PAGES_BEFORE_A_WRITER_WAITS = 16_384
 _LONG_LOG = 1 << 20  # bytes
 _STATEMENTS = 256  # kept prepared by each connection
