@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# connecting imports it: a worker forked meanwhile would find the import lock held by a thread that it does not have
+import encodings.idna  # noqa: F401
 import gc
 import http.client
 import logging

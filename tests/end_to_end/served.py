@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -84,6 +85,9 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     assert process.stdout is not None
     until = time.monotonic() + _LONGEST_START
     while time.monotonic() < until and process.poll() is None:
+        # a server that never says where it is must not hold the test for ever
+        if not select.select([process.stdout], [], [], 1.0)[0]:
+            continue
         line = process.stdout.readline()
         found = re.search(r"http://[^\s,]+", line)
         if found:
