@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,12 @@ from profile_service.errors import NotFound, WrongUsage
 from profile_service.store.generation import open_standing
 
 PROFILES = str(Path(sys.executable).with_name("profiles"))
+
+
+@pytest.fixture(scope="module")
+def published(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of its own: where a service of another test has the same file open, its settings are locked."""
+    return Path(shutil.copytree(published, tmp_path_factory.mktemp("explained") / "data", symlinks=True))
 
 
 @pytest.fixture(scope="module")
