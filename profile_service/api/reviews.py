@@ -9,7 +9,7 @@ from flask import Response
 
 from profile_service.api.calls import Call
 from profile_service.api.routes import blueprint, needs
-from profile_service.api.writing import Written, standing_customer, write
+from profile_service.api.writing import Written, preview, standing_customer, write
 from profile_service.contracts.shown import Projection
 from profile_service.contracts.steward import (
     DecidedAnswer,
@@ -30,10 +30,6 @@ from profile_service.privacy import RecordKey
 from profile_service.review import decide, review_of, reviews
 
 desk = blueprint("reviews", "Borderline pairs, and a steward's own corrections; each binds every later run.")
-
-
-class _NotMeant(Exception):
-    """What was done is a preview: undo it."""
 
 
 @desk.route("/reviews")
@@ -138,17 +134,8 @@ def _decide(call: Call, said: dict[str, Any], do: Callable[[Hand, Wish], Decided
 
 
 def _previewed(call: Call, do: Callable[[Hand], Decided], show: Projection) -> Response:
-    document: dict[str, Any] = {}
-    try:
-        with call.frame.world.write() as hand:
-            decided = do(hand)
-            document = {**show(decided.document(preview=True)), "snapshot_id": hand.generation.run_id}
-            raise _NotMeant
-    except _NotMeant:
-        pass
-    for each in decided.before:
-        call.note_read("customer.preview", each["customer_id"], {"action": decided.action})
-    return call.answer(document)
+    decided, snapshot_id = preview(call, do)
+    return call.answer({**show(decided.document(preview=True)), "snapshot_id": snapshot_id})
 
 
 def _view(call: Call, what: str) -> Projection:

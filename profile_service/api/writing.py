@@ -13,6 +13,7 @@ from flask import Response
 from profile_service.api.answers import tagged
 from profile_service.api.calls import Call
 from profile_service.audit import Act
+from profile_service.correct import Decided
 from profile_service.errors import Moved, Refused
 from profile_service.live.step import Hand
 from profile_service.lookup import Found, Retired, by_id
@@ -21,6 +22,10 @@ from profile_service.store.ledger import Answer
 from profile_service.store.ledger.answers import Request
 
 _LONGEST_KEY = 200
+
+
+class _NotMeant(Exception):
+    """What was done is a preview: undo it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,21 @@ def write(call: Call, body: Any, do: Callable[[Hand], Written]) -> Response:
         if asked is not None:
             hand.tx.remember(asked, Answer(done.status, text, done.customer_id))
     return tagged(text, done.status)
+
+
+def preview(call: Call, do: Callable[[Hand], Decided]) -> tuple[Decided, str]:
+    """What a decision would do, and the generation that it would do it on; nothing is changed."""
+    found: list[tuple[Decided, str]] = []
+    try:
+        with call.frame.world.write() as hand:
+            found.append((do(hand), hand.generation.run_id))
+            raise _NotMeant
+    except _NotMeant:
+        pass
+    ((decided, snapshot_id),) = found
+    for each in decided.before:
+        call.note_read("customer.preview", each["customer_id"], {"action": decided.action})
+    return decided, snapshot_id
 
 
 def standing_customer(hand: Hand, customer_id: str) -> Found:

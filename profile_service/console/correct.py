@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, request
 
+from profile_service.api.writing import preview
 from profile_service.console.customer import standing, to_customer, unveiled
 from profile_service.console.guard import Desk, desk
 from profile_service.console.pages import console
@@ -36,10 +37,6 @@ from profile_service.verify import verified
 # Records that agents' corrections are kept in: the call center's own, one a customer.
 DESK_RECORD = "desk-"
 _PURPOSE = "marketing"
-
-
-class _NotMeant(Exception):
-    """What was done is a preview: undo it."""
 
 
 @console.get("/customers/<customer_id>/correct")
@@ -99,7 +96,7 @@ def _correct_records(at: Desk, found: Found, action: str) -> Response:
             return merge(hand, found.customer_id, [other], wish)
 
     if at.form.get("sure") != "yes":
-        return _page(at, found, preview=_preview(at, do), again=again)
+        return _page(at, found, preview=preview(at, do)[0].document(preview=True), again=again)
     decided = _decide(at, do, wish)
     return _done(at, found, decided)
 
@@ -118,20 +115,6 @@ def _other(at: Desk, said: str) -> str:
         # else whoever is verified as one customer would see any other's data by joining them
         raise Refused("forbidden", "verify the caller as the other customer too: joined, each one's data is shown")
     return outcome.customer_id
-
-
-def _preview(at: Desk, do: Callable[[Hand], Decided]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    try:
-        with at.frame.world.write() as hand:
-            decided = do(hand)
-            document = decided.document(preview=True)
-            raise _NotMeant
-    except _NotMeant:
-        pass
-    for each in document["before"]:
-        at.note_read("customer.preview", each["customer_id"], {"action": document["action"]})
-    return document
 
 
 def _decide(at: Desk, do: Callable[[Hand], Decided], wish: Wish) -> Decided:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from profile_service.api.outcomes import customer as customer_found
 from profile_service.api.outcomes import seen
 from profile_service.console.facts import addresses_of, greeting, in_days, open_matters, veiled_event
-from profile_service.console.guard import VEILED, Desk, desk, guarded
+from profile_service.console.guard import VEILED, Desk, desk, leading_to
 from profile_service.console.pages import console
 from profile_service.contracts.masks import masked
 from profile_service.errors import Moved, Refused
@@ -160,7 +159,7 @@ def unveiled(at: Desk, customer_id: str) -> Verified | None:
 def to_customer(customer_id: str, place: str = "") -> Response:
     """Back to a customer's page, at one place of it."""
     where = f"/console/customers/{customer_id}" + (f"#{place}" if place else "")
-    return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    return leading_to(where)
 
 
 def _event_view(at: Desk) -> Callable[[Mapping[str, Any]], Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
-from profile_service.console.guard import Desk, desk, guarded
+from profile_service.console.guard import Desk, desk, leading_to
 from profile_service.console.marked import marked_hit
 from profile_service.console.pages import console
 from profile_service.contracts.answers import unread_fields
@@ -50,7 +49,7 @@ def pop_up(at: Desk) -> Response:
     outcome = by_identifier(at.state, "phone", number)
     if isinstance(outcome, Found):
         at.note_read("call.pop", outcome.customer_id)
-        return guarded(redirect(f"/console/customers/{outcome.customer_id}?by=phone", HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+        return leading_to(f"/console/customers/{outcome.customer_id}?by=phone")
     candidates = outcome.candidates if isinstance(outcome, Ambiguous) else ()
     total = outcome.total if isinstance(outcome, Ambiguous) else 0
     return at.page("pop.html", candidates=candidates_of(at, candidates), total=total, typed="", hits=None)

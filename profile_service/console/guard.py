@@ -121,6 +121,11 @@ def guarded(answer: Response) -> Response:
     return answer
 
 
+def leading_to(where: str) -> Response:
+    """An answer that sends the browser on to another page, whatever it had sent."""
+    return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+
+
 def open_to_all(view: View) -> View:
     """A page that anyone may ask for: the one to sign in at, and what pages are drawn with."""
     view.scope = CONSOLE  # type: ignore[attr-defined]
@@ -221,7 +226,7 @@ def _to_sign_in() -> Response:
         answer = make_response("", HTTPStatus.UNAUTHORIZED)
         answer.headers["HX-Redirect"] = where
         return guarded(answer)
-    return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    return leading_to(where)
 
 
 def _page_of_part() -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Response, make_response, redirect
+from flask import Response, make_response
 
 from profile_service.api.writing import standing_customer
 from profile_service.console.customer import standing
-from profile_service.console.guard import Desk, desk, guarded
+from profile_service.console.guard import Desk, desk, guarded, leading_to
 from profile_service.console.pages import console
 from profile_service.correct import Wish
 from profile_service.erase import erase, erasure_of_customer
@@ -182,4 +181,4 @@ def _receipt(at: Desk, row: ErasureRequestRow) -> dict[str, Any] | None:
 
 
 def _to_desk() -> Response:
-    return guarded(redirect("/console/privacy", HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    return leading_to("/console/privacy")

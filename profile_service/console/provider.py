@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from flask import Response, redirect, request
+from flask import Response, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from profile_service.api.calls import FRAME, Frame
 from profile_service.audit import Act
-from profile_service.console.guard import SESSION, desks_of, first_place, guarded, open_to_all, own_place, set_cookie
+from profile_service.console.guard import (
+    SESSION,
+    desks_of,
+    first_place,
+    leading_to,
+    open_to_all,
+    own_place,
+    set_cookie,
+)
 from profile_service.console.pages import console
 from profile_service.errors import Refused
 
@@ -25,7 +31,7 @@ def to_provider() -> Response:
     if desks.openid is None:
         raise Refused("not-found", "no provider is set up")
     begun = desks.openid.begin()
-    answer = guarded(redirect(begun.address, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    answer = leading_to(begun.address)
     kept = {**begun.kept, "next": own_place(request.args.get("next"))}
     set_cookie(answer, desks, _BEGUN, _sealed().dumps(kept), _SECONDS)
     return answer
@@ -52,7 +58,7 @@ def back_from_provider() -> Response:
     where = kept["next"] if kept["next"] != own_place(None) else first_place(signed_in.user)
     if SESSION in request.cookies:
         desks.users.sign_out(request.cookies[SESSION])
-    answer = guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    answer = leading_to(where)
     set_cookie(answer, desks, SESSION, token)
     answer.delete_cookie(_BEGUN, path="/console")
     return answer

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
-from profile_service.console.guard import Desk, desk, guarded
+from profile_service.console.guard import Desk, desk, leading_to
 from profile_service.console.pages import console
 from profile_service.contracts.steward import steward_view
 from profile_service.correct import Decided, Wish, undo
@@ -180,7 +179,7 @@ def _waiting(at: Desk, kind: str, votes: Sequence[VoteRow], most: int) -> list[M
 
 
 def _to(where: str) -> Response:
-    return guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    return leading_to(where)
 
 
 def _key(name: str) -> RecordKey:

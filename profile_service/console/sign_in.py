@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from zlib import crc32
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, render_template, request
 
 from profile_service.api.calls import FRAME, Frame
 from profile_service.audit import Act
@@ -18,6 +18,7 @@ from profile_service.console.guard import (
     desks_of,
     first_place,
     guarded,
+    leading_to,
     new_before,
     open_to_all,
     own_place,
@@ -62,7 +63,7 @@ def sign_in() -> Response:
     where = next_place if next_place != own_place(None) else first_place(signed_in.user)
     if SESSION in request.cookies:
         desks.users.sign_out(request.cookies[SESSION])
-    answer = guarded(redirect(where, HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    answer = leading_to(where)
     set_cookie(answer, desks, SESSION, token)
     answer.delete_cookie(BEFORE, path="/console")
     return answer
@@ -74,7 +75,7 @@ def sign_out(at: Desk) -> Response:
     """End the session."""
     at.desks.users.sign_out(request.cookies.get(SESSION, ""))
     _audit(at.frame, at.act("user.sign-out", None))
-    answer = guarded(redirect("/console/sign-in", HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    answer = leading_to("/console/sign-in")
     answer.delete_cookie(SESSION, path="/console")
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
@@ -84,7 +85,7 @@ def sign_out(at: Desk) -> Response:
 @desk("")
 def begin(at: Desk) -> Response:
     """Where the user's work begins."""
-    return guarded(redirect(first_place(at.user), HTTPStatus.SEE_OTHER))  # type: ignore[arg-type]
+    return leading_to(first_place(at.user))
 
 
 def _form(next_place: str, wrong: str = "", status: int = 200, name: str = "") -> Response:
