@@ -71,7 +71,10 @@ def records_of(customers: list[list[Evidence]]) -> list[list[Evidence]]:
 
 
 def store_of(customers: list[list[Evidence]]) -> duckdb.DuckDBPyConnection:
-    """A work store with these customers, numbered from 0, whose record ids are made unique by the number."""
+    """A work store with these customers, numbered from 0, whose record ids are made unique by the number at their end.
+
+    At the end, since a rule may ask how an id begins.
+    """
     work = duckdb.connect()
     work.execute("SET TimeZone = 'UTC'")
     for name in ("records", "membership"):
@@ -87,7 +90,7 @@ def store_of(customers: list[list[Evidence]]) -> duckdb.DuckDBPyConnection:
             work.execute(
                 f"INSERT INTO records BY NAME SELECT ? AS rid, ? AS channel, ? AS source_record_id, "
                 f"?::TIMESTAMPTZ AS updated_at, {', '.join(f'? AS {name}' for name in FIELDS)}",
-                [rid, one.record.channel, f"{cno}-{one.record.source_record_id}", one.record.updated_at, *sent],
+                [rid, one.record.channel, f"{one.record.source_record_id}-{cno}", one.record.updated_at, *sent],
             )
             standard = [one.standard[name] for name in COLUMNS]
             work.execute(f"INSERT INTO standardised VALUES (?{', ?' * len(COLUMNS)})", [rid, *standard])
@@ -110,10 +113,10 @@ def test_everyones_golden_records_are_each_ones(
                        runners_up
                 FROM ({fields}) v JOIN merge_records r ON r.rid = v.record_number""").fetchall():
                 losers = [
-                    (loser["value"], loser["channel"], loser["source_record_id"].split("-")[1], loser["records"])
+                    (loser["value"], loser["channel"], loser["source_record_id"].split("-")[0], loser["records"])
                     for loser in row[9] or []
                 ]
-                found[f"cus_{row[0]}"][row[1]] = (row[2], row[3], row[4].split("-")[1], *row[5:9], losers)
+                found[f"cus_{row[0]}"][row[1]] = (row[2], row[3], row[4].split("-")[0], *row[5:9], losers)
     for cno, customer in enumerate(customers):
         expected = {
             name: (
