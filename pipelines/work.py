@@ -156,12 +156,15 @@ def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBP
     work.execute("SET TimeZone = 'UTC'")
     spill = str(folder / "spill").replace("'", "''")
     work.execute(f"SET temp_directory = '{spill}'")
+    # at once: each table by itself would wait for the disk by itself
+    work.execute("BEGIN")
     for name, columns in TABLES.items():
         work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     # a store made before decisions had a name
     work.execute("ALTER TABLE constraints ADD COLUMN IF NOT EXISTS decision_id VARCHAR")
     for table in ("records", "record_history"):
         work.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS authenticated BOOLEAN")
+    work.execute("COMMIT")
     return work
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import duckdb
 from pipelines.ingest import IngestCounts, ingest
 from pipelines.progress import SilentProgress
 from pipelines.run_context import RunContext
-from pipelines.work import open_work
+from pipelines.work import TABLES, open_work
 from profile_service.contracts.channels import Channel, load_channels
 
 HEADER = "source_record_id,given_name,family_name,email,birth_date,marketing_consent,updated_at,shoe_size"
@@ -57,6 +58,15 @@ class LandingWorld:
         self.landing = folder / "landing"
         self.landing.mkdir(parents=True, exist_ok=True)
         self.work: duckdb.DuckDBPyConnection = open_work(folder / "data")
+        self.work.execute("SET fsync_mode = 'NONE'")  # no test cuts the power
+        self.seq = 0
+
+    def clear(self) -> None:
+        """As new: no file has landed and no run has been."""
+        shutil.rmtree(self.landing)
+        self.landing.mkdir()
+        for table in TABLES:
+            self.work.execute(f"DELETE FROM {table}")
         self.seq = 0
 
     def put(self, name: str, content: bytes) -> Path:
