@@ -16,7 +16,7 @@ from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
 from pipelines.work import RECORD_FIELDS, TABLES
 from profile_service.contracts.channels import load_channels
-from profile_service.identity.model import Model, packaged_model
+from profile_service.identity.model import Model, declared_model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
@@ -46,6 +46,13 @@ def standard(model: Model | None = None, **values: str | None) -> StandardisedRe
     """A record whose standard values are given, all others missing; every binned value is in the rarest bin."""
     columns = (model or packaged_model()).settings["frequency"]["columns"]
     return StandardisedRecord("store", "1", dict.fromkeys(STANDARD_COLUMNS) | values, dict.fromkeys(columns, 5))
+
+
+def of_few_strangers(random_pairs: int) -> Model:
+    """The packaged model, told to learn from so few random pairs: Python compares ten thousand a second."""
+    told = f"\nrandom_pairs = {packaged_model().settings['mixture']['random_pairs']} "
+    assert told in packaged_model().text
+    return declared_model(packaged_model().text.replace(told, f"\nrandom_pairs = {random_pairs} "))
 
 
 def run_context(seq: int = 1) -> RunContext:

@@ -78,13 +78,12 @@ class LevelNumber(BaseCompareFeature):  # type: ignore[misc]
         pairs = len(sides[0])
         if not takes_part(self.comparison, self.model):
             return np.zeros(pairs, dtype=np.int64)
-        rows = list(zip(*(_with_none(side) for side in sides), strict=True))
-        known = {row: self._level(row) for row in set(rows)}
-        return np.fromiter((known[row] for row in rows), dtype=np.int64, count=pairs)
-
-    def _level(self, row: tuple[object, ...]) -> int:
-        half = len(row) // 2
-        return level_number(self.comparison, self.model, self._record(row[:half]), self._record(row[half:]))
+        half = len(sides) // 2
+        left, right = (list(zip(*map(_with_none, side), strict=True)) for side in (sides[:half], sides[half:]))
+        met = list(zip(left, right, strict=True))
+        read = {cells: self._record(cells) for cells in {*left, *right}}
+        known = {(a, b): level_number(self.comparison, self.model, read[a], read[b]) for a, b in set(met)}
+        return np.fromiter((known[pair] for pair in met), dtype=np.int64, count=pairs)
 
     def _record(self, cells: Iterable[object]) -> StandardisedRecord:
         cells = list(cells)

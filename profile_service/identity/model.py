@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -255,8 +255,9 @@ def declared_model(text: str) -> Model:
         raise UnusableInput(f"the model declaration cannot be read: {error}") from error
 
 
+@cache
 def packaged_model() -> Model:
-    """The model that ships with the package, not trained."""
+    """The model that ships with the package, not trained; read once, for it is a value."""
     return declared_model(files("profile_service.identity").joinpath("model.toml").read_text(encoding="utf-8"))
 
 

@@ -18,7 +18,7 @@ from pipelines.engines.engine import USUAL, engine_named
 from pipelines.resolve import resolve
 from profile_service.identity.model import Model, standing_model
 from profile_service.identity.records import RawRecord
-from tests.linkage_world import Learned, LinkageWorld, run_context
+from tests.linkage_world import Learned, LinkageWorld, of_few_strangers, run_context
 
 ENGINES = ("duckdb", "recordlinkage")
 OTHERS = tuple(name for name in ENGINES if name != USUAL)
@@ -108,7 +108,11 @@ def febrl() -> list[RawRecord]:
     ]
 
 
-def test_on_febrl_with_a_model_of_its_own(engine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("random_pairs", [40_000, pytest.param(400_000, marks=pytest.mark.slow)])
+def test_on_febrl_with_a_model_of_its_own(
+    engine: str, random_pairs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.resolve.packaged_model", lambda: of_few_strangers(random_pairs))
     records = febrl()
     found = [asked(name, tmp_path / name, records) for name in (USUAL, engine)]
     models = [standing_model(tmp_path / name) for name in (USUAL, engine)]

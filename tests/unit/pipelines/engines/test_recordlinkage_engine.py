@@ -29,6 +29,7 @@ from pipelines.work import open_work
 from profile_service.contracts.channels import load_channels
 from profile_service.errors import WrongUsage
 from profile_service.identity.model import BlockingRule, Model, packaged_model, standing_model
+from tests.linkage_world import of_few_strangers
 
 SAMPLE = Path(__file__).parents[4] / "data" / "sample"
 PAIRS = "SELECT l, r, pattern, bits FROM scored_pairs ORDER BY l, r"
@@ -60,7 +61,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resolved]:
         works[name] = open_work(folder)
         ingest(works[name], SAMPLE, load_channels(), told(name))
         # channels of which one holds nobody twice, so that both engines have to keep them apart
-        resolve(works[name], folder / "models", told(name), duplicate_free={"mobile": True})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pipelines.resolve.packaged_model", lambda: of_few_strangers(40_000))
+            resolve(works[name], folder / "models", told(name), duplicate_free={"mobile": True})
         model = standing_model(folder / "models")
         assert model is not None
         models[name] = model
