@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ingest.plain_jsonl import look_into_jsonl
@@ -62,13 +62,20 @@ def _content(pair: str) -> bytes:
     return jsonl_of(plain, plain[:-1].replace('"1"', '"2"', 1) + f", {pair}" + "}", plain.replace('"1"', '"3"', 1))
 
 
-def _taken(folder: Path, content: bytes) -> tuple[object, ...]:
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LandingWorld]:
+    """One store for all of them, which clear it: to make one takes longer than to read a few rows."""
+    opened = LandingWorld(tmp_path_factory.mktemp("landed"))
+    yield opened
+    opened.work.close()
+
+
+def _taken(world: LandingWorld, content: bytes) -> tuple[object, ...]:
     """Everything that became of the file, but for which line it was."""
-    world = LandingWorld(folder)
+    world.clear()
     counts = world.deliver("store/customers.jsonl", content)
     records = world.all("SELECT * EXCLUDE (row_hash) FROM records ORDER BY rid")
     refused = world.all("SELECT row_as_sent, reasons FROM rejected_rows ORDER BY ALL")
-    world.work.close()
     return records, refused, list(counts.notes)
 
 
@@ -78,20 +85,19 @@ def _careful(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_both_readers_take_a_row_alike(tmp_path: Path, pair: str) -> None:
+def test_both_readers_take_a_row_alike(world: LandingWorld, pair: str) -> None:
     content = _content(pair)
-    assert _taken(tmp_path / "plain", content) == _taken(tmp_path / "careful", _careful(content))
+    assert _taken(world, content) == _taken(world, _careful(content))
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_only_what_both_readers_take_alike_is_left_to_duckdb(tmp_path: Path, pair: str) -> None:
-    world = LandingWorld(tmp_path)
+def test_only_what_both_readers_take_alike_is_left_to_duckdb(world: LandingWorld, pair: str) -> None:
+    world.clear()
     path = world.put("store/customers.jsonl", _content(pair))
     found = look_into_jsonl(world.work, path, ("source_record_id", "phone"))
     assert (found is not None) == PAIRS[pair]
     if found is not None:
         assert found.rows == 3
-    world.work.close()
 
 
 UNUSUAL = {
@@ -107,31 +113,28 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("what", UNUSUAL)
-def test_a_file_with_anything_unusual_is_read_line_by_line(tmp_path: Path, what: str) -> None:
-    world = LandingWorld(tmp_path)
+def test_a_file_with_anything_unusual_is_read_line_by_line(world: LandingWorld, what: str) -> None:
+    world.clear()
     path = world.put("store/customers.jsonl", UNUSUAL[what])
     assert look_into_jsonl(world.work, path, ("source_record_id",)) is None
-    world.work.close()
 
 
-def test_a_bad_row_of_a_plain_file_is_told_with_its_line_as_sent(tmp_path: Path) -> None:
-    world = LandingWorld(tmp_path)
+def test_a_bad_row_of_a_plain_file_is_told_with_its_line_as_sent(world: LandingWorld) -> None:
+    world.clear()
     content = _content('"marketing_consent_":1').replace(b'"1815-12-10"', b'"yesterday"')
     world.deliver("store/customers.jsonl", content)
     told = world.all("SELECT line, row_as_sent FROM rejected_rows ORDER BY line")
-    world.work.close()
     assert told == [(line, text) for line, text in enumerate(content.decode().splitlines(), start=1)]
 
 
-def test_rows_come_in_the_order_of_lines(tmp_path: Path) -> None:
-    world = LandingWorld(tmp_path)
+def test_rows_come_in_the_order_of_lines(world: LandingWorld) -> None:
+    world.clear()
     rows = [
         {**CUSTOMER, "source_record_id": f"{n:06d}", "birth_date": "no" if n % 997 == 1 else "1815-12-10"}
         for n in range(1, 200_001)
     ]
     world.deliver("store/customers.jsonl", jsonl_of(*rows))
     told = world.all("SELECT line FROM rejected_rows ORDER BY line")
-    world.work.close()
     assert [line for (line,) in told] == list(range(1, 200_001, 997))
 
 
@@ -139,15 +142,12 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _VALUE = _TEXT | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["phone", "city", "a", "B", "ü"]), _VALUE), max_size=4), st.booleans())
-def test_flat_objects_come_in_alike(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool
-) -> None:
+def test_flat_objects_come_in_alike(world: LandingWorld, rows: list[dict[str, object]], ascii_only: bool) -> None:
     content = "".join(
         json.dumps({"source_record_id": str(place), **row}, ensure_ascii=ascii_only) + "\n"
         for place, row in enumerate(rows, start=1)
     ).encode()
     if content:
-        folder = tmp_path_factory.mktemp("alike")
-        assert _taken(folder / "plain", content) == _taken(folder / "careful", _careful(content))
+        assert _taken(world, content) == _taken(world, _careful(content))
