@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from tests.command_line import profiles_command
+
 PROFILES = (str(Path(sys.executable).with_name("profiles")),)
 _LONGEST_START = 60.0
 
@@ -43,10 +45,9 @@ class Server:
 
 def command(*arguments: str, data_dir: Path) -> str:
     """Run one command to its end; answers the last line of what it prints."""
-    done = subprocess.run(
-        [*PROFILES, *arguments, "--data-dir", str(data_dir)], capture_output=True, text=True, check=True, timeout=120
-    )
-    return done.stdout.strip().splitlines()[-1]
+    done = profiles_command([*arguments, "--data-dir", str(data_dir)], os.environ, data_dir.parent)
+    assert done.status == 0, done.err
+    return done.out.strip().splitlines()[-1]
 
 
 def new_key(data_dir: Path, name: str, *scopes: str, options: tuple[str, ...] = ()) -> str:

@@ -7,14 +7,14 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from tests.command_line import Ended, profiles_command
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
@@ -24,36 +24,9 @@ Row = Mapping[str, str]
 Feeds = dict[tuple[str, str], list[Row]]  # (channel, customers | events) = rows
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def last_error(self) -> str:
-        """The last line on standard error."""
-        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
-
-    def json(self) -> Any:
-        """Standard output, read as JSON."""
-        return json.loads(self.out)
-
-
 def profiles(*arguments: str | Path, data_dir: Path, cwd: Path = ROOT) -> Ended:
-    """Run the real command in a process of its own, with ``data_dir`` by environment."""
-    done = subprocess.run(
-        [PROFILES, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(data_dir),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    """Run the command in a process of its own, with ``data_dir`` by environment."""
+    return profiles_command(list(map(str, arguments)), environment(data_dir), cwd)
 
 
 def environment(data_dir: Path) -> dict[str, str]:
