@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipelines.fold_ids import take_over_ids
-from pipelines.fold_labels import fold_labels
 from pipelines.forget import forget
 from pipelines.ingest.reading import arriving, create_arriving
 from pipelines.ingest.suppressions import Suppressions
@@ -17,10 +16,10 @@ from pipelines.ingest.versions import settle
 from pipelines.live_log import LiveLog
 from pipelines.work import FOLDED_SEQ
 from profile_service.contracts.feeds import field_names
-from profile_service.store.ledger import Entry
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
+    from profile_service.store.ledger import Entry
 
 Work = duckdb.DuckDBPyConnection
 # Versions that came in live name no landing file.
@@ -50,6 +49,9 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     work.execute("CREATE OR REPLACE TEMP TABLE folded_records (rid INTEGER)")
     if not live.anything:
         return Folded(live.last_seq)
+    # imported where anything was written live, as what reads the ledger is
+    from pipelines.fold_labels import fold_labels
+
     forgotten = forget(work, run, live.erasures)
     work.execute("INSERT INTO folded_records SELECT rid FROM changed_records")
     work.execute("DROP TABLE changed_records")

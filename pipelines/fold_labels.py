@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from profile_service.labels import LABEL, label_of
-from profile_service.store.ledger import Entry
+
+if TYPE_CHECKING:
+    from profile_service.store.ledger import Entry
 
 Work = duckdb.DuckDBPyConnection
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
-from pipelines.erase import due_erasures
 from profile_service.errors import NotFound
 from profile_service.identity.ids import IdSource
-from profile_service.live.replay import bring
-from profile_service.privacy import Erasure
 from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import Generation, standing_generation
-from profile_service.store.ledger import Entry, Ledger, Log, Overlay
-from profile_service.store.ledger.overlay import STANDING
-from profile_service.store.ledger.overlay_former import all_former_ids
 from profile_service.store.serving import ServingGeneration
+
+if TYPE_CHECKING:
+    from profile_service.privacy import Erasure
+    from profile_service.store.ledger import Entry, Ledger, Log, Overlay
+
+# What reads the ledger and replays it is imported where there is one: it takes a quarter of a second.
 
 _PAGE = 1000
 
@@ -58,14 +59,22 @@ class LiveLog:
         return bool(self.entries or self.erasures)
 
 
+def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
+    """Where the ledger is: ``ledger``, its path or URL, else the one in ``data_dir``; None where none was ever made."""
+    where = ledger or data_dir / LEDGER_FILE
+    return None if isinstance(where, Path) and not where.exists() else where
+
+
 def live_since(data_dir: Path, ledger: str | Path | None, folded: int) -> LiveLog:
     """What was written live after entry ``folded``; nothing where no ledger was ever made.
 
     ``ledger``: its path or URL, None for the one that lies in ``data_dir`` by default.
     """
-    where = ledger or data_dir / LEDGER_FILE
-    if isinstance(where, Path) and not where.exists():
+    where = ledger_of(data_dir, ledger)
+    if where is None:
         return LiveLog(folded)
+    from profile_service.store.ledger import Ledger
+
     opened = Ledger.open(where)
     try:
         return read_live_log(opened, standing_generation(data_dir), data_dir / "models", folded)
@@ -78,6 +87,11 @@ def read_live_log(ledger: Ledger, standing: Generation | None, models: Path, fol
 
     The log is first brought onto the generation that stands, so that every id that it takes is given.
     """
+    from pipelines.erase import due_erasures
+    from profile_service.live.replay import bring
+    from profile_service.store.ledger import Log, Overlay
+    from profile_service.store.ledger.overlay_former import all_former_ids
+
     if ledger.log().last_seq() <= folded_seq and not due_erasures(ledger.log(), folded_seq):
         return LiveLog(folded_seq)
     served = _served(standing, models)
@@ -126,6 +140,8 @@ def _entries(log: Log, folded_seq: int) -> list[Entry]:
 
 def _ids(overlay: Overlay, given: Mapping[str, str]) -> list[LiveId]:
     """Ids that stand or are merged away in the overlay; erased ones go their own way."""
+    from profile_service.store.ledger.overlay import STANDING
+
     found = []
     after = ""
     while page := overlay.customers_after(after, _PAGE):

@@ -94,12 +94,10 @@ def _make_tables(work: Work) -> None:
 
 def _without_history(work: Work) -> bool:
     """Whether the work store was made before clustering kept how it came about."""
-    return bool(
-        work.execute(
-            """SELECT 1 WHERE NOT EXISTS (FROM merges)
-            AND EXISTS (SELECT 1 FROM membership GROUP BY customer_id HAVING count(*) > 1)"""
-        ).fetchall()
-    )
+    if work.execute("SELECT 1 FROM merges LIMIT 1").fetchall():
+        return False
+    several = "SELECT 1 FROM membership GROUP BY customer_id HAVING count(*) > 1 LIMIT 1"
+    return bool(work.execute(several).fetchall())
 
 
 def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:

@@ -21,13 +21,12 @@ from pipelines.causes import enter_causes
 from pipelines.changes import id_changes
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import USUAL, engine_named
-from pipelines.erase import finish_erasures
 from pipelines.fold import Folded, fold, join_changed
 from pipelines.held_back import held_back
 from pipelines.household import HouseholdCounts, find_households
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
-from pipelines.live_log import live_since
+from pipelines.live_log import ledger_of, live_since
 from pipelines.lock import RunLock
 from pipelines.marks import drop_shared_marks
 from pipelines.progress import Progress
@@ -108,7 +107,9 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
     channels = load_channels(options.channels)
     with _room(places, options) as room:
         summary = _run(room, channels, options, progress, clock)
-        if not options.dry_run:
+        if not options.dry_run and ledger_of(room.data_dir, room.ledger) is not None:
+            from pipelines.erase import finish_erasures
+
             finish_erasures(room.data_dir, room.ledger, progress, clock)
     return replace(summary, data_dir=places.data_dir, seconds=time.perf_counter() - began)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from pipelines.work import RECORD_FIELDS, uncompressed
 from profile_service.identity import phones, shortcuts, values
@@ -193,10 +194,11 @@ def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> 
     """Make a temporary table of a value and a number."""
     work.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
     if rows:
-        work.execute(
-            f"INSERT INTO {table} SELECT unnest($values), unnest($numbers)",
-            {"values": list(rows), "numbers": list(rows.values())},
-        )
+        # as arrays: as parameters they take eight times as long
+        arrays = {"value": np.array(list(rows), dtype=object), "number": np.fromiter(rows.values(), np.int64)}
+        work.register("rows_of_it", arrays)
+        work.execute(f"INSERT INTO {table} SELECT value, number FROM rows_of_it")
+        work.unregister("rows_of_it")
 
 
 # The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables.

@@ -47,8 +47,10 @@ class Spellings:
         self._least_length = least_length
         self._near: dict[str, list[str]] = defaultdict(list)
         self._sounds: dict[str, list[str]] = defaultdict(list)
+        # what nobody could be corrected to need not be found: a correction is as often more frequent than its slip
+        least = max(least_count, times_as_frequent)
         for name, count in counts.items():
-            if count >= least_count and len(name) >= least_length - 1:
+            if count >= least and len(name) >= least_length - 1:
                 for part in _with_one_left_out(name):
                     self._near[part].append(name)
                 code = sound(name)
