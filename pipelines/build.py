@@ -14,7 +14,8 @@ from pipelines.judged import match_judgements_sql
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
 from profile_service.identity.model import Model
-from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows
+from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows, relations
+from profile_service.traits import Traits
 
 _SHARED_TABLES = (
     RECORDS,
@@ -25,6 +26,7 @@ _SHARED_TABLES = (
     "publish_statements",
     "publish_carried",
     "publish_consents",
+    "publish_traits",
 )
 
 
@@ -76,14 +78,14 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
             work.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
 
-def create_relations(work: duckdb.DuckDBPyConnection) -> None:
+def create_relations(work: duckdb.DuckDBPyConnection, traits: Traits) -> None:
     """Make every relation, with its comments, in the attached database ``generation``."""
     # one transaction: two hundred small statements would each be written through to the disk
     work.execute("BEGIN")
-    for relation in RELATIONS:
+    for relation in relations(traits):
         for statement in relation.create_statements("generation"):
             work.execute(statement)
-    work.executemany("INSERT INTO generation.main.data_dictionary VALUES (?, ?, ?, ?, ?, ?)", dictionary_rows())
+    work.executemany("INSERT INTO generation.main.data_dictionary VALUES (?, ?, ?, ?, ?, ?)", dictionary_rows(traits))
     work.execute("COMMIT")
 
 

@@ -21,6 +21,7 @@ from pipelines.cli_model import model_command, report_command, train_command
 from pipelines.cli_options import data_dir_option, examples, json_option
 from pipelines.cli_privacy import erase_command, export_command
 from pipelines.cli_service import audit_group, keys_group, serve_command
+from pipelines.cli_traits import traits_command
 from pipelines.cli_users import users_group
 from pipelines.terminal import terminal
 from profile_service.errors import ProfileError
@@ -52,6 +53,7 @@ def cli() -> None:
 cli.add_command(train_command)
 cli.add_command(report_command)
 cli.add_command(model_command)
+cli.add_command(traits_command)
 cli.add_command(explain_command)
 cli.add_command(changes_command)
 cli.add_command(keys_group)

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from pipelines.index_arrays import write_identifiers
-from pipelines.index_delta import Gone, remove_changed, with_marks
+from pipelines.index_delta import Gone, remove_changed, traits_due, with_marks
 from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
     Rows,
@@ -83,7 +83,8 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         if refreshed is not None:
             touched = gone.identifiers.union(_identifiers(work))
             fresh = range(first, first + whole_number(work, "SELECT count(*) FROM index_customers"))
-            documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, fresh))
+            due = traits_due(work, index)
+            documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
         # one thread for what only counts bytes, beside DuckDB, which writes and joins
         with ThreadPoolExecutor(1) as aside:
             finished = [aside.submit(documents.finish)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
+import orjson
 
 from pipelines.index_lines import LineWriter
 from pipelines.relations import CHANGED
@@ -56,13 +57,30 @@ def remove_changed(
     return gone
 
 
+Told = tuple[list[str], dict[str, Any]]
+
+
+def traits_due(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> dict[int, Told]:
+    """Segments and traits, as they are now, of customers whom only passing time has changed, by number."""
+    due = work.execute("SELECT customer_id, segments, said::VARCHAR FROM publish_traits WHERE cno IS NULL").fetchall()
+    told: dict[str, Told] = {customer_id: (segments, orjson.loads(said)) for customer_id, segments, said in due}
+    found: dict[int, Told] = {}
+    for part in _parts(list(told)):
+        marks = ", ".join("?" * len(part))
+        rows = index.execute(f"SELECT number, customer_id FROM profiles WHERE customer_id IN ({marks})", part)
+        found |= {number: told[customer_id] for number, customer_id in rows}
+    return found
+
+
 def with_marks(
-    folder: Path, known: Lines, touched: Iterable[Identifier], fresh: Collection[int]
+    folder: Path, known: Lines, touched: Iterable[Identifier], told: tuple[Collection[int], Mapping[int, Told]]
 ) -> Iterator[tuple[int, bytes]]:
     """Lines of the unchanged who hold an identifier ``touched``, where the mark ``shared`` is another one now.
 
-    ``folder``: the generation, its arrays of identifiers written; ``fresh``: numbers that are new in it.
+    ``folder``: the generation, its arrays of identifiers written; ``told``: numbers that are new in it, and of others
+    the segments and traits that passing time has changed.
     """
+    fresh, due = told
     names = np.load(folder / ARRAYS / f"{IDENTIFIER_NAMES}.npy", mmap_mode="r")
     holders = np.load(folder / ARRAYS / f"{IDENTIFIER_HOLDERS}.npy", mmap_mode="r")
     identifiers = list(touched)
@@ -73,8 +91,8 @@ def with_marks(
         for number in holders[start:end].tolist():
             if number not in fresh:
                 shared.setdefault(number, {})[identifier] = end - start > 1
-    for number, marks in shared.items():
-        text = marked(known.text(number) or b"", marks)
+    for number in shared.keys() | due.keys():
+        text = marked(known.text(number) or b"", shared.get(number, {}), due.get(number))
         if text is not None:
             yield number, text
 

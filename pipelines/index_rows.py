@@ -76,6 +76,8 @@ def documents_sql() -> str:
     shown = {name: moment_sql(f"c.{name}") for name in moments} | {
         "birth_date": "c.birth_date::VARCHAR",
         "weakest_link_bits": "c.weakest_link_bits::DOUBLE",
+        "segments": "coalesce(t.segments, [])",
+        "traits": "coalesce(t.said, '{}'::JSON)",
     }
     plain = ", ".join(shown.get(name, f"c.{name}") for name in documents.PLAIN[:-1])
     record = f"""concat('[', rid, ',', to_json(channel), ',', to_json(source_record_id), ',', {_moment("updated_at")},
@@ -95,7 +97,7 @@ def documents_sql() -> str:
               FROM generation.main.customer_consents JOIN index_customers i USING (customer_id) GROUP BY i.cno)
         SELECT {line_sql("i.number", text)}
         FROM index_customers i JOIN generation.main.customers c USING (customer_id) JOIN r ON r.cno = i.cno
-        LEFT JOIN d ON d.cno = i.cno LEFT JOIN o ON o.cno = i.cno"""
+        LEFT JOIN publish_traits t ON t.cno = i.cno LEFT JOIN d ON d.cno = i.cno LEFT JOIN o ON o.cno = i.cno"""
 
 
 def _moment(column: str) -> str:

@@ -24,6 +24,7 @@ from pipelines.index_arrays import write_arrays
 from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
+from pipelines.traits import fill_traits
 from pipelines.work import folded_seq
 from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
@@ -41,6 +42,7 @@ from profile_service.store.lines import line_files
 from profile_service.store.schema import schema_version
 from profile_service.store.serving import DOCUMENTS, ServingGeneration
 from profile_service.store.stored import moment_text
+from profile_service.traits import standing_traits
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
@@ -90,6 +92,7 @@ def publish(
     """
     standing = standing_generation(data_dir)
     damage = _damage(standing, model)
+    traits = standing_traits(data_dir)
     current = standing is not None and standing.manifest.run_seq >= run.run_seq and _same_history(work, standing)
     if standing is not None and current and not damage:
         return PublishReport("nothing", standing, 0, ())
@@ -98,7 +101,7 @@ def publish(
     generations = data_dir / GENERATIONS
     generations.mkdir(parents=True, exist_ok=True)
     _sweep(generations, run.ahead.folder if run.ahead else None)
-    job = Work(None if damage else _since(work, standing, model), run.run_seq)
+    job = Work(None if damage else _since(work, standing, (model.version, schema_version(traits))), run.run_seq)
     with disk_errors_named(data_dir), ExitStack() as shown:
         stage = shown.enter_context(run.progress.stage("publish", _STEPS))
         if damage:
@@ -117,9 +120,11 @@ def publish(
                     _arrays_beside(work, folder, model, refreshed),
                 ):
                     if job.whole:
-                        create_relations(work)
+                        create_relations(work, traits)
                     with _one_transaction(work):
                         fill_relations(work, job, model, stage.advance)
+                        for warning in fill_traits(work, traits, run.now, whole=job.whole):
+                            stage.note(warning)
                     written = None if job.whole else CHANGED
                     shown.close()
                     with run.progress.stage("index"), _audited_beside(work, folder / WAREHOUSE, written):
@@ -136,7 +141,7 @@ def publish(
                     run_seq=run.run_seq,
                     kind="full" if job.whole else "delta",
                     model_version=model.version,
-                    schema_version=schema_version(),
+                    schema_version=schema_version(traits),
                     customers=customers,
                     largest_customer=largest,
                     size_bytes=size,
@@ -168,16 +173,17 @@ def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool
     return known == [(standing.manifest.run_id,)]
 
 
-def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, model: Model) -> int | None:
-    """The run that the standing generation holds, when it can be refreshed rather than built anew."""
+def _since(work: duckdb.DuckDBPyConnection, standing: Generation | None, rules: tuple[str, str]) -> int | None:
+    """The run that the standing generation holds, when it can be refreshed rather than built anew.
+
+    ``rules``: the versions of the model and of the schema to be published with.
+    """
     if standing is None or not _same_history(work, standing) or not standing.manifest.profiles_bytes:
         return None
     if work.execute("SELECT 1 FROM erasing LIMIT 1").fetchall():
         # a refreshed copy would still hold, in its free pages, what is to be found nowhere
         return None
-    same_rules = (
-        standing.manifest.schema_version == schema_version() and standing.manifest.model_version == model.version
-    )
+    same_rules = (standing.manifest.model_version, standing.manifest.schema_version) == rules
     return standing.manifest.run_seq if same_rules else None
 
 

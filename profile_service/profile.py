@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -60,6 +60,8 @@ class CustomerFacts:
     run_id: str | None
     shared: frozenset[tuple[str, str]] = frozenset()
     statements: tuple[ConsentStatement, ...] = ()
+    segments: Sequence[str] = ()
+    traits: Mapping[str, Any] = field(default_factory=dict)
 
 
 def assemble(
@@ -92,6 +94,8 @@ def assemble(
         "record_count": len(ordered),
         "event_count": sum(spent.count for spent in events),
         "amount_by_currency": _amounts(ordered),
+        "segments": list(customer.segments),
+        "traits": dict(customer.traits),
         "first_seen": moment_text(min([*firsts, *updates, *event_moments], default=None)),
         "last_seen": moment_text(max([*updates, *event_moments], default=None)),
         "last_event_at": moment_text(last_event),

@@ -70,6 +70,7 @@ _BY_CUSTOMER = (
     "customer_events",
     "customer_consents",
     "customer_households",
+    "customer_trait_values",
     "customer_id_history",
 )
 _BIT_OF_FIELD = " ".join(f"WHEN '{name}' THEN {1 << place}" for place, name in enumerate(RECORD_FIELDS, start=1))
@@ -87,6 +88,7 @@ _NARROW = {
     "customers": ("customer_id", "record_count", "event_count", "marketing_consent", *PLAIN_FIELDS),
     "customer_records": ("customer_id", "channel", "source_record_id", "record_number"),
     "customer_events": ("customer_id", "channel", "event_id"),
+    "customer_trait_values": ("customer_id",),
 }
 
 # What audits read of the work store: a table, and what of it a run may have changed. It has looked at the records

@@ -28,11 +28,12 @@ def _one_row_each(name: str, key: tuple[str, ...]) -> Audit:
     )
 
 
+_SHOWN = ("match_links", "customer_merges", "customer_near_misses", "customer_traits", "customer_segments")
 KEYS = {
     relation.name: relation.key
     for relation in RELATIONS
-    # views over pairs and values by record number have no key of their own: that of what they show holds both
-    if relation.name not in ("match_links", "customer_field_values", "customer_merges", "customer_near_misses")
+    # views over what is kept shorter have no key of their own: that of what they show holds both
+    if relation.name not in (*_SHOWN, "customer_field_values")
 }
 _SAID = reduce(
     lambda said, name: f"xor({said}, CASE WHEN {name} IS NULL THEN 0 ELSE hash('{name}', {name}) END)",

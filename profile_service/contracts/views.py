@@ -151,8 +151,26 @@ class Person(Standing):
     loyalty_id = Text(_CUSTOMER["loyalty_id"])
 
 
-class Activity(Schema):
+class InSegments(Schema):
+    """Which groups of customers this one is in."""
+
+    segments = fields.List(
+        fields.String(),
+        metadata={"description": "The segments that the customer is in, as of the last run that was published."},
+    )
+
+
+class Activity(InSegments):
     """What the customer did, in numbers."""
+
+    traits = fields.Dict(
+        keys=fields.String(),
+        metadata={
+            "description": "Computed traits by name, as declared in traits.toml and as of the last run that was "
+            "published: amounts as exact decimals, moments in RFC 3339, shares from 0; null where there is nothing to "
+            "tell it by, and none at all for a customer without any of the events that they are counted over."
+        },
+    )
 
     marketing_consent = Text(_CUSTOMER["marketing_consent"])
     channels = fields.List(fields.String(), metadata={"description": _CUSTOMER["channels"]})
@@ -184,8 +202,8 @@ class AgentProfile(Person, Activity):
     sureness = fields.Nested(Sureness, allow_none=True)
 
 
-class PageProfile(Standing):
-    """For a web page or an app: nothing that identifies, nothing to reach the customer by."""
+class PageProfile(InSegments, Standing):
+    """For a web page or an app: nothing that identifies, nothing to reach the customer by, no amounts."""
 
     always_hidden = frozenset({*RECORD_FIELDS, "full_name"}) - {"marketing_consent"}
 

@@ -84,14 +84,34 @@ def _write(
 ) -> None:
     since, shared = said
     identifiers = identifiers_of(records)
+    segments, traits = _value(step, customer_id, records)
     facts = CustomerFacts(
         customer_id=customer_id,
         customer_since=since,
         run_id=step.overlay.run_id,
         shared=frozenset(identifier for identifier in identifiers if identifier in shared),
+        segments=segments,
+        traits=traits,
     )
     document = assemble(facts, records, step.standing.model, _pairs_among(step, records))
     _put(step, document, records)
+
+
+def _value(step: Step, customer_id: str, records: Sequence[StoredRecord]) -> tuple[list[str], dict[str, Any]]:
+    """Segments and traits as the last run computed them, while they are of these records; the next run says anew.
+
+    They are of others when a record has left, or one has come that the run saw with events at another customer: better
+    none than somebody else's orders. What is done since, a live record with its events, is in none of them yet.
+    """
+    published = step.standing.generation.profile(customer_id)
+    if published is None:
+        return [], {}
+    own = {(each["channel"], each["source_record_id"]) for each in published["records"]}
+    here = {(record.channel, record.source_record_id) for record in records}
+    came = [record for record in records if (record.channel, record.source_record_id) not in own and record.ref >= 0]
+    if own <= here and all(record.events is None for record in came):
+        return published["segments"], published["traits"]
+    return [], {}
 
 
 def _put(step: Step, document: dict[str, Any], records: Sequence[StoredRecord]) -> None:

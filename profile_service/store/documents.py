@@ -5,6 +5,7 @@ What follows from the rest is not kept: counts of lists, and how sure the merge 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -30,10 +31,13 @@ PLAIN = (
     "customer_since",
     "run_id",
     *ADDRESS_FIELDS,
+    "segments",
+    "traits",
     "amount_by_currency",
 )
 LISTS = ("identifiers", "consents", "records")
 _ADDRESS = slice(PLAIN.index(ADDRESS_FIELDS[0]), PLAIN.index(ADDRESS_FIELDS[-1]) + 1)
+_TOLD = slice(PLAIN.index("segments"), PLAIN.index("traits") + 1)
 _BEGIN = len(b'["')
 
 
@@ -56,6 +60,8 @@ def whole(table: list[Any]) -> dict[str, Any]:
         "record_count": len(records),
         "event_count": said["event_count"],
         "amount_by_currency": said["amount_by_currency"],
+        "segments": said["segments"],
+        "traits": said["traits"],
         "first_seen": said["first_seen"],
         "last_seen": said["last_seen"],
         "last_event_at": said["last_event_at"],
@@ -90,10 +96,13 @@ def holds(table: list[Any], identifier_type: str, value: str) -> bool:
     return any(each[1] == value and each[0] == identifier_type for each in table[len(PLAIN)])
 
 
-def marked(text: bytes, shared: dict[tuple[str, str], bool]) -> bytes | None:
-    """The text with other marks of what is ``shared``; None where it says so already."""
+def marked(text: bytes, shared: Mapping[tuple[str, str], bool], told: tuple[Any, Any] | None = None) -> bytes | None:
+    """The text with other marks of what is ``shared``, and segments and traits ``told``; None where it says so."""
     table = orjson.loads(text)
     stale = False
+    if told is not None:
+        stale = tuple(table[_TOLD]) != told
+        table[_TOLD] = told
     for each in table[len(PLAIN)]:
         mark = shared.get((each[0], each[1]), each[-1])
         stale = stale or mark != each[-1]

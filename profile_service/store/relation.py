@@ -47,7 +47,8 @@ class Column:
         if self.type in ("VARCHAR", "VARCHAR NOT NULL"):
             # of the others DuckDB would choose the same way, after trying them all
             way = f" USING COMPRESSION {'uncompressed' if self.name in VARIED else 'dict_fsst'}"
-        return f"{self.name} {self.type}{way}"
+        # quoted: a trait may be named as a word of SQL is
+        return f'"{self.name}" {self.type}{way}'
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Relation:
         kind = "VIEW" if self.query else "TABLE"
         declarations = ", ".join(column.declaration for column in self.columns)
         definition = f" AS {self.query}" if self.query else f"({declarations})"
-        comments = [f"COMMENT ON COLUMN {name}.{column.name} IS {_text(column.comment)}" for column in self.columns]
+        comments = [f'COMMENT ON COLUMN {name}."{column.name}" IS {_text(column.comment)}' for column in self.columns]
         return [f"CREATE {kind} {name}{definition}", f"COMMENT ON {kind} {name} IS {_text(self.comment)}", *comments]
 
     def dictionary_rows(self) -> list[tuple[str, str | None, int, str | None, bool, str]]:

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from profile_service.store.relation import ID, MOMENT, Relation, relation
 from profile_service.store.schema_history import HISTORY_RELATIONS
+from profile_service.store.schema_links import LINK_RELATIONS
 from profile_service.store.schema_runs import DATA_DICTIONARY, GENERIC_VALUES, MATCH_JUDGEMENTS, REJECTED_ROWS, RUNS
+from profile_service.store.schema_traits import trait_relations
+from profile_service.traits import Traits, packaged_traits
 
 CUSTOMER = ("customer_id", ID, "The customer: cus_ and 26 letters; stays the same from run to run.")
 SOURCE = ("source_record_id", ID, "The record's id within its channel.")
@@ -250,62 +253,6 @@ CUSTOMER_ID_HISTORY = relation(
     RUN,
 )
 
-STATUS = (
-    "status",
-    "VARCHAR",
-    (
-        "accepted: one customer. borderline: two customers, weight in the model's zone of doubt. cut:"
-        " two customers although the weight is above that zone."
-    ),
-)
-PATTERN = ("pattern", "BIGINT", "The levels of all comparisons in one number, as the model counts them.")
-VERDICT = (
-    ("bits", "FLOAT", "Match weight: log2 of the odds that both are one person."),
-    ("probability", "DOUBLE", "The same as a probability."),
-    ("levels", "VARCHAR", "The level of each comparison, as JSON: levels->>'email'."),
-    ("model_version", "VARCHAR", "The model that weighed the pair."),
-)
-
-# A million records have millions of pairs in a hundred thousand patterns: names and levels are kept once each.
-MATCH_PAIRS = relation(
-    "match_pairs",
-    "What match_links shows, kept short: pairs of records by number.",
-    "left_number right_number",
-    ("left_number", "INTEGER NOT NULL", "One record; see customer_records."),
-    ("right_number", "INTEGER NOT NULL", "The other record."),
-    STATUS,
-    PATTERN,
-)
-
-MATCH_PATTERNS = relation(
-    "match_patterns",
-    "What the comparisons of a pair can say together, and the match weight that follows from it.",
-    "pattern",
-    PATTERN,
-    *VERDICT,
-)
-
-MATCH_LINKS = replace(
-    relation(
-        "match_links",
-        "Pairs of records with their match weight: those inside one customer, and those the model was not sure of.",
-        "left_record right_record",
-        ("left_record", ID, "One record, as channel:source_record_id; the two stand in the order of channel and id."),
-        ("right_record", ID, "The other record."),
-        ("left_customer_id", ID, "The left record's customer."),
-        ("right_customer_id", ID, "The right record's customer."),
-        STATUS,
-        *VERDICT,
-    ),
-    query="""
-        SELECT a.channel || ':' || a.source_record_id AS left_record,
-               b.channel || ':' || b.source_record_id AS right_record,
-               a.customer_id AS left_customer_id, b.customer_id AS right_customer_id, p.status, t.bits, t.probability,
-               t.levels, t.model_version
-        FROM match_pairs p JOIN customer_records a ON a.record_number = p.left_number
-        JOIN customer_records b ON b.record_number = p.right_number LEFT JOIN match_patterns t USING (pattern)""",
-)
-
 RELATIONS: tuple[Relation, ...] = (
     CUSTOMERS,
     CUSTOMER_RECORDS,
@@ -317,9 +264,8 @@ RELATIONS: tuple[Relation, ...] = (
     CUSTOMER_CONSENTS,
     CUSTOMER_HOUSEHOLDS,
     CUSTOMER_ID_HISTORY,
-    MATCH_PAIRS,
-    MATCH_PATTERNS,
-    MATCH_LINKS,
+    *trait_relations(packaged_traits()),
+    *LINK_RELATIONS,
     *HISTORY_RELATIONS,
     MATCH_JUDGEMENTS,
     GENERIC_VALUES,
@@ -330,16 +276,22 @@ RELATIONS: tuple[Relation, ...] = (
 
 
 # Of the documents, records and arrays beside the warehouse: to be counted up when what stands in one of them changes.
-INDEX_FORMAT = 3
+INDEX_FORMAT = 4
 
 
-def schema_version() -> str:
+def relations(traits: Traits) -> tuple[Relation, ...]:
+    """Every relation of a generation in which these traits are declared."""
+    return tuple({each.name: each for each in (*RELATIONS, *trait_relations(traits))}.values())
+
+
+def schema_version(traits: Traits | None = None) -> str:
     """A hash of every definition: a generation with another one cannot be refreshed, only built anew."""
-    statements = [f"index {INDEX_FORMAT}"]
-    statements += [line for relation in RELATIONS for line in relation.create_statements("generation")]
+    traits = traits or packaged_traits()
+    statements = [f"index {INDEX_FORMAT}", traits.version]
+    statements += [line for relation in relations(traits) for line in relation.create_statements("generation")]
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:12]
 
 
-def dictionary_rows() -> list[tuple[str, str | None, int, str | None, bool, str]]:
+def dictionary_rows(traits: Traits | None = None) -> list[tuple[str, str | None, int, str | None, bool, str]]:
     """The rows of ``data_dictionary``."""
-    return [row for relation in RELATIONS for row in relation.dictionary_rows()]
+    return [row for relation in relations(traits or packaged_traits()) for row in relation.dictionary_rows()]

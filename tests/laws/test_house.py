@@ -42,6 +42,7 @@ ROOMS = {
         "pipelines.cli_options",
         "pipelines.cli_labels",
         "pipelines.cli_privacy",
+        "pipelines.cli_traits",
         "pipelines.cli_service",
         "pipelines.cli_users",
     ),

@@ -81,7 +81,12 @@ def assembled(serving: ServingGeneration, customer_id: str) -> tuple[dict[str, A
         "SELECT identifier_type, value FROM customer_identifiers WHERE customer_id = ? AND shared", [customer_id]
     )
     facts = CustomerFacts(
-        customer_id, moment_of(document["customer_since"]), document["run_id"], frozenset(held.fetchall())
+        customer_id=customer_id,
+        customer_since=moment_of(document["customer_since"]),
+        run_id=document["run_id"],
+        shared=frozenset(held.fetchall()),
+        segments=document["segments"],
+        traits=document["traits"],
     )
     return document, orjson.loads(orjson.dumps(assemble(facts, records, serving.model, pairs)))
 
