@@ -57,6 +57,8 @@ class WarehouseCopy:
         return True
 
     def __enter__(self) -> WarehouseCopy:
+        # not only when a generation is built: a run that finds nothing new would leave a dead one's copy on the disk
+        sweep(self._data_dir / GENERATIONS)
         return self
 
     def __exit__(
@@ -81,6 +83,13 @@ class WarehouseCopy:
         except OSError:
             # a full disk, most likely: whoever builds the generation meets it too, and names it
             return
+
+
+def sweep(generations: Path, but: Path | None = None) -> None:
+    """Remove half-built generations of runs that died; the caller holds the lock, so no one is building them."""
+    for folder in generations.glob(f"{BUILDING}*"):
+        if folder != but:
+            shutil.rmtree(folder)
 
 
 def copy_bytes(source: BinaryIO, target: BinaryIO, unwanted: threading.Event) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines.ahead import BUILDING
+from pipelines.ahead import BUILDING, sweep
 from pipelines.audits import audit_delivery, audit_generation, audit_index
 from pipelines.beside import beside
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
@@ -100,7 +100,7 @@ def publish(
         object_to_over_merging(work, standing, Thresholds.from_settings(model.settings))
     generations = data_dir / GENERATIONS
     generations.mkdir(parents=True, exist_ok=True)
-    _sweep(generations, run.ahead.folder if run.ahead else None)
+    sweep(generations, run.ahead.folder if run.ahead else None)
     job = Work(None if damage else _since(work, standing, (model.version, schema_version(traits))), run.run_seq)
     with disk_errors_named(data_dir), ExitStack() as shown:
         stage = shown.enter_context(run.progress.stage("publish", _STEPS))
@@ -163,7 +163,7 @@ def keep_only_standing(data_dir: Path) -> tuple[str, ...]:
     if standing is None:
         return ()
     generations = data_dir / GENERATIONS
-    _sweep(generations)
+    sweep(generations)
     return _prune(generations, standing, 1)
 
 
@@ -326,13 +326,6 @@ def _copy(standing: Generation, target: Path, run: RunContext) -> None:
     """Its warehouse, to be changed into the next: copied already while the run linked, as a rule."""
     if run.ahead is None or not run.ahead.take(standing.warehouse, target):
         shutil.copyfile(standing.warehouse, target)
-
-
-def _sweep(generations: Path, but: Path | None = None) -> None:
-    """Half-built generations of runs that died; the caller holds the lock, so no one is building them."""
-    for folder in generations.glob(f"{BUILDING}*"):
-        if folder != but:
-            shutil.rmtree(folder)
 
 
 def _prune(generations: Path, standing: Generation, keep: int) -> tuple[str, ...]:

@@ -82,3 +82,11 @@ def test_a_copy_for_which_there_is_no_room_is_left_to_whoever_says_so(
         ahead.begin("run_2", "model_1")
         assert not ahead.take(standing.warehouse, tmp_path / "taken")
     assert left_behind(tmp_path) == []
+
+
+def test_what_a_dead_run_left_is_gone_before_anything_is_copied(standing: Generation, tmp_path: Path) -> None:
+    (tmp_path / GENERATIONS / f"{BUILDING}run_2-copy").mkdir()
+    (tmp_path / GENERATIONS / f"{BUILDING}run_2-copy" / WAREHOUSE).write_bytes(CONTENT)
+    with WarehouseCopy(tmp_path):
+        assert left_behind(tmp_path) == []
+    assert standing.warehouse.read_bytes() == CONTENT
