@@ -101,7 +101,8 @@ def test_the_batch_folds_all_of_a_crashed_run_once(
     owners = live_customers(world, worlds.ids(data_dir))
     summary = fold(data_dir)
     assert (summary.outcome, summary.folded["ledger_seq"]) == ("published", 200)
-    assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
+    published = worlds.ids(data_dir)
+    assert {key: published[key] for key in owners} == owners
     assert world.follow()
     assert live_customers(world, owners) == owners
 
@@ -197,7 +198,8 @@ def test_claims_consents_and_decisions_are_folded_as_they_were_answered(
         "consents": 2,
         "decisions": 1,
     }
-    assert {key: worlds.ids(data_dir)[key] for key in owners} == owners
+    published = worlds.ids(data_dir)
+    assert {key: published[key] for key in owners} == owners
     assert world.follow()
     assert documents(world, set(owners.values())) == before
     with worlds.published(data_dir) as warehouse:
