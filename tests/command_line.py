@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -52,18 +53,34 @@ def _nursery() -> ForkServerContext:
     return context
 
 
-def profiles_command(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Ended:
-    """Run the command as a process of its own to its end; its arguments, environment and folder are as given."""
+@contextmanager
+def _born(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Iterator[tuple[Any, Path, Path]]:
+    """The command as a process that has just started, and the files of what it says; at the end it is no more."""
     with tempfile.TemporaryDirectory() as name:
         out, err = Path(name) / "out", Path(name) / "err"
         born = _nursery().Process(target=_live, args=(list(arguments), dict(environment), cwd, (out, err)))
         born.start()
-        born.join(LONGEST)
-        if born.exitcode is None:
+        try:
+            yield born, out, err
+        finally:
             born.kill()
             born.join()
+
+
+def profiles_command(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Ended:
+    """Run the command as a process of its own to its end; its arguments, environment and folder are as given."""
+    with _born(arguments, environment, cwd) as (born, out, err):
+        born.join(LONGEST)
+        if born.exitcode is None:
             raise TimeoutError(f"{' '.join(arguments)}: not done after {LONGEST} s: {err.read_text()}")
         return Ended(born.exitcode, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+def killed_command(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, *, after: float) -> bool:
+    """Start the command and kill it ``after`` so many seconds; False when it had ended before."""
+    with _born(arguments, environment, cwd) as (born, _, _):
+        born.join(after)
+        return born.exitcode is None
 
 
 def _live(arguments: list[str], environment: dict[str, str], cwd: Path, said: tuple[Path, Path]) -> None:

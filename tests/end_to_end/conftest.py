@@ -1,5 +1,6 @@
 """One small world, simulated and resolved once a test session."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,9 @@ def after_first(halves: tuple[Path, Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which the sample stands; read it, do not write to it."""
-    data_dir = tmp_path_factory.mktemp("sample")
-    worlds.run(worlds.SAMPLE, data_dir)
-    return data_dir
+def sample(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the sample stands; read it, do not write to it.
+
+    A copy of its own: where a service of another test has the same file open, its settings are locked.
+    """
+    return Path(shutil.copytree(published, tmp_path_factory.mktemp("sample") / "data", symlinks=True))

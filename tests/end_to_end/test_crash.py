@@ -2,13 +2,12 @@
 
 import random
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import killed_command
 from tests.end_to_end import worlds
 
 SEED = 20261121
@@ -20,17 +19,8 @@ SECOND_RUN = [round(DRAW.uniform(0.1, 1.05), 3) for _ in range(14)]
 
 def killed_after(seconds: float, landing: Path, data_dir: Path) -> bool:
     """Start a run and kill it; False when it had ended before."""
-    command = [worlds.PROFILES, "run", str(landing), "--json"]
-    with subprocess.Popen(
-        command,
-        env=worlds.environment(data_dir),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as started:
-        time.sleep(seconds)
-        alive = started.poll() is None
-        started.send_signal(signal.SIGKILL)
-    return alive
+    command = ["run", str(landing), "--json"]
+    return killed_command(command, worlds.environment(data_dir), worlds.ROOT, after=seconds)
 
 
 def timed(landing: Path, data_dir: Path) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,7 @@ import pytest
 from pipelines.explain_customer import explain_customer, nearness
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.store.generation import open_standing
-
-PROFILES = str(Path(sys.executable).with_name("profiles"))
+from tests.command_line import profiles_command
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +118,10 @@ def test_the_command_answers_json_of_one_of_two_and_why_not(
     ).fetchall()[0]
 
     def said(*words: str) -> dict[str, object]:
-        command = [PROFILES, "explain", *words, "--json", "--data-dir", str(published)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        answer: dict[str, object] = json.loads(done.stdout)
+        command = ["explain", *words, "--json", "--data-dir", str(published)]
+        done = profiles_command(command, os.environ, published)
+        assert done.status == 0, done.err
+        answer: dict[str, object] = done.json()
         return answer
 
     one = said(left, "--why-not")

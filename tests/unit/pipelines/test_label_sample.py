@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pipelines.label_sample import allotted, draw_pairs
 from tests.work_world import WorkWorld
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> WorkWorld:
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> WorkWorld:
     """Sixty pairs of records: forty customers of two by weights from -5 to 34 bits, and twenty pairs kept apart."""
-    made = WorkWorld(tmp_path)
+    made = WorkWorld(tmp_path_factory.mktemp("pairs"))
     context = made.begin()
     clusters = []
     for n in range(60):
