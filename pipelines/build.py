@@ -12,7 +12,16 @@ import duckdb
 from pipelines.held_back import held_back_sql
 from pipelines.judged import match_judgements_sql
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
-from pipelines.relations import CHANGED, STALE_EVENTS, Scope, fills, rejected_rows_sql, runs_sql, temp_tables_sql
+from pipelines.relations import (
+    CHANGED,
+    IDENTIFIERS,
+    STALE_EVENTS,
+    Scope,
+    fills,
+    rejected_rows_sql,
+    runs_sql,
+    temp_tables_sql,
+)
 from profile_service.identity.model import Model
 from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows, relations
 from profile_service.traits import Traits
@@ -25,6 +34,7 @@ _SHARED_TABLES = (
     "publish_events",
     "publish_statements",
     "publish_carried",
+    IDENTIFIERS,
     "publish_consents",
     "publish_traits",
 )
@@ -206,9 +216,10 @@ def _count_holders(work: duckdb.DuckDBPyConnection) -> None:
             SELECT identifier_type, value FROM generation.main.customer_identifiers
             WHERE customer_id IN (SELECT customer_id FROM {CHANGED})
         ) USING (identifier_type, value) GROUP BY ALL""")
-    work.execute("""
-        UPDATE generation.main.customer_identifiers AS i SET held_by = h.held_by, shared = h.held_by > 1
-        FROM holders h
-        WHERE i.identifier_type = h.identifier_type AND i.value = h.value AND i.held_by <> h.held_by""")
+    for told in ("generation.main.customer_identifiers", IDENTIFIERS):
+        work.execute(f"""
+            UPDATE {told} AS i SET held_by = h.held_by, shared = h.held_by > 1
+            FROM holders h
+            WHERE i.identifier_type = h.identifier_type AND i.value = h.value AND i.held_by <> h.held_by""")
     for table in ("holders", "lost_identifiers"):
         work.execute(f"DROP TABLE temp.{table}")

@@ -288,11 +288,9 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
 
 
 def _count_met(work: Work, model: Model, fresh: str) -> None:
-    """Make ``holders`` of what in ``values_met`` may be generic, from ``as_read``; count it, and make ``flipped``."""
+    """Make ``holders`` of the values in ``values_met``, from ``as_read``; count them, and make ``flipped``."""
     columns = model.settings["generic"]["columns"]
-    _find_often_met(work, model, fresh)
-    # Everyone's values as read: withheld ones put back, changed records as they are now. Who holds one is found before
-    # anything is put back: joining what is withheld to every record takes ten times as long.
+    # Everyone's values as read: withheld ones put back, changed records as they are now.
     withheld = (*columns, "family_fixed")
     others = [name for name in (NAME, *_PEOPLE) if name not in columns]
     back = ", ".join([f"coalesce(s.{name}, w_{name}.value) AS {name}" for name in withheld] + others)
@@ -300,25 +298,22 @@ def _count_met(work: Work, model: Model, fresh: str) -> None:
         f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{name}') w_{name} ON w_{name}.rid = s.rid"
         for name in withheld
     )
-    held_now = " OR ".join(f"{column} IN (SELECT value FROM often_met WHERE field = '{column}')" for column in columns)
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE met_records AS
-        SELECT rid FROM (
-            SELECT rid FROM standardised WHERE {held_now}
-            UNION SELECT rid FROM withheld SEMI JOIN often_met USING (field, value))
-        ANTI JOIN stale_records USING (rid)"""
+    held_now = " OR ".join(
+        f"coalesce(s.{column}, w_{column}.value) IN (SELECT value FROM values_met WHERE field = '{column}')"
+        for column in columns
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE as_read AS
         SELECT rid, {", ".join([*withheld, *others])} FROM {fresh}
         UNION ALL
-        SELECT s.rid, {back} FROM (FROM standardised SEMI JOIN met_records USING (rid)) s {joins}"""
+        SELECT s.rid, {back} FROM standardised s {joins}
+        WHERE s.rid NOT IN (SELECT rid FROM stale_records) AND ({held_now})"""
     )
     holders = " UNION ALL ".join(
         f"""SELECT rid, '{column}' AS field, a.{column} AS value,
             CASE WHEN family_fixed IS NOT NULL THEN hash(family_fixed) END AS family, {NAME} AS name,
             {_people(column)} AS people
-        FROM as_read a SEMI JOIN often_met m ON m.field = '{column}' AND m.value = a.{column}"""
+        FROM as_read a SEMI JOIN values_met m ON m.field = '{column}' AND m.value = a.{column}"""
         for column in columns
     )
     work.execute(f"CREATE OR REPLACE TEMP TABLE holders AS {holders}")
@@ -329,30 +324,4 @@ def _count_met(work: Work, model: Model, fresh: str) -> None:
         UNION ALL
         SELECT field, value, false FROM generic_values SEMI JOIN values_met USING (field, value)
             ANTI JOIN generic_now USING (field, value)"""
-    )
-    for table in ("met_records", "often_met"):
-        work.execute(f"DROP TABLE {table}")
-
-
-def _find_often_met(work: Work, model: Model, fresh: str) -> None:
-    """Make ``often_met(field, value)``: of ``values_met`` those that are generic or may be, for so many hold them.
-
-    A value that no more records hold than families may share it is ordinary, whoever they are; most are.
-    """
-    assert model.trained is not None
-    thresholds = model.trained.generic_threshold
-    # by the hash: a value counted with another that has the same is looked at once too often
-    counted = " UNION ALL ".join(
-        f"""SELECT m.field, m.value FROM values_met m WHERE m.field = '{column}' AND hash(m.value) IN (
-            SELECT code FROM (
-                SELECT hash({column}) AS code FROM standardised WHERE {column} IS NOT NULL
-                UNION ALL SELECT hash({column}) FROM {fresh} WHERE {column} IS NOT NULL
-                UNION ALL SELECT hash(value) FROM withheld WHERE field = '{column}')
-            WHERE code IN (SELECT hash(value) FROM values_met WHERE field = '{column}')
-            GROUP BY code HAVING count(*) > {thresholds.get(column, 0)})"""
-        for column in model.settings["generic"]["columns"]
-    )
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE often_met AS
-        {counted} UNION SELECT field, value FROM generic_values SEMI JOIN values_met USING (field, value)"""
     )

@@ -25,7 +25,7 @@ from pipelines.index_rows import (
     searched_sql,
 )
 from pipelines.index_search import write_search
-from pipelines.relations import CHANGED
+from pipelines.relations import CHANGED, IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.lines import Lines
@@ -69,11 +69,10 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         if standing is None:
             index.executescript(_TABLES)
         index.execute("BEGIN")
-        first = 1 + int(index.execute("SELECT coalesce(max(number), 0) FROM profiles").fetchone()[0])
+        before = int(index.execute("SELECT coalesce(max(number), 0) FROM profiles").fetchone()[0])
         work.execute(f"""
             CREATE OR REPLACE TEMP TABLE index_customers AS
-            SELECT {first} - 1 + row_number() OVER (ORDER BY customer_id)::INTEGER AS number, customer_id, cno
-            FROM {CHANGED} WHERE standing""")
+            SELECT {before} + cno AS number, customer_id, cno FROM {CHANGED} WHERE standing""")
         gone = Gone([], set())
         if refreshed is not None:
             gone = remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
@@ -82,7 +81,9 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         write_identifiers(work, folder, refreshed, gone.numbers)
         if refreshed is not None:
             touched = gone.identifiers.union(_identifiers(work))
-            fresh = range(first, first + whole_number(work, "SELECT count(*) FROM index_customers"))
+            fresh = range(
+                before + 1, 1 + whole_number(work, f"SELECT coalesce(max(number), {before}) FROM index_customers")
+            )
             due = traits_due(work, index)
             documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
         # one thread for what only counts bytes, beside DuckDB, which writes and joins
@@ -92,7 +93,7 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
             finished.append(aside.submit(records.finish))
             _fill_lists(work, index)
             index.execute("COMMIT")
-            write_search(work, searched_sql(rows), arrays, refreshed)
+            write_search(work, searched_sql(rows, before), arrays, refreshed)
             for each in finished:
                 each.result()
     finally:
@@ -103,10 +104,7 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
 
 def _identifiers(work: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """Those of changed customers."""
-    return work.execute(
-        "SELECT identifier_type, value FROM generation.main.customer_identifiers JOIN index_customers "
-        "USING (customer_id)"
-    ).fetchall()
+    return work.execute(f"SELECT identifier_type, value FROM {IDENTIFIERS}").fetchall()
 
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from pipelines import block
 from pipelines.merge import RECORDS
+from pipelines.relations import IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS
@@ -67,13 +68,13 @@ Keys = tuple[NDArray[np.uint64], NDArray[np.int32]]
 
 
 def write_identifiers(work: Work, folder: Path, refreshed: Path | None, gone: list[int]) -> None:
-    """Write which customers of ``index_customers`` carry which identifiers into the arrays of the generation.
+    """Write which customers of ``publish_identifiers`` carry which identifiers into the arrays of the generation.
 
     ``gone``: numbers of customers in ``refreshed`` who do not carry anything any more.
     """
     columns = work.execute(
-        f"SELECT {name_sql('identifier_type', 'value')} AS name, c.number "
-        "FROM generation.main.customer_identifiers JOIN index_customers c USING (customer_id)"
+        f"SELECT {name_sql('identifier_type', 'value')} AS name, number "
+        f"FROM {IDENTIFIERS} JOIN index_customers USING (cno)"
     ).fetchnumpy()
     found = _in_order(_plain(columns["name"], np.uint64), _plain(columns["number"], np.int32))
     if refreshed is not None:

@@ -8,6 +8,7 @@ import duckdb
 
 from pipelines.index_lines import line_sql
 from pipelines.merge import RECORDS, columns_of, filled
+from pipelines.relations import IDENTIFIERS
 from profile_service.identity.records import STANDARD_COLUMNS
 from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store import documents
@@ -28,13 +29,12 @@ _CUT_IS_WORTH = 0.5
 class Rows:
     """Which columns the work store has any value in: ``sent`` of ``records``, ``standard`` of ``standardised``.
 
-    ``gathered``: the columns of ``merge_records``. ``claims``: a join of the records that are not authenticated, if
+    ``claims``: a join of the records that are not authenticated, if
     there are any, and ``authenticated`` what then says so of a record.
     """
 
     sent: frozenset[str]
     standard: frozenset[str]
-    gathered: frozenset[str]
     claims: str
     authenticated: str
 
@@ -49,22 +49,15 @@ class Rows:
         return cls(
             frozenset(sent),
             frozenset(standard),
-            frozenset(columns_of(work, RECORDS)),
             "LEFT JOIN (SELECT rid FROM records WHERE NOT authenticated) u ON u.rid = m.rid" if claims else "",
             "u.rid IS NULL" if claims else "true",
         )
 
     def value(self, kind: str, name: str) -> str:
-        """A value as sent or as standardised, of rows ``m`` of ``merge_records`` and ``s`` of ``standardised``."""
+        """A value as sent or as standardised, of rows ``m`` of ``merge_records``, or NULL where none has any."""
         if kind == SENT:
             return f"m.{name}" if name in self.sent else NOTHING
-        # what is there already need not go through a join
-        gathered = name in self.standard and f"standard_{name}" in self.gathered
-        return f"m.standard_{name}" if gathered else self.standard_value(name)
-
-    def standard_value(self, column: str) -> str:
-        """A standard column of row ``s``, or NULL where there is no value in it."""
-        return f"s.{column}" if column in self.standard else NOTHING
+        return f"m.standard_{name}" if name in self.standard else NOTHING
 
 
 def documents_sql() -> str:
@@ -91,8 +84,7 @@ def documents_sql() -> str:
         d.identifiers, '],[', o.consents, '],[', r.records, ']]')"""
     return f"""
         WITH r AS (SELECT cno, string_agg({record}, ',') AS records FROM {RECORDS} GROUP BY cno),
-        d AS (SELECT i.cno, string_agg({identifier}, ',') AS identifiers
-              FROM generation.main.customer_identifiers JOIN index_customers i USING (customer_id) GROUP BY i.cno),
+        d AS (SELECT cno, string_agg({identifier}, ',') AS identifiers FROM {IDENTIFIERS} GROUP BY cno),
         o AS (SELECT i.cno, string_agg({consent}, ',') AS consents
               FROM generation.main.customer_consents JOIN index_customers i USING (customer_id) GROUP BY i.cno)
         SELECT {line_sql("i.number", text)}
@@ -129,7 +121,7 @@ def record_bodies_sql(rows: Rows) -> str:
                 ORDER BY purpose, channel) || ']')::JSON AS statements
             FROM publish_carried GROUP BY rid)
         SELECT {line_sql("m.rid", text)}
-        FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno LEFT JOIN standardised s ON s.rid = m.rid
+        FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno
         LEFT JOIN h ON h.rid = m.rid LEFT JOIN e ON e.rid = m.rid LEFT JOIN publish_statements p ON p.rid = m.rid
         LEFT JOIN k ON k.rid = m.rid {rows.claims}"""
 
@@ -138,12 +130,13 @@ def _or_same(column: str) -> str:
     return f"CASE WHEN {column} = m.updated_at THEN '{SAME}' ELSE {moment_sql(column)} END"
 
 
-def searched_sql(rows: Rows) -> str:
-    """The records of the customers in ``index_customers`` as ``search_words_sql`` reads them."""
-    standard = ", ".join(f"{rows.standard_value(name)} AS {name}" for name in SEARCHED_COLUMNS)
-    return f"""
-        SELECT i.number, m.source_record_id, {standard}
-        FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno LEFT JOIN standardised s ON s.rid = m.rid"""
+def searched_sql(rows: Rows, before_first: int) -> str:
+    """The records in ``merge_records`` as ``search_words_sql`` reads them, a query in parentheses.
+
+    ``before_first``: the number that the numbers of ``index_customers`` are counted from.
+    """
+    standard = ", ".join(f"{rows.value(STANDARD, name)} AS {name}" for name in SEARCHED_COLUMNS)
+    return f"(SELECT {before_first} + m.cno AS number, m.source_record_id, {standard} FROM {RECORDS} m)"
 
 
 def judgements_sql() -> str:

@@ -25,8 +25,7 @@ def write_search(work: Work, records: str, arrays: Path, standing: Path | None) 
     ``records``: a relation as ``search_words_sql`` reads it, of everyone or, where ``standing`` names the arrays of
     the generation that is refreshed, of the customers who changed: under numbers that none had before.
     """
-    work.execute(f"CREATE OR REPLACE TEMP TABLE search_records AS {records}")
-    words = search_words_sql("search_records")
+    words = search_words_sql(records)
     if standing is None:
         _write_segment(work, words, arrays, 0)
     else:
@@ -36,8 +35,7 @@ def write_search(work: Work, records: str, arrays: Path, standing: Path | None) 
             _known_words(work, Segment.open(standing, 1))
             words += " UNION ALL SELECT number, word FROM search_known"
         _write_segment(work, words, arrays, 1)
-    for table in ("search_records", "search_known"):
-        work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    work.execute("DROP TABLE IF EXISTS temp.search_known")
 
 
 def _write_segment(work: Work, words: str, arrays: Path, number: int) -> None:

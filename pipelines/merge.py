@@ -16,7 +16,8 @@ from profile_service.identity.survivorship import (
     SurvivorshipRule,
     tidy_sql,
 )
-from profile_service.store.schema import RECORD_FIELDS, STANDARD_FIELDS
+from profile_service.store.schema import RECORD_FIELDS
+from profile_service.store.stored import GATHERED
 
 RECORDS = "merge_records"
 _LOSING_PLACES = range(2, RUNNERS_UP + 2)
@@ -36,7 +37,7 @@ def gather_records(
     """
     known = columns_of(work, "standardised")
     sent = filled(work, "records", [*_fields(rules.values()), *RECORD_FIELDS])
-    read = filled(work, "standardised", [name for name in STANDARD_FIELDS if name in known])
+    read = filled(work, "standardised", [name for name in GATHERED if name in known])
     rules = {
         name: replace(rule, readable=tuple(field for field in rule.readable if field in known))
         for name, rule in rules.items()

@@ -18,6 +18,8 @@ from profile_service.store.schema import RECORD_FIELDS
 
 # What follows from other standard values at once is not kept.
 _FOLLOWS = ("email_local", "phone_tail", "given_root", "name_pair")
+# The standard columns that a generation is made of: email_local follows, but the search asks for it of everyone.
+GATHERED = tuple(name for name in STANDARD_COLUMNS if name == "email_local" or name not in _FOLLOWS)
 # Few channels send these, most none at all: they stand last, so that they can be left out where nothing follows.
 _RARE_SENT = ("street_2", "middle_name", "full_name", "sex", "birth_place", "occupation", "extra")
 _RARE_STANDARD = ("street_2", "suffix", "middle_name", "sex", "birth_place", "occupation")
