@@ -41,7 +41,7 @@ ROUTE = "profile_service.route"
 
 _BEARER = "bearer "
 _SAFE = ("GET", "HEAD")
-_LONGEST_PURPOSE = 200
+_LONGEST_WORDS = 200
 
 
 def route_of(environ: Mapping[str, Any]) -> str | None:
@@ -93,12 +93,7 @@ class Frame:
         glance = self.ledger.glance()
         key = self.keys.verify(said[len(_BEARER) :].strip(), self.clock(), glance)
         environ[KEY] = key
-        purpose = environ.get("HTTP_PURPOSE")
-        # the server hands on a header that is not ASCII as an empty one
-        if purpose is not None and not (
-            0 < len(purpose) <= _LONGEST_PURPOSE and purpose.isascii() and purpose.isprintable()
-        ):
-            raise Refused("bad-request", f"a Purpose has 1 to {_LONGEST_PURPOSE} printable ASCII characters")
+        _read_words(environ)
         limit = self.settings.rate_limit_per_minute if key.rate_limit is None else key.rate_limit
         if limit:
             environ[RATE] = rate = self.rates.take(key.name, limit)
@@ -108,6 +103,17 @@ class Frame:
         if scope not in key.scopes:
             raise Refused("forbidden", f"this key lacks the scope {scope}", scope=scope)
         return Call(self, key, environ, glance)
+
+
+def _read_words(environ: Mapping[str, Any]) -> None:
+    """Refuse what a client says of its request in words that no trail could show; a read has no Idempotency-Key."""
+    for name, shown in (("HTTP_PURPOSE", "a Purpose"), ("HTTP_IDEMPOTENCY_KEY", "an Idempotency-Key")):
+        said = environ.get(name)
+        if said is None or (name == "HTTP_IDEMPOTENCY_KEY" and environ["REQUEST_METHOD"] in _SAFE):
+            continue
+        # the server hands on a header that is not ASCII as an empty one
+        if not (0 < len(said) <= _LONGEST_WORDS and said.isascii() and said.isprintable()):
+            raise Refused("bad-request", f"{shown} has 1 to {_LONGEST_WORDS} printable ASCII characters")
 
 
 class Call:

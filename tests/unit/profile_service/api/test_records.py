@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from profile_service.audit import Audit
+from profile_service.keys import SCOPES
 from profile_service.store.ledger import Ledger
 from tests.service_app import ServiceApp
 
@@ -61,6 +62,21 @@ def test_a_request_repeated_under_its_key_happens_once(service: ServiceApp) -> N
     assert second.headers["Idempotency-Replayed"] == "true"
     other = service.client.post("/v1/records", json=body | {"city": "Leeds"}, headers=key)
     assert other.status_code == 422
+
+
+WRITING = ("post", "put", "delete")
+
+
+@pytest.mark.parametrize("said", ["", "b\u00e9b\u00e9", "x" * 201, "a\x7f"])
+def test_every_write_refuses_an_idempotency_key_that_is_none(service: ServiceApp, said: str) -> None:
+    key = service.key(*SCOPES) | {"Idempotency-Key": said}
+    described = service.client.get("/openapi.json").json
+    assert described is not None
+    writes = [(method, path) for path, each in described["paths"].items() for method in each if method in WRITING]
+    assert len(writes) > 8
+    for method, path in writes:
+        answer = service.client.open(path.replace("{", "").replace("}", ""), method=method, headers=key)
+        assert (answer.status_code, "Idempotency-Key" in answer.text) == (400, True), (method, path, answer.text)
 
 
 def test_a_key_that_is_not_trusted_vouches_for_nobody(service: ServiceApp) -> None:
