@@ -68,7 +68,9 @@ def fill_traits(work: duckdb.DuckDBPyConnection, traits: Traits, now: datetime, 
     work.execute(f"INSERT INTO {_STORE} ({kept}) SELECT {kept} FROM {SAID}")
     work.execute(f"DROP TABLE IF EXISTS temp.{_DUE}")
     if whole:
-        work.executemany(f"INSERT INTO generation.main.{DEFINITIONS} VALUES (?, ?, ?, ?, ?)", _definitions(traits))
+        work.executemany(
+            f"INSERT INTO generation.main.{DEFINITIONS} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _definitions(traits)
+        )
     return _warnings(work, told)
 
 
@@ -247,15 +249,18 @@ def _said(trait: Trait) -> str:
     return moment_sql(f'"{trait.name}"') if trait.measure in ("first", "last") else f'"{trait.name}"'
 
 
-def _definitions(traits: Traits) -> list[tuple[str, str, str | None, str, str]]:
+def _definitions(traits: Traits) -> list[tuple[str | int | None, ...]]:
     """The rows of ``trait_definitions``."""
-    rows: list[tuple[str, str, str | None, str, str]] = []
+    rows: list[tuple[str | int | None, ...]] = []
     for trait in traits.traits:
-        words = trait.in_words[1] or None
-        rows.append(("trait", trait.name, words, trait.why, _rule(vars(trait), ("name", "why", "in_words"))))
+        one, several = (words or None for words in trait.in_words)
+        place = traits.told.index(trait.name) if trait.name in traits.told else None
+        currency = traits.currency if "amount" in trait.measure else None
+        rule = _rule(vars(trait), ("name", "why", "in_words"))
+        rows.append(("trait", trait.name, several, one, place, currency, trait.why, rule))
     for segment in traits.segments:
         rule = json.dumps([json.loads(_rule(vars(condition), ())) for condition in segment.when])
-        rows.append(("segment", segment.name, segment.in_words, segment.why, rule))
+        rows.append(("segment", segment.name, segment.in_words, None, None, None, segment.why, rule))
     return rows
 
 

@@ -86,7 +86,7 @@ def split(hand: Hand, customer_id: str, part: Sequence[RecordKey], wish: Wish) -
 
 def undo(hand: Hand, decision_id: str, wish: Wish) -> Decided:
     """Take a decision back. Raises Refused when there is no such decision, or it is taken back already."""
-    entry = judgement_entry(hand, decision_id)
+    entry = judgement_entry(hand.tx.log, decision_id)
     assert entry.payload is not None
     if decision_id in undone_decisions(hand.tx.log):
         raise Refused("conflict", f"{decision_id} is taken back already")
@@ -143,10 +143,10 @@ def portrait(standing: Standing, customer_id: str) -> dict[str, Any] | None:
     }
 
 
-def judgement_entry(hand: Hand, decision_id: str) -> Entry:
+def judgement_entry(log: Log, decision_id: str) -> Entry:
     """The entry that a decision was logged as; raises Refused when there is none."""
     number = decision_id.removeprefix("jdg_")
-    entry = hand.tx.log.entry(int(number)) if number.isdecimal() and len(number) <= 15 else None
+    entry = log.entry(int(number)) if number.isdecimal() and len(number) <= 15 else None
     if entry is None or entry.kind != JUDGEMENT or entry.payload is None or decision_id != _decision_id(entry.seq):
         raise Refused("unknown-judgement", "no such decision was made, or it was about a customer who was erased")
     return entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from profile_service.errors import Refused
 from profile_service.live.consents import carrier_of
@@ -15,6 +15,14 @@ from profile_service.store.stored import StoredRecord
 
 LONGEST_NOTE = 2_000  # characters
 _MOST_NOTES = 500  # of one customer
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Whose hand it is: ``oversees`` may change and remove what others have noted."""
+
+    name: str
+    oversees: bool = False
 
 
 def read_notes(session: Session, records: Sequence[StoredRecord]) -> list[NoteRow]:
@@ -39,9 +47,10 @@ def write_note(tx: Transaction, records: Sequence[StoredRecord], channel: str, a
     return note
 
 
-def edit_note(tx: Transaction, records: Sequence[StoredRecord], note_id: str, author: str, text: str) -> NoteRow:
+def edit_note(tx: Transaction, records: Sequence[StoredRecord], note_id: str, by: Hand, text: str) -> NoteRow:
     """Let a note say something else; who wrote it first, and who changed it last, is kept. Raises Refused."""
-    changed = replace(_note(tx, records, note_id), text=text, edited_by=author, edited_at=as_text(tx.now))
+    note = _own(_note(tx, records, note_id), by)
+    changed = replace(note, text=text, edited_by=by.name, edited_at=as_text(tx.now))
     change_note(tx.session, changed)
     return changed
 
@@ -53,10 +62,16 @@ def pin_note(tx: Transaction, records: Sequence[StoredRecord], note_id: str, pin
     return changed
 
 
-def remove_note(tx: Transaction, records: Sequence[StoredRecord], note_id: str) -> NoteRow:
+def remove_note(tx: Transaction, records: Sequence[StoredRecord], note_id: str, by: Hand) -> NoteRow:
     """Remove a note. Raises Refused."""
-    note = _note(tx, records, note_id)
+    note = _own(_note(tx, records, note_id), by)
     drop_note(tx.session, note_id)
+    return note
+
+
+def _own(note: NoteRow, by: Hand) -> NoteRow:
+    if note.author != by.name and not by.oversees:
+        raise Refused("forbidden", f"{note.author} wrote this: they change it, or a lead or a steward does")
     return note
 
 

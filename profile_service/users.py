@@ -33,11 +33,11 @@ from profile_service.store.ledger.user_rows import (
 )
 
 # What may be done at the console, by role; `reveal` is to see personal data without verifying a caller, for a reason;
-# `feeds` is to read rows that were refused.
+# `feeds` is to read rows that were refused, `oversee` to change what others have noted.
 ROLES: Mapping[str, frozenset[str]] = {
     "agent": frozenset({"find", "verify", "note", "correct"}),
-    "lead": frozenset({"find", "verify", "note", "correct", "reveal", "overview", "feeds"}),
-    "steward": frozenset({"find", "reveal", "note", "correct", "review", "overview", "feeds"}),
+    "lead": frozenset({"find", "verify", "note", "correct", "reveal", "overview", "feeds", "oversee"}),
+    "steward": frozenset({"find", "reveal", "note", "correct", "review", "overview", "feeds", "oversee"}),
     "marketer": frozenset({"overview"}),
     "privacy_officer": frozenset({"find", "reveal", "note", "privacy", "overview"}),
     "admin": frozenset({"overview", "users", "feeds"}),
@@ -49,6 +49,8 @@ _LOCKED = timedelta(minutes=15)
 _SEEN_EVERY = timedelta(seconds=60)  # a session's last use is written down this often at most
 _SEEN_WAITS = 0.05  # seconds: a page is not held up for that note
 
+_REFUSED = "sign_in_refused_at"
+_NOBODY = "-"  # no user can be named so
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _WRONG = "the name or the password is wrong, or this account is locked for a while"
 
@@ -169,28 +171,29 @@ class Users:
 
         Five wrong passwords in a row lock the account for a quarter of an hour.
         """
-        refused = Refused("unauthorised", _WRONG)
-        asked = user_named(self._ledger.read(), name) if _NAME.fullmatch(name) else None
+        # whoever is refused has cost the same, known or not: two look-ups, a hash, and one value written and committed
+        name = name if _NAME.fullmatch(name) else _NOBODY
+        asked = user_named(self._ledger.read(), name)
         right = self._matches(asked, password[: _LONGEST_PASSWORD + 1])
-        if asked is None:
-            raise refused
         with self._ledger.write() as tx:
             row = user_named(tx.session, name)
-            if row is None or row.password != asked.password:
-                # changed while this one was tried: what was right then opens nothing now
-                raise refused
-            locked = row.locked_until is not None and as_time(row.locked_until) > tx.now
-            if right and not locked and row.disabled_at is None:
-                change_user(tx.session, replace(row, failures=0, locked_until=None))
-                return self._begin(tx, row)
-            if not right and not locked:
+            locked = row is not None and row.locked_until is not None and as_time(row.locked_until) > tx.now
+            if row is None or asked is None or row.password != asked.password or locked:
+                # a password changed while this one was tried opens nothing now, though it was right then
+                tx.set_meta(_REFUSED, as_text(tx.now))
+            elif not right:
                 failures = row.failures + 1
                 until = as_text(tx.now + _LOCKED) if failures >= _MOST_FAILURES else None
                 change_user(
                     tx.session, replace(row, failures=0 if until else failures, locked_until=until or row.locked_until)
                 )
+            elif row.disabled_at is not None:
+                tx.set_meta(_REFUSED, as_text(tx.now))
+            else:
+                change_user(tx.session, replace(row, failures=0, locked_until=None))
+                return self._begin(tx, row)
         # outside the transaction: the failure is to be kept
-        raise refused
+        raise Refused("unauthorised", _WRONG)
 
     def sign_in_subject(self, subject: str) -> str:
         """A new session for whom the OpenID provider calls ``subject`` (issuer and sub). Raises ``Refused``."""

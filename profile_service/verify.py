@@ -33,6 +33,9 @@ _DAY = timedelta(hours=24)
 _CODE_DIGITS = 6
 _OPTIONS = 4
 _LEAST_QUESTIONS = 2
+_LEAST_ASKED = 500  # cents: below, there is no room for smaller ones
+_WHOLE_FROM = 10_000  # cents
+_RUNGS = (1.3, 1.9)  # by what factor one option is dearer than the next
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,12 @@ def questions(
     made: list[tuple[Question, int]] = []
     if bought:
         last = bought[0]
-        made.append(_options("What did your last purchase or return cost, about?", *_amounts(last)))
+        cents = round(abs(float(last["amount"])) * 100)
+        if cents >= _LEAST_ASKED:
+            made.append(_amounts("What did your last purchase or return cost?", cents, last["currency"]))
         at = moment_of(last["occurred_at"])
         if at is not None:
-            made.append(_options("In which month was that?", f"{at:%B %Y}", _months_near(at)))
+            made.append(_options("In which month was your last purchase or return?", f"{at:%B %Y}", _months_near(at)))
         channels = {
             "store": "in a shop",
             "web": "on the web site",
@@ -84,7 +89,7 @@ def questions(
         }
         if last["channel"] in channels:
             others = [said for name, said in channels.items() if name != last["channel"]]
-            made.append(_options("Where was it?", channels[last["channel"]], others))
+            made.append(_options("Where was your last purchase or return?", channels[last["channel"]], others))
     cards = [each["value"] for each in identifiers if each["type"] == "loyalty_id" and len(str(each["value"])) >= 6]
     if cards:
         right = str(cards[0])[-4:]
@@ -105,10 +110,25 @@ def _options(asks: str, right: str, wrong: Sequence[str]) -> tuple[Question, int
     return Question(asks, (*chosen[:place], right, *chosen[place:])), place
 
 
-def _amounts(event: Mapping[str, Any]) -> tuple[str, list[str]]:
-    amount = abs(float(event["amount"]))
-    said = [f"{event['currency'] or ''} {amount * factor:,.2f}".strip() for factor in (1, 0.4, 0.65, 1.5, 2.2, 3.1)]
-    return said[0], said[1:]
+def _amounts(asks: str, cents: int, currency: str | None) -> tuple[Question, int]:
+    """A ladder of amounts, of which the right one is any rung: nothing between them says which.
+
+    Neighbours differ by a factor drawn anew for each, whichever is right, and all end in the same digits.
+    """
+    dice = secrets.SystemRandom()
+    place = dice.randrange(_OPTIONS)
+    ladder = {place: float(cents)}
+    for rung in range(place - 1, -1, -1):
+        ladder[rung] = ladder[rung + 1] / dice.uniform(*_RUNGS)
+    for rung in range(place + 1, _OPTIONS):
+        ladder[rung] = ladder[rung - 1] * dice.uniform(*_RUNGS)
+    # small amounts end alike in their last digit, others in both cents; a rung is always wider than that
+    grain = 10 if cents < _WHOLE_FROM else 100
+    shown = [int(ladder[rung] - cents % grain) // grain * grain + cents % grain for rung in range(_OPTIONS)]
+    shown[place] = cents
+    said = [f"{currency or ''} {each / 100:,.2f}".strip() for each in shown]
+    order = dice.sample(range(_OPTIONS), _OPTIONS)
+    return Question(asks, tuple(said[rung] for rung in order)), order.index(place)
 
 
 def _months_near(at: datetime) -> list[str]:

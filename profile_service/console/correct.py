@@ -138,7 +138,7 @@ def _undo(at: Desk, found: Found) -> Response:
     decision_id, customer_id = at.said("decision_id", 40), found.customer_id
 
     def do(hand: Hand) -> Decided:
-        entry = judgement_entry(hand, decision_id)
+        entry = judgement_entry(hand.tx.log, decision_id)
         keys = {(record.channel, record.source_record_id) for record in records_standing(hand.standing, customer_id)}
         about = {key for each in constraints_of(entry.payload or {}) for key in (each.left, each.right)}
         if entry.actor != at.key.name or not keys & about:

@@ -12,11 +12,13 @@ from profile_service.api.outcomes import seen
 from profile_service.console.facts import addresses_of, greeting, in_days, open_matters, veiled_event
 from profile_service.console.guard import VEILED, Desk, desk, leading_to
 from profile_service.console.pages import console
+from profile_service.console.value import value_of
 from profile_service.contracts.masks import masked
 from profile_service.errors import Moved, Refused
 from profile_service.explain import explain_customer
 from profile_service.lookup import Found, by_id
 from profile_service.notes import LONGEST_NOTE, edit_note, pin_note, read_notes, remove_note, write_note
+from profile_service.notes import Hand as NoteHand
 from profile_service.profile import provenance
 from profile_service.timeline import Wanted, timeline
 from profile_service.verify import Verified, history, verified
@@ -55,6 +57,7 @@ def show_customer(at: Desk, customer_id: str) -> Response:
         addresses=[_address(at, each) for each in addresses_of(records, found.profile.get("address"))],
         notes=read_notes(at.frame.ledger.read(), records),
         household=_household(at, found.customer_id),
+        value=value_of(at, found.profile),
         events=[show_event(event) for event in recent[:_EVENTS_A_PAGE]],
         more=first.next_cursor,
         wanted=Wanted(),
@@ -117,17 +120,19 @@ def note(at: Desk, customer_id: str) -> Response:
         if not records:
             raise Refused("conflict", "this customer has just been merged or erased: find them again")
         author = at.user.name
+        by = NoteHand(author, at.user.may("oversee"))
         if action == "write":
             written = write_note(hand.tx, records, at.key.channel or "", author, at.said("text", LONGEST_NOTE))
         elif action == "edit":
-            written = edit_note(hand.tx, records, at.said("note_id", 60), author, at.said("text", LONGEST_NOTE))
+            written = edit_note(hand.tx, records, at.said("note_id", 60), by, at.said("text", LONGEST_NOTE))
         elif action in ("pin", "unpin"):
             written = pin_note(hand.tx, records, at.said("note_id", 60), action == "pin")
         elif action == "remove":
-            written = remove_note(hand.tx, records, at.said("note_id", 60))
+            written = remove_note(hand.tx, records, at.said("note_id", 60), by)
         else:
             raise Refused("invalid-request", "a note is written, edited, pinned, unpinned or removed")
-        at.frame.audit.change(hand.tx, at.act(f"note.{action}", found.customer_id, {"note_id": written.note_id}))
+        details = {"note_id": written.note_id, "written_by": written.author}
+        at.frame.audit.change(hand.tx, at.act(f"note.{action}", found.customer_id, details))
     if request.headers.get("HX-Request"):
         now = at.frame.clock()
         return at.page(

@@ -10,7 +10,7 @@ from flask import Response, request
 from profile_service.console.guard import Desk, desk, leading_to
 from profile_service.console.pages import console
 from profile_service.contracts.steward import steward_view
-from profile_service.correct import Decided, Wish, undo
+from profile_service.correct import Decided, Wish, judgement_entry, undo, undone_decisions
 from profile_service.errors import Refused
 from profile_service.explain import link_table, record_table
 from profile_service.privacy import RecordKey
@@ -43,7 +43,7 @@ def show_queue(at: Desk) -> Response:
         more=len(waiting) > _A_PAGE,
         standing=standing_votes(votes),
         second=len(_for_second(at, votes)),
-        decided=request.args.get("decided", "")[:40],
+        decided=_just_decided(at),
         typed="",
     )
 
@@ -62,7 +62,7 @@ def show_review(at: Desk, review_id: str) -> Response:
         "review.html",
         review=shown,
         mine=sum(vote.user_name == at.user.name for vote in votes),
-        decided=request.args.get("decided", "")[:40],
+        decided=_just_decided(at),
         typed="",
     )
 
@@ -101,6 +101,8 @@ def take_back(at: Desk, decision_id: str) -> Response:
     """Take a decision back: what stood before stands again, and the pair waits again."""
     wish = Wish(at.key.name, "taken back at the review desk")
     with at.frame.world.write() as hand:
+        if judgement_entry(hand.tx.log, decision_id).actor != at.key.name:
+            raise Refused("forbidden", "a colleague decided this: here you take back what you decided yourself")
         decided = undo(hand, decision_id, wish)
         drop_votes_of_decision(hand.tx.session, decision_id)
         touched = sorted({str(each["customer_id"]) for each in (*decided.before, *decided.after)})
@@ -176,6 +178,17 @@ def _waiting(at: Desk, kind: str, votes: Sequence[VoteRow], most: int) -> list[M
         if len(found) >= most or cursor is None:
             break
     return found[:most]
+
+
+def _just_decided(at: Desk) -> str:
+    """The decision that the address names, where it is this steward's own and still stands."""
+    decision_id = request.args.get("decided", "")[:40]
+    log = at.frame.ledger.log()
+    try:
+        own = bool(decision_id) and judgement_entry(log, decision_id).actor == at.key.name
+    except Refused:
+        return ""
+    return decision_id if own and decision_id not in undone_decisions(log) else ""
 
 
 def _to(where: str) -> Response:

@@ -25,6 +25,7 @@ from profile_service.store.ledger.call_rows import (
     forget_calls_before,
     put_call,
     recent_calls,
+    ring_at,
 )
 from profile_service.store.ledger.times import as_text
 
@@ -61,8 +62,8 @@ def tell_call(call: Call, said: dict[str, Any]) -> Response:
     """A call rings, is taken, or is over: the console of whoever has that telephone shows it within two seconds."""
     number = said["from_"] if said["direction"] == "in" else said["to"]
     number = standard_value("phone", number, call.state.generation.model) or number
-    users = said["user"] if isinstance(said["user"], list) else [said["user"]]
-    user = users[0] if users else None
+    named = said["user"] if isinstance(said["user"], list) else [said["user"]]
+    users = list(dict.fromkeys(name for name in named if name))
     now = as_text(call.frame.clock())
     with call.frame.ledger.write() as tx:
         forget_calls_before(tx.session, as_text(tx.now - _KEPT))
@@ -70,13 +71,16 @@ def tell_call(call: Call, said: dict[str, Any]) -> Response:
         row = CallRow(
             call_id=said["callId"],
             number=number,
-            user_name=user or (known.user_name if known else None),
+            # of several telephones none is its own until one of them takes it
+            user_name=None if len(users) > 1 else users[0] if users else known.user_name if known else None,
             queue=said["queue"] or (known.queue if known else None),
             state=_STATES[said["event"]],
             rang_at=known.rang_at if known else now,
             changed_at=now,
         )
         put_call(tx.session, row)
+        if users:
+            ring_at(tx.session, row.call_id, users if len(users) > 1 else ())
         call.frame.audit.change(tx, call.act("call.tell", None, {"call_id": row.call_id, "state": row.state}))
     return call.answer({"call_id": row.call_id, "state": row.state, "customers": _how_many(call, number)})
 

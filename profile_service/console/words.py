@@ -40,6 +40,12 @@ def in_channel(channel: str | None) -> str:
     return _IN.get(channel or "", f"in {(channel or 'an unknown channel').replace('_', ' ')}")
 
 
+@console.app_template_filter("sentence")
+def sentence(text: str) -> str:
+    """A text that begins a sentence; nothing else of it changes."""
+    return text[:1].upper() + text[1:]
+
+
 @console.app_template_filter("money")
 def money(amount: Any, currency: str | None = None) -> str:
     """An amount with two places and its currency."""

@@ -78,7 +78,10 @@ class CallSent(Schema):
     user = fields.Raw(
         load_default=None,
         validate=_check_users,
-        metadata={"description": "Whose telephone it is: a user's name at the console, or a list of them."},
+        metadata={
+            "description": "Whose telephone it is: a user's name at the console, or a list of them: it rings at "
+            "all, and whoever takes it, named alone in `answer`, has it alone."
+        },
     )
     queue = fields.String(
         load_default=None,

@@ -55,6 +55,9 @@ def trait_relations(traits: Traits) -> tuple[Relation, ...]:
         ("kind", ID, "trait or segment."),
         _NAME,
         ("in_words", "VARCHAR", "How people are told of it, with {} for the value; null when they are not."),
+        ("of_one", "VARCHAR", "The same of a single one."),
+        ("told", "INTEGER", "Its place in the one line in which value is told; null for not in it."),
+        ("currency", "VARCHAR", "Of an amount."),
         ("why", "VARCHAR", "What it is for."),
         ("rule", "VARCHAR", "How it is computed, as it is declared."),
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
-from profile_service.store.ledger.desk_tables import CALLS
+from profile_service.store.ledger.desk_tables import CALLS, TELEPHONES
 from profile_service.store.ledger.session import Session
-from profile_service.store.ledger.statement import Statement, dropping, putting
+from profile_service.store.ledger.statement import Statement, adding_if_new, dropping, putting
 
 
 @dataclass(frozen=True)
 class CallRow:
-    """A call: ``number`` the customer's, ``user_name`` whose telephone it is, None for everybody's."""
+    """A call: ``number`` the customer's, ``user_name`` whose telephone it is, None where it rings at several."""
 
     call_id: str
     number: str
@@ -26,17 +27,22 @@ class CallRow:
 
 _CALL = Statement(select(*CALLS.columns).where(CALLS.c.call_id == bindparam("call_id")))
 _PUT = putting(CALLS)
+_ANYWHERE = exists().where(TELEPHONES.c.call_id == CALLS.c.call_id)
+_HERE = exists().where(TELEPHONES.c.call_id == CALLS.c.call_id, TELEPHONES.c.user_name == bindparam("user_name"))
 _RECENT = Statement(
     select(*CALLS.columns)
     .where(
         CALLS.c.rang_at >= bindparam("since"),
-        or_(CALLS.c.user_name.is_(None), CALLS.c.user_name == bindparam("user_name")),
+        or_(CALLS.c.user_name == bindparam("user_name"), and_(CALLS.c.user_name.is_(None), or_(~_ANYWHERE, _HERE))),
     )
     .order_by(CALLS.c.rang_at.desc())
 )
 _OLD = Statement(select(CALLS.c.call_id).where(CALLS.c.rang_at < bindparam("before")).limit(1))
 _FORGET_OLD = Statement(delete(CALLS).where(CALLS.c.rang_at < bindparam("before")))
 _FORGET_NUMBER = dropping(CALLS, "number")
+_ADD_TELEPHONE = adding_if_new(TELEPHONES)
+_NO_TELEPHONES = dropping(TELEPHONES, "call_id")
+_FORGET_TELEPHONES = Statement(delete(TELEPHONES).where(TELEPHONES.c.call_id.not_in(select(CALLS.c.call_id))))
 
 
 def find_call(session: Session, call_id: str) -> CallRow | None:
@@ -50,8 +56,15 @@ def put_call(session: Session, call: CallRow) -> None:
     session.do(_PUT, vars(call))
 
 
+def ring_at(session: Session, call_id: str, user_names: Iterable[str]) -> None:
+    """Let a call ring at these users' telephones and at no other; at none: it is everybody's, or its taker's."""
+    session.do(_NO_TELEPHONES, {"call_id": call_id})
+    for user_name in user_names:
+        session.do(_ADD_TELEPHONE, {"call_id": call_id, "user_name": user_name})
+
+
 def recent_calls(session: Session, user_name: str, since: str) -> list[CallRow]:
-    """Calls for a user, or for everybody, since a moment; the newest first."""
+    """Calls that ring at a user's telephone or are theirs, or for everybody, since a moment; the newest first."""
     return [CallRow(*row) for row in session.all(_RECENT, {"user_name": user_name, "since": since})]
 
 
@@ -63,8 +76,10 @@ def any_call_before(session: Session, before: str) -> bool:
 def forget_calls_before(session: Session, before: str) -> None:
     """Drop calls that rang before a moment."""
     session.do(_FORGET_OLD, {"before": before})
+    session.do(_FORGET_TELEPHONES, {})
 
 
 def forget_calls_of(session: Session, number: str) -> None:
     """Drop every call of a number."""
     session.do(_FORGET_NUMBER, {"number": number})
+    session.do(_FORGET_TELEPHONES, {})

@@ -74,6 +74,9 @@ CALLS = table(
 )
 Index("calls_by_user", CALLS.c.user_name, CALLS.c.rang_at)
 
+# The telephones at which a call rings that has several; whoever takes it has it alone.
+TELEPHONES = table("call_telephones", text("call_id", key=True), text("user_name", key=True))
+
 # What each steward said of a pair of records: the agreement between them is measured, also of those who are unsure.
 VOTES = table(
     "votes",

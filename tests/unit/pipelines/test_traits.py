@@ -250,9 +250,11 @@ def test_a_declaration_adopted_publishes_everyone_anew(world: WorkWorld, tmp_pat
 
 def test_each_trait_and_segment_is_defined_beside_them(world: WorkWorld) -> None:
     published(world)
-    rows = ask(world, "SELECT kind, name, in_words, rule FROM trait_definitions")
+    rows = ask(world, "SELECT kind, name, in_words, rule, told, currency FROM trait_definitions")
     traits = packaged_traits()
-    assert [name for kind, name, _, _ in rows if kind == "trait"] == [trait.name for trait in traits.traits]
+    assert [name for kind, name, *_ in rows if kind == "trait"] == [trait.name for trait in traits.traits]
+    assert [row[1] for row in sorted(rows, key=lambda row: row[4] or 0) if row[4] is not None] == list(traits.told)
+    assert {row[1] for row in rows if row[5] == "EUR"} == {"amount", "amount_last_year", "average_basket"}
     high = next(row for row in rows if row[1] == "high_value")
     assert high[2] == "high value"
     assert json.loads(high[3]) == [{"trait": "amount_last_year", "at_least": "500"}]

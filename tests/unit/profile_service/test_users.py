@@ -174,6 +174,7 @@ def test_a_name_is_given_once(users: Users) -> None:
 def test_no_role_may_do_what_none_knows() -> None:
     assert {permission for may in ROLES.values() for permission in may} == {
         "find", "verify", "note", "correct", "reveal", "review", "privacy", "overview", "users", "feeds",
+            "oversee",
     }  # fmt: skip
 
 
@@ -185,3 +186,40 @@ def test_passwords_cost_what_argon2_asks_for(tmp_path: Path) -> None:
     assert kept.startswith("$argon2id$")
     assert PASSWORD not in kept
     ledger.close()
+
+
+def test_a_refused_sign_in_costs_the_same_whoever_is_named(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    users.create(ANNA, PASSWORD)
+    users.create(User("gone", "Gone", "agent"), PASSWORD)
+    users.change("gone", {"disabled": True})
+    users.create(User("locked", "Locked", "agent"), PASSWORD)
+    for _ in range(5):
+        refused(lambda: users.sign_in("locked", "wrong wrong wrong"))
+    work: list[str] = []
+
+    class Counting(type(CHEAP)):  # type: ignore[misc]
+        def verify(self, *given: object) -> bool:
+            work.append("hash")
+            return bool(super().verify(*given))
+
+    hasher = Counting(time_cost=CHEAP.time_cost, memory_cost=CHEAP.memory_cost, parallelism=CHEAP.parallelism)
+    monkeypatch.setattr(users, "_hasher", hasher)
+    ledger = users._ledger
+    ledger.read().connection.set_trace_callback(lambda said: work.append(said.split()[0]))  # type: ignore[attr-defined]
+    with ledger.write() as tx:
+        tx.session.connection.set_trace_callback(lambda said: work.append(said.split()[0]))  # type: ignore[attr-defined]
+
+    def worked(name: str, password: str) -> list[str]:
+        work.clear()
+        refused(lambda: users.sign_in(name, password))
+        return ["write" if each in ("INSERT", "UPDATE") else each for each in work]
+
+    known = worked("anna", "wrong wrong wrong")
+    assert known.count("hash") == 1 and known.count("write") == 1 and known.count("COMMIT") == 1
+    for name, password in (
+        ("nobody", "wrong wrong wrong"),
+        ("No\ud800body", "wrong wrong wrong"),
+        ("locked", PASSWORD),
+        ("gone", PASSWORD),
+    ):
+        assert worked(name, password) == known, name

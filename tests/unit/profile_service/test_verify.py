@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,24 @@ def test_each_question_has_one_right_option_among_plausible_ones() -> None:
 @pytest.mark.parametrize(("events", "identifiers"), [([], []), ([], [CARD]), ([{**BOUGHT, "amount": None}], [CARD])])
 def test_who_has_dealt_with_us_too_little_is_not_asked(events: list[object], identifiers: list[object]) -> None:
     assert questions(events, identifiers) == []  # type: ignore[arg-type]
+
+
+def test_no_arithmetic_tells_the_true_amount_from_the_others() -> None:
+    for amount in ("5.00", "9.99", "59.90", "100.00", "1234.56", "99999.99"):
+        ranks = [0] * 4
+        for _ in range(400):
+            (question, place), *_ = questions([{**BOUGHT, "amount": amount}], [CARD])
+            prices = [round(float(option.removeprefix("USD ").replace(",", "")) * 100) for option in question.options]
+            assert len(set(prices)) == 4 and min(prices) > 0
+            assert prices[place] == round(float(amount) * 100)
+            assert len({price % 10 for price in prices}) == 1
+            ordered = sorted(prices)
+            assert all(1.1 < dearer / cheaper < 2.2 for cheaper, dearer in pairwise(ordered))
+            ranks[ordered.index(prices[place])] += 1
+        # 100 of each are expected; outside of 55 to 150 comes once in some million draws
+        assert all(55 < rank < 150 for rank in ranks), ranks
+
+
+def test_an_amount_too_small_to_hide_is_not_asked_for() -> None:
+    asked = questions([{**BOUGHT, "amount": "0.01"}], [CARD])
+    assert asked and not [question for question, _ in asked if "cost" in question.asks]

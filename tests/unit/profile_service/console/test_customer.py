@@ -176,6 +176,33 @@ def test_notes_are_written_changed_pinned_and_removed(service: ServiceApp, known
     assert person.send(path, action="write", text="x" * 2001).status_code == 422
 
 
+def test_a_note_is_its_authors_to_change_and_a_leads(service: ServiceApp, known: dict[str, Any]) -> None:
+    author, other = signed_in(service, "agent", "own.author"), signed_in(service, "agent", "own.other")
+    lead, steward = signed_in(service, "lead", "own.lead"), signed_in(service, "steward", "own.steward")
+    path = f"/console/customers/{known['customer_id']}/notes"
+    author.send(path, action="write", text="prefers to be written to")
+    note = re.search(r'name="note_id" value="(\w+)"', page_of(author, known["customer_id"]))
+    assert note
+    for action in ("edit", "remove"):
+        refused = other.send(path, action=action, note_id=note[1], text="prefers nothing")
+        assert refused.status_code == 403 and "own.author wrote this" in refused.text
+    offered = page_of(other, known["customer_id"])
+    assert "prefers to be written to" in offered and 'value="edit"' not in offered
+    assert other.send(path, action="pin", note_id=note[1]).status_code == 303
+    assert author.send(path, action="edit", note_id=note[1], text="prefers letters").status_code == 303
+    assert lead.send(path, action="edit", note_id=note[1], text="prefers letters, says own.lead").status_code == 303
+    assert "changed by own.lead" in page_of(other, known["customer_id"])
+    assert steward.send(path, action="remove", note_id=note[1]).status_code == 303
+    ledger = Ledger.open(service.settings.ledger).read().connection  # type: ignore[attr-defined]
+    acts = ledger.execute("SELECT actor, action, details FROM audit WHERE action IN ('note.edit', 'note.remove')")
+    told = [(actor, action) for actor, action, details in acts if note[1] in details and "own.author" in details]
+    assert told == [
+        ("user:own.author", "note.edit"),
+        ("user:own.lead", "note.edit"),
+        ("user:own.steward", "note.remove"),
+    ]
+
+
 def test_a_note_on_one_customer_is_not_reached_by_another(service: ServiceApp, known: dict[str, Any]) -> None:
     person = signed_in(service, "agent")
     person.send(f"/console/customers/{known['customer_id']}/notes", action="write", text="hers alone")
@@ -245,6 +272,34 @@ def test_a_call_shows_at_the_telephone_it_rings_at_and_at_no_other(service: Serv
     as_form = {**sent, "event": "hangup"}
     assert service.client.post("/v1/calls", data=as_form, headers=key).json["state"] == "over"
     assert known["full_name"] not in anna.get("/console/ringing").text
+
+
+def test_a_call_rings_at_all_its_telephones_until_one_takes_it(service: ServiceApp, known: dict[str, Any]) -> None:
+    people = {name: signed_in(service, "agent", name) for name in ("ring.anna", "ring.ben", "ring.cleo")}
+    key = service.key("calls:write")
+    sent = {"event": "newCall", "from": known["phone"], "to": "100", "direction": "in", "callId": "several"}
+
+    def ringing() -> list[str]:
+        return [name for name, person in people.items() if known["full_name"] in person.get("/console/ringing").text]
+
+    service.client.post("/v1/calls", json={**sent, "user": ["ring.anna", "ring.ben"]}, headers=key)
+    assert ringing() == ["ring.anna", "ring.ben"]
+    service.client.post("/v1/calls", json={**sent, "event": "answer", "user": "ring.ben"}, headers=key)
+    assert ringing() == ["ring.ben"]
+    service.client.post("/v1/calls", json={**sent, "event": "hangup"}, headers=key)
+    assert ringing() == []
+
+
+def test_value_is_told_in_words_on_the_first_screen(service: ServiceApp) -> None:
+    [(customer_id, orders)] = service.sql(
+        """SELECT customer_id, orders FROM customer_trait_values
+        WHERE orders > 1 AND list_contains(segments, 'lapsed') ORDER BY orders DESC, 1 LIMIT 1"""
+    )
+    text = page_of(signed_in(service, "agent"), customer_id)
+    told = re.search(r'Value and segments</h2>\s*<p class="big">([^<]+)</p>', text)
+    assert told and told[1].startswith("Lapsed, ") and told[1].endswith(f"{orders} orders")
+    [(nobody,)] = service.sql("SELECT customer_id FROM customers WHERE event_count = 0 ORDER BY 1 LIMIT 1")
+    assert "Nothing bought yet" in page_of(signed_in(service, "agent"), nobody)
 
 
 def test_an_unknown_and_a_merged_and_an_erased_customer_are_told_as_what_they_are(service: ServiceApp) -> None:

@@ -56,6 +56,20 @@ def test_a_verdict_is_taken_back_with_its_vote(service: ServiceApp) -> None:
     assert review in waiting(steward)
 
 
+def test_a_steward_takes_back_only_what_they_decided_themselves(service: ServiceApp) -> None:
+    mine, theirs = signed_in(service, "steward"), signed_in(service, "steward")
+    review, *_ = waiting(mine)
+    decision = mine.send(f"/console/reviews/{review}", verdict="different").headers["Location"].partition("decided=")[2]
+    undo = f"/console/reviews/decisions/{decision}/undo"
+    assert undo in mine.get(f"/console/reviews?decided={decision}").text
+    for address in (f"/console/reviews?decided={decision}", "/console/reviews?decided=jdg_999999", "/console/reviews"):
+        assert "/undo" not in theirs.get(address).text
+    refused = theirs.send(undo)
+    assert refused.status_code == 403 and "a colleague decided this" in refused.text
+    assert mine.send(undo).status_code == 303
+    assert undo not in mine.get(f"/console/reviews?decided={decision}").text
+
+
 def test_who_is_unsure_is_not_asked_again_and_another_steward_is(service: ServiceApp) -> None:
     unsure, other = signed_in(service, "steward"), signed_in(service, "steward")
     review, *_ = waiting(unsure)
