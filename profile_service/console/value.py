@@ -27,7 +27,8 @@ def value_of(at: Desk, profile: Mapping[str, Any]) -> dict[str, Any]:
             if name in (profile.get("segments") or ()):
                 segments.append((words, why))
         elif words and (value := traits.get(name)) not in (None, 0, []):
-            said = (of_one if value == 1 else words).format(_shown(value, currency))
+            single = len(value) == 1 if isinstance(value, list) else value == 1
+            said = (of_one if single else words).format(_shown(value, currency))
             if place is None:
                 more.append(said)
             else:
@@ -46,5 +47,6 @@ def _shown(value: Any, currency: str | None) -> str:
         return f"{value:.0%}"
     text = str(value)
     if len(text) >= 20 and text.endswith("Z") and text[10] == "T":
-        return text[:10]
+        # a day is not to be parted at the end of a line
+        return text[:10].replace("-", "\N{NON-BREAKING HYPHEN}")
     return f"{value:,}" if isinstance(value, int) else channel_name(text)
