@@ -15,6 +15,8 @@ from profile_service.profile import ADDRESS_FIELDS, GOLDEN_FIELDS, sureness
 IDENTIFIER = ("type", "value", "channels", "records", "first_seen", "last_seen", "shared")
 CONSENT = ("purpose", "channel", "consent", "customer_consent", "stated_at", "source_record_id", "statements")
 RECORD = ("channel", "source_record_id", "updated_at")
+# What is JSON by itself: a pipeline puts it together as text.
+NESTED = ("segments", "traits", "amount_by_currency")
 # The list, in order; behind these stand the lists of identifiers, consents and records, each in any order, a record
 # with its number before the rest. The first is read alone from the text.
 PLAIN = (
@@ -31,9 +33,7 @@ PLAIN = (
     "customer_since",
     "run_id",
     *ADDRESS_FIELDS,
-    "segments",
-    "traits",
-    "amount_by_currency",
+    *NESTED,
 )
 LISTS = ("identifiers", "consents", "records")
 _ADDRESS = slice(PLAIN.index(ADDRESS_FIELDS[0]), PLAIN.index(ADDRESS_FIELDS[-1]) + 1)
