@@ -77,10 +77,11 @@ def documents_sql() -> str:
         {_moment("first_seen")}, ',', {_moment("last_seen")}, ',', shared, ']')"""
     consent = f"""json_array(purpose, channel, consent, customer_consent, {moment_sql("stated_at")}, source_record_id,
         statements)::VARCHAR"""
-    # a customer's parts by its number: as keys of a join, texts take twice as long
-    # put together as text: JSON in JSON is read and written once more, which takes twice as long
+    # a customer's parts by its number, and put together as text: texts as keys of a join take twice as long, and JSON
+    # inside JSON is read and written once more
     text = f"""concat(rtrim(json_array({plain})::VARCHAR, ']'), ',', coalesce(to_json(t.segments)::VARCHAR, '[]'), ',',
-        coalesce(t.said::VARCHAR, '{{}}'), ',{{', {_amounts_sql("c.amount_by_currency")}, '}},[', d.identifiers, '],[', o.consents, '],[', r.records, ']]')"""
+        coalesce(t.said::VARCHAR, '{{}}'), ',{{', {_amounts_sql("c.amount_by_currency")}, '}},[', d.identifiers,
+        '],[', o.consents, '],[', r.records, ']]')"""
     return f"""
         WITH r AS (SELECT cno, string_agg({record}, ',') AS records FROM {RECORDS} GROUP BY cno),
         d AS (SELECT cno, string_agg({identifier}, ',') AS identifiers FROM {IDENTIFIERS} GROUP BY cno),

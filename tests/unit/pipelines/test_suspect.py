@@ -43,8 +43,8 @@ def test_what_looks_wrong_is_said(learned: Learned, world: dict[str, int], word:
 
 @pytest.mark.parametrize(
     "world",
-    [{"linked": 300}, {"linked": 300, "cut": 5}, {"linked": 20, "cut": 20}],
-    ids=["all linked", "few cut", "too few pairs to say"],
+    [{"linked": 300}, {"linked": 300, "cut": 5}, {"linked": 20, "cut": 20}, {"linked": 300, "cut": 60, "bits": 3.0}],
+    ids=["all linked", "few cut", "too few pairs to say", "cut where it is unsure"],
 )
 def test_what_looks_right_is_not_worth_a_word(learned: Learned, world: dict[str, int]) -> None:
     assert warnings(learned, **world) == ""
