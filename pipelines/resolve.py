@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines import block, cluster, generic, read, standardise, train
+from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
 from pipelines.suspect import suspicious_clusters
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _OUTGROWN = 10
+# Records from which ids are met often enough, as a rule, that trees will be grown on them.
+_WORTH_LOADING = 200_000
 _NONE: Mapping[str, bool] = {}
 
 
@@ -186,6 +189,8 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
     Answers the model and the number of candidate pairs.
     """
     learning = model.trained is None
+    if learning and whole_number(work, "SELECT count(*) FROM records") >= _WORTH_LOADING:
+        load_ahead()
     with run.progress.stage("standardise") as stage:
         model = _standardise_everyone(work, model)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]

@@ -102,7 +102,7 @@ def gather_evidence(
     """What the data says before any class is known, see ``Evidence``."""
     rows = work.execute(f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern").fetchnumpy()
     patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
-    random = _random_pairs(work, model, records, compare)
+    random, times = _random_pairs(work, model, records, compare)
     parts = parts_of(model)
     exact = [level for comparison in model.comparisons for level in comparison.levels if level.kind == "exact"]
     binned = {f"{level.bins}_bin" for level in exact if level.bins}
@@ -111,7 +111,7 @@ def gather_evidence(
     for place, comparison in enumerate(model.comparisons):
         itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))
         own.append(itself)
-        strangers.append(_among_strangers(work, model, comparison, random[:, place]))
+        strangers.append(_among_strangers(work, model, comparison, np.bincount(random[:, place], times).astype(float)))
     work.execute("DROP TABLE drawn_records")
     return Evidence(
         parts=parts,
@@ -119,7 +119,7 @@ def gather_evidence(
         counts=counts,
         random=tuple(strangers),
         itself=tuple(own),
-        speaking=(random > 0).mean(axis=0) if len(random) else np.zeros(len(parts)),
+        speaking=np.average(random > 0, axis=0, weights=times) if len(random) else np.zeros(len(parts)),
         records=records,
         never_pairs=float(
             whole_number(
@@ -141,8 +141,11 @@ def _thinned(patterns: Integers, counts: Floats) -> tuple[Integers, Floats]:
     return patterns[kept], weight[kept]
 
 
-def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs) -> Integers:
-    """Level numbers of random pairs of records, shape (pairs, comparisons); the same draw for the same records."""
+def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs) -> tuple[Integers, Floats]:
+    """What random pairs of records are alike in; the same draw for the same records.
+
+    Level numbers, shape (patterns, comparisons), and how many pairs have them, shape (patterns,).
+    """
     wanted = int(model.settings["mixture"]["random_pairs"])
     work.execute(
         "CREATE OR REPLACE TEMP TABLE places AS "
@@ -160,10 +163,12 @@ def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs)
             JOIN places a ON a.place = d.x JOIN places b ON b.place = d.y WHERE d.x <> d.y"""
         )
     compare(work, model, "drawn", "drawn_compared")
-    patterns = work.execute("SELECT pattern FROM drawn_compared").fetchnumpy()["pattern"]
+    met = work.execute(
+        "SELECT pattern, count(*) AS n FROM drawn_compared GROUP BY pattern ORDER BY pattern"
+    ).fetchnumpy()
     for table in ("places", "drawn", "drawn_compared"):
         work.execute(f"DROP TABLE {table}")
-    return level_numbers(model, np.asarray(patterns, dtype=np.int64))
+    return level_numbers(model, np.asarray(met["pattern"], dtype=np.int64)), np.asarray(met["n"], dtype=np.float64)
 
 
 def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int) -> Floats:
@@ -186,14 +191,17 @@ def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int
     return result
 
 
-def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Integers) -> Floats:
+def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Floats) -> Floats:
     """Outcome shares among random pairs where both speak, shape (outcomes,).
+
+    ``drawn``: how many of the random pairs have each outcome, as far as the last that any has.
 
     Exact agreement is too rare to be met in a draw; it is counted from how often each value stands in a sample.
     """
     place = model.comparisons.index(comparison)
     width = model.radices[place]
-    met = np.bincount(drawn, minlength=width).astype(float)
+    met = np.zeros(width)
+    met[: len(drawn)] = drawn
     met[0] = 0.0
     smoothed = met + 0.5 * (np.arange(width) > 0)
     smoothed[0] = 0.0

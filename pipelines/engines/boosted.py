@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +40,11 @@ class Growth:
     least_pairs: float
     rate: float
     most: float
+
+
+def load_ahead() -> None:
+    """Begin to load what grows trees, a second of one core, beside work that the interpreter only waits for."""
+    threading.Thread(target=importlib.import_module, args=("sklearn.tree",), name="loading sklearn").start()
 
 
 def boost(
