@@ -167,6 +167,12 @@ GENERATION_BROKEN = {
     "every customer that customer_consents names stands": [
         "INSERT INTO {customer_consents} SELECT * REPLACE ('cus_nobody' AS customer_id) FROM {customer_consents}"
     ],
+    "customer_trait_values has one row for each customer_id": [
+        "INSERT INTO {customer_trait_values} (customer_id) VALUES ('cus_twice'), ('cus_twice')"
+    ],
+    "trait_definitions has one row for each kind and name": [
+        "INSERT INTO {trait_definitions} FROM {trait_definitions}"
+    ],
     "customer_households has one row for each customer_id": [
         "INSERT INTO {customer_households} SELECT * REPLACE ('hou_other' AS household_id) FROM {customer_households}"
     ],
