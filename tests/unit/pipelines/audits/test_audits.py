@@ -168,7 +168,7 @@ GENERATION_BROKEN = {
         "INSERT INTO {customer_consents} SELECT * REPLACE ('cus_nobody' AS customer_id) FROM {customer_consents}"
     ],
     "customer_trait_values has one row for each customer_id": [
-        "INSERT INTO {customer_trait_values} (customer_id) VALUES ('cus_twice'), ('cus_twice')"
+        "INSERT INTO {customer_trait_values} (customer_id) VALUES ('cus_nobody'), ('cus_nobody')"
     ],
     "trait_definitions has one row for each kind and name": [
         "INSERT INTO {trait_definitions} FROM {trait_definitions}"
