@@ -131,7 +131,8 @@ def eraser_beside(settings: Settings) -> Iterator[None]:
     if not settings.erase_in_background:
         yield
         return
-    command = [sys.executable, "-m", "pipelines.eraser", str(settings.data_dir)]
+    # told whose child it is: a service killed before this could ask would leave a process that outlives everybody
+    command = [sys.executable, "-m", "pipelines.eraser", str(settings.data_dir), str(os.getpid())]
     # whoever lists processes reads their arguments: a database's password goes by the environment
     environment = {**os.environ, _LEDGER_VARIABLE: settings.ledger_url}
     beside = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
@@ -154,4 +155,4 @@ if __name__ == "__main__":
     # Ctrl-C at a terminal reaches the whole group: the service ends this process when its own requests are answered
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _given = {"data_dir": Path(sys.argv[1]), "ledger_url": os.environ.get(_LEDGER_VARIABLE) or None}
-    watch(load_settings(os.environ, _given), _say, os.getppid())
+    watch(load_settings(os.environ, _given), _say, int(sys.argv[2]))
