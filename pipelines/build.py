@@ -9,7 +9,7 @@ from typing import Protocol
 
 import duckdb
 
-from pipelines.held_back import held_back_sql
+from pipelines.held_back import generic_rulings_sql, generic_values_sql
 from pipelines.judged import match_judgements_sql
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.relations import (
@@ -127,7 +127,11 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     _tell_households(work)
     since = job.since if job.since is not None else -1
     work.execute(f"INSERT INTO generation.main.rejected_rows {rejected_rows_sql(since)}")
-    small = {"generic_values": held_back_sql(model), "match_judgements": match_judgements_sql()}
+    small = {
+        "generic_values": generic_values_sql(model),
+        "generic_rulings": generic_rulings_sql(model),
+        "match_judgements": match_judgements_sql(),
+    }
     for name, query in small.items():
         work.execute(f"DELETE FROM generation.main.{name}")
         work.execute(f"INSERT INTO generation.main.{name} {query}")

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from pipelines.cli_explain import changes_command, explain_command
+from pipelines.cli_generic import generic_group
 from pipelines.cli_labels import labels_group
 from pipelines.cli_model import model_command, report_command, train_command
 from pipelines.cli_options import data_dir_option, examples, json_option
@@ -63,6 +64,7 @@ cli.add_command(audit_group)
 cli.add_command(erase_command)
 cli.add_command(export_command)
 cli.add_command(labels_group)
+cli.add_command(generic_group)
 
 
 @cli.command(

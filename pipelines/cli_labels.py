@@ -122,4 +122,4 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
         f"{done.new:,} labels kept, {done.known:,} known already, {judged.unjudged:,} rows not judged yet; "
         + (f"{done.bound:,} more bind from now on" if bind else "they measure and bind nothing")
     )
-    click.echo(f"next: profiles train --labels {file}" if not bind else "next: profiles run LANDING")
+    click.echo("next: profiles run LANDING" + ("" if bind else ", and profiles report measures by them"))

@@ -19,12 +19,13 @@ from pipelines.model_report.files import remove_reports
 from pipelines.progress import Progress
 from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
-from pipelines.work import connect_work, open_work
+from pipelines.work import connect_work, folded_seq, open_work
 from profile_service.errors import RunFailed, RunLocked
 from profile_service.identity.ids import IdSource
 from profile_service.live.replay import OVERLAYS, bring
 from profile_service.live.step import APPLIED
 from profile_service.privacy import Erasure, RecordKey
+from profile_service.rulings import forget_rulings
 from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
 from profile_service.store.ledger import Ledger, Log, OverlayWriter
@@ -55,6 +56,8 @@ class _Due:
     """What the work store says of the erasures that are published but not yet carried out in the files."""
 
     rows: tuple[tuple[str, str, str, str], ...]  # erasure_id, customer_id, kind, value
+    ruled: frozenset[tuple[str, str]]  # field and value of every ruling that is kept
+    folded: int  # the last entry of the ledger that it holds
 
     def of(self, erasure_id: str) -> list[tuple[str, str]]:
         """(kind, value) of one erasure."""
@@ -98,7 +101,9 @@ def finish_erasures(
 
 def _under_way(data_dir: Path) -> _Due:
     with open_work(data_dir) as work:
-        return _Due(tuple(work.execute("SELECT * FROM erasing ORDER BY ALL").fetchall()))
+        rows = work.execute("SELECT * FROM erasing ORDER BY ALL").fetchall()
+        ruled = work.execute("SELECT field, value FROM generic_rulings").fetchall()
+        return _Due(tuple(rows), frozenset(ruled), folded_seq(work))
 
 
 def carry_out(
@@ -122,6 +127,8 @@ def carry_out(
         stage.advance(1)
         fresh = _written_anew(data_dir)
         stage.advance(1)
+        with ledger.write() as tx:
+            forget_rulings(tx, due.ruled, due.folded)
         logged = [one for one in unfinished_erasures(ledger.log()) if one.erasure.erasure_id in due.ids]
         _empty_ledger(ledger, logged, dropped, standing)
         stage.advance(1)

@@ -14,6 +14,7 @@ from pipelines.ingest.reading import arriving, create_arriving
 from pipelines.ingest.suppressions import Suppressions
 from pipelines.ingest.versions import settle
 from pipelines.live_log import LiveLog
+from pipelines.rulings import make_ruled_anew
 from pipelines.work import FOLDED_SEQ
 from profile_service.contracts.feeds import field_names
 
@@ -36,6 +37,7 @@ class Folded:
     consents: int = 0
     decisions: int = 0
     labels: int = 0
+    rulings: int = 0
     erasures: int = 0
     anything: bool = False
 
@@ -43,14 +45,16 @@ class Folded:
 def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     """Enter what ``live`` holds, within the caller's transaction, before ``ingest``; the same again changes nothing.
 
-    Makes the temporary table ``folded_records(rid)``: records to be resolved anew in this run. An erased person's
-    entries are empty by then; the people to forget are forgotten first.
+    Makes the temporary tables ``folded_records(rid)``, to be resolved anew in this run, and ``ruled_anew``. An erased
+    person's entries are empty by then; the people to forget are forgotten first.
     """
     work.execute("CREATE OR REPLACE TEMP TABLE folded_records (rid INTEGER)")
+    make_ruled_anew(work)
     if not live.anything:
         return Folded(live.last_seq)
     # imported where anything was written live, as what reads the ledger is
     from pipelines.fold_labels import fold_labels
+    from pipelines.fold_rulings import fold_rulings
 
     forgotten = forget(work, run, live.erasures)
     work.execute("INSERT INTO folded_records SELECT rid FROM changed_records")
@@ -65,6 +69,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     consents = _fold_consents(work, by_kind.get("consent", []))
     decisions = _fold_decisions(work, [*by_kind.get("judgement", []), *by_kind.get("undo", [])])
     labels = fold_labels(work, by_kind.get("label", []))
+    rulings = fold_rulings(work, by_kind.get("ruling", []))
     take_over_ids(work, live, run)
     _mark_changed(work, run)
     work.execute("DELETE FROM meta WHERE key = ?", [FOLDED_SEQ])
@@ -76,6 +81,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
         consents=consents,
         decisions=decisions,
         labels=labels,
+        rulings=rulings,
         erasures=forgotten.erasures,
         anything=True,
     )

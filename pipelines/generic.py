@@ -12,16 +12,17 @@ from pipelines.standardise import NAME_PAIR, TEXT_FIELDS, joined_phones, lost_wi
 from pipelines.work import whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.model import Model
+from profile_service.identity.rulings import generic_sql
 
 Work = duckdb.DuckDBPyConnection
 NAME = "name_pair"
 # Who holds a name, or a value without a name, is told apart by what else the record says.
-_PEOPLE = ("birth_date", "email", "phone", "postcode")
+PEOPLE = ("birth_date", "email", "phone", "postcode")
 
 
-def _people(column: str) -> str:
+def people_sql(column: str) -> str:
     """A number for what else than ``column`` tells the record apart, missing when nothing does."""
-    others = ", ".join(name for name in _PEOPLE if name != column)
+    others = ", ".join(name for name in PEOPLE if name != column)
     # a hash of nothing is a number, too
     return f"CASE WHEN coalesce({others}) IS NOT NULL THEN hash({others}) END"
 
@@ -76,7 +77,7 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
     """Make ``holders(rid, field, value, family, name, people)`` of every value of ``rows`` that several hold.
 
     Needs the dictionaries and names of ``rows``. ``family``: a number for the corrected family name; ``name``: the
-    record's name, if many hold it; ``people``: see ``_people``, where no family name vouches for the record.
+    record's name, if many hold it; ``people``: see ``people_sql``, where no family name vouches for the record.
     """
     rule = model.settings["generic"]
     default_country = model.trained.default_country if model.trained else None
@@ -91,7 +92,8 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
             f"""CREATE OR REPLACE TEMP TABLE often AS
             SELECT {columns}, {value} AS value FROM dict_{column} SEMI JOIN (
                 SELECT {value} FROM dict_{column} WHERE {value} IS NOT NULL GROUP BY 1
-                HAVING sum(n) * {rule["times_quantile"]} > {rule["least_families"]}) USING ({value})"""
+                HAVING sum(n) * {rule["times_quantile"]} > {rule["least_families"]}
+                UNION SELECT value FROM generic_rulings WHERE field = '{column}') USING ({value})"""
         )
         joined = f"often o ON f.{column} = o.raw"
         if column == "phone":
@@ -102,11 +104,9 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
             FROM {rows} f {country} JOIN {joined} LEFT JOIN families a ON a.rid = f.rid""",
             {"country": default_country} if column == "phone" else {},
         )
-    known = ", ".join(f"d_{name}.value AS {name}" for name in _PEOPLE if name != "phone")
+    known = ", ".join(f"d_{name}.value AS {name}" for name in PEOPLE if name != "phone")
     dictionaries = " ".join(
-        f"LEFT JOIN dict_{name} d_{name} ON f.{name} = d_{name}.raw"
-        for name in (*_PEOPLE, "country")
-        if name != "phone"
+        f"LEFT JOIN dict_{name} d_{name} ON f.{name} = d_{name}.raw" for name in (*PEOPLE, "country") if name != "phone"
     )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE told_apart AS
@@ -116,7 +116,7 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
         LEFT JOIN often_named n ON n.rid = f.rid {dictionaries} LEFT JOIN {joined_phones("p")}""",
         {"country": default_country},
     )
-    people = " ".join(f"WHEN '{column}' THEN {_people(column)}" for column in rule["columns"])
+    people = " ".join(f"WHEN '{column}' THEN {people_sql(column)}" for column in rule["columns"])
     work.execute(
         f"""CREATE OR REPLACE TEMP VIEW holders AS
         SELECT h.rid, field, value, family, name, CASE field {people} END AS people
@@ -129,7 +129,8 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
 def _find_names(work: Work, least: int | None) -> None:
     """Make ``families(rid, family, pair)``, ``name_counts(pair, n)`` and ``often_named(rid, name)``.
 
-    The last are names that more than ``least`` records hold; none without it. ``pair``: a number for a name.
+    The last are names that more than ``least`` records hold, and those ruled on; none without it. ``pair``: a number
+    for a name.
     """
     names = "fresh_names n LEFT JOIN spelled_given g ON n.given_name = g.name LEFT JOIN spelled_family a ON "
     names += "n.family_name = a.name"
@@ -145,7 +146,9 @@ def _find_names(work: Work, least: int | None) -> None:
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE often_named AS
         SELECT rid, {NAME_PAIR} AS name FROM {names} SEMI JOIN (
-            SELECT rid FROM families SEMI JOIN (FROM name_counts WHERE n > {least or 0}) USING (pair)) USING (rid)"""
+            SELECT rid FROM families SEMI JOIN (
+                SELECT pair FROM name_counts WHERE n > {least or 0} UNION
+                SELECT hash(value) FROM generic_rulings WHERE field = '{NAME}') USING (pair)) USING (rid)"""
     )
 
 
@@ -153,6 +156,7 @@ def withhold_from_everyone(work: Work, model: Model) -> None:
     """Fill ``generic_values`` and ``withheld``, and make generic values missing in the dictionaries and names."""
     count_generic(work, model)
     work.execute("INSERT INTO generic_values FROM generic_now")
+    work.execute("INSERT INTO ruled_values FROM ruled_now")
     work.execute(
         "INSERT INTO withheld SELECT rid, field, value FROM holders SEMI JOIN generic_values USING (field, value)"
     )
@@ -167,7 +171,7 @@ def withhold_from_everyone(work: Work, model: Model) -> None:
             f"WHERE {value} IN (SELECT value FROM generic_values WHERE field = '{column}')"
         )
     work.execute("DROP VIEW holders")
-    for table in ("held", "told_apart", "name_counts", "generic_now"):
+    for table in ("held", "told_apart", "name_counts", "generic_now", "ruled_now"):
         work.execute(f"DROP TABLE {table}")
 
 
@@ -199,23 +203,45 @@ def dictionary_of(column: str) -> tuple[str, str]:
 
 
 def count_generic(work: Work, model: Model, met: str | None = None) -> None:
-    """Make ``generic_now(field, value, holders, distinct_family_names)`` from ``holders``.
+    """Make ``generic_now(field, value, holders, distinct_family_names)`` from ``holders``, as stewards have ruled.
 
     The last is the number of different people for a name, and where a family name is missing. A generic name is no
     name: a phone and a name that both come from one till would vouch for each other. ``met``: a relation
-    ``(field, value)`` of what ``holders`` is complete for; other names are as generic as they stand.
+    ``(field, value)`` of what ``holders`` is complete for; other names are as generic as they stand. Makes
+    ``ruled_now``, too: rows of ``ruled_values``, which say of a ruled value what the count alone would.
     """
-    work.execute(f"CREATE OR REPLACE TEMP TABLE generic_now AS {_generic_sql(model, [NAME], 'people')}")
+    for table, like in (
+        ("counted_now", "ruled_values"),
+        ("ruled_now", "ruled_values"),
+        ("generic_now", "generic_values"),
+    ):
+        work.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {like} WHERE false")
+    _count(work, model, [NAME], "people")
     unmet = f"ANTI JOIN {met} USING (field, value)" if met else ""
     named = f"""name IS NOT NULL AND name IN (
         SELECT value FROM generic_now UNION ALL SELECT value FROM generic_values {unmet} WHERE field = '{NAME}')"""
     others = [column for column in model.settings["generic"]["columns"] if column != NAME]
-    witness = f"CASE WHEN {named} THEN people ELSE coalesce(family, people) END"
-    work.execute(f"INSERT INTO generic_now {_generic_sql(model, others, witness)}")
+    _count(work, model, others, f"CASE WHEN {named} THEN people ELSE coalesce(family, people) END")
+    work.execute("DROP TABLE counted_now")
 
 
-def _generic_sql(model: Model, columns: Sequence[str], witness: str) -> str:
-    """Rows of ``generic_now`` for the values of some columns; a model that does not count a column knows none of it."""
+def _count(work: Work, model: Model, columns: Sequence[str], witness: str) -> None:
+    """Add the values of some columns to ``generic_now`` and ``ruled_now``."""
+    work.execute(f"INSERT INTO counted_now {_counted_sql(model, columns, witness)}")
+    work.execute(
+        f"""INSERT INTO generic_now SELECT c.* EXCLUDE (counted)
+        FROM counted_now c LEFT JOIN generic_rulings r USING (field, value)
+        WHERE {generic_sql("counted", "verdict")}"""
+    )
+    work.execute("INSERT INTO ruled_now FROM counted_now SEMI JOIN generic_rulings USING (field, value)")
+    work.execute("DELETE FROM counted_now")
+
+
+def _counted_sql(model: Model, columns: Sequence[str], witness: str) -> str:
+    """Values of some columns that too many share or that are ruled on; a column that the model does not count has none.
+
+    Rows as those of ``generic_now``, and whether too many share the value.
+    """
     assert model.trained is not None
     thresholds = model.trained.generic_threshold
     counted = [column for column in columns if column in model.settings["generic"]["columns"]]
@@ -224,11 +250,15 @@ def _generic_sql(model: Model, columns: Sequence[str], witness: str) -> str:
     allows = f"CASE field {allowed} END" if counted else "0"
     # few values have so many holders, and only those need a distinct count
     return f"""
-        SELECT field, value, count(*) AS holders, count(DISTINCT {witness}) AS distinct_family_names
+        SELECT field, value, count(*) AS holders, count(DISTINCT {witness}) AS distinct_family_names,
+            distinct_family_names > {allows} AS counted
         FROM holders SEMI JOIN (
             SELECT field, value FROM holders WHERE {f"field IN ({among})" if counted else "false"}
-            GROUP BY field, value HAVING count(*) > {allows}) USING (field, value)
-        GROUP BY field, value HAVING distinct_family_names > {allows}"""
+            GROUP BY field, value HAVING count(*) > {allows}
+            UNION SELECT field, value FROM generic_rulings
+            WHERE {f"field IN ({among})" if counted else "false"}) USING (field, value)
+        GROUP BY field, value
+        HAVING counted OR (field, value) IN (SELECT (field, value) FROM generic_rulings)"""
 
 
 def withhold(work: Work, model: Model, table: str) -> None:
@@ -243,85 +273,3 @@ def withhold(work: Work, model: Model, table: str) -> None:
             gone |= rarest_bin(model, name)
         lost = ", ".join(f"{name} = {instead}" for name, instead in gone.items())
         work.execute(f"UPDATE {table} SET {lost} WHERE {column} IN ({shared})")
-
-
-def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int]:
-    """Bring ``generic_values`` up to date for what relation ``fresh`` (not withheld yet) changes.
-
-    Looks only at values that a changed record held before or holds now, or that a record of ``gone_records`` held.
-    Makes ``status_changed(rid)``: records beyond ``fresh`` whose values became generic or ordinary, and
-    ``flipped(field, value, generic)``, those values; answers how many a field.
-    """
-    columns = model.settings["generic"]["columns"]
-    work.execute(
-        f"CREATE OR REPLACE TEMP TABLE stale_records AS SELECT rid FROM {fresh} UNION SELECT rid FROM gone_records"
-    )
-    held = " UNION ".join(
-        f"SELECT '{column}' AS field, {column} AS value FROM {rows} WHERE {column} IS NOT NULL"
-        for column in columns
-        for rows in (fresh, "(FROM standardised SEMI JOIN stale_records USING (rid))")
-    )
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE values_met AS {held}
-        UNION SELECT field, value FROM withheld SEMI JOIN stale_records USING (rid)"""
-    )
-    _count_met(work, model, fresh)
-    if work.execute(f"SELECT 1 FROM flipped WHERE field = '{NAME}' LIMIT 1").fetchall():
-        # who has a name by now, or none any more, witnesses otherwise for every value that it holds
-        witnessed = " UNION ".join(
-            f"""SELECT '{column}', {column} FROM as_read WHERE {column} IS NOT NULL
-            AND {NAME} IN (SELECT value FROM flipped WHERE field = '{NAME}')"""
-            for column in columns
-        )
-        work.execute(f"INSERT INTO values_met FROM ({witnessed}) EXCEPT FROM values_met")
-        _count_met(work, model, fresh)
-    work.execute("DELETE FROM generic_values g USING values_met m WHERE g.field = m.field AND g.value = m.value")
-    work.execute("INSERT INTO generic_values SELECT * FROM generic_now")
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE status_changed AS
-        SELECT DISTINCT rid FROM holders SEMI JOIN flipped USING (field, value) ANTI JOIN {fresh} USING (rid)"""
-    )
-    flips = work.execute("SELECT field, count(*) FROM flipped GROUP BY field").fetchall()
-    for table in ("stale_records", "values_met", "as_read", "holders", "generic_now"):
-        work.execute(f"DROP TABLE {table}")
-    return dict(flips)
-
-
-def _count_met(work: Work, model: Model, fresh: str) -> None:
-    """Make ``holders`` of the values in ``values_met``, from ``as_read``; count them, and make ``flipped``."""
-    columns = model.settings["generic"]["columns"]
-    # Everyone's values as read: withheld ones put back, changed records as they are now.
-    withheld = (*columns, "family_fixed")
-    others = [name for name in (NAME, *_PEOPLE) if name not in columns]
-    back = ", ".join([f"coalesce(s.{name}, w_{name}.value) AS {name}" for name in withheld] + others)
-    joins = " ".join(
-        f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{name}') w_{name} ON w_{name}.rid = s.rid"
-        for name in withheld
-    )
-    held_now = " OR ".join(
-        f"coalesce(s.{column}, w_{column}.value) IN (SELECT value FROM values_met WHERE field = '{column}')"
-        for column in columns
-    )
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE as_read AS
-        SELECT rid, {", ".join([*withheld, *others])} FROM {fresh}
-        UNION ALL
-        SELECT s.rid, {back} FROM standardised s {joins}
-        WHERE s.rid NOT IN (SELECT rid FROM stale_records) AND ({held_now})"""
-    )
-    holders = " UNION ALL ".join(
-        f"""SELECT rid, '{column}' AS field, a.{column} AS value,
-            CASE WHEN family_fixed IS NOT NULL THEN hash(family_fixed) END AS family, {NAME} AS name,
-            {_people(column)} AS people
-        FROM as_read a SEMI JOIN values_met m ON m.field = '{column}' AND m.value = a.{column}"""
-        for column in columns
-    )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE holders AS {holders}")
-    count_generic(work, model, "values_met")
-    work.execute(
-        """CREATE OR REPLACE TEMP TABLE flipped AS
-        SELECT field, value, true AS generic FROM generic_now ANTI JOIN generic_values USING (field, value)
-        UNION ALL
-        SELECT field, value, false FROM generic_values SEMI JOIN values_met USING (field, value)
-            ANTI JOIN generic_now USING (field, value)"""
-    )

@@ -36,6 +36,8 @@ _TABLES = """
     CREATE TABLE profiles (customer_id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
     CREATE TABLE ids (customer_id TEXT PRIMARY KEY, stands_as TEXT, event TEXT) WITHOUT ROWID;
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
+    CREATE TABLE generic_rulings (field TEXT, value TEXT, verdict TEXT, counted INTEGER,
+        PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE reviews (review_id TEXT PRIMARY KEY, left TEXT, right TEXT, left_customer_id TEXT,
         right_customer_id TEXT, status TEXT, bits REAL, value REAL) WITHOUT ROWID;
     CREATE TABLE duplicate_free (channel TEXT PRIMARY KEY, number INTEGER);
@@ -112,6 +114,7 @@ def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> N
     for table in (
         "meta",
         "generic_values",
+        "generic_rulings",
         "ids",
         "reviews",
         "duplicate_free",
@@ -122,6 +125,13 @@ def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> N
         index.execute(f"DELETE FROM {table}")
     _fill(work, index, "meta", f"SELECT 'hash_probe', ({HASH_PROBE_SQL})")
     _fill(work, index, "generic_values", "SELECT field, value, holders FROM generic_values")
+    _fill(
+        work,
+        index,
+        "generic_rulings",
+        """SELECT field, value, verdict, coalesce(counted, false)::INTEGER
+           FROM generic_rulings LEFT JOIN ruled_values USING (field, value)""",
+    )
     _fill(
         work,
         index,

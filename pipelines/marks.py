@@ -71,6 +71,10 @@ def _telling_sql(work: Work) -> str:
         for field in TELLING
         if field in standard
     ]
+    parts.append(
+        f"""SELECT k.erasure_id, w.value FROM withheld w JOIN records r USING (rid)
+        JOIN gone_keys k USING (channel, source_record_id) WHERE w.field IN ({", ".join(map(quoted, TELLING))})"""
+    )
     return (
         f"SELECT DISTINCT erasure_id, value FROM ({' UNION ALL '.join(parts)}) WHERE length(value) >= {LEAST_LETTERS}"
     )
@@ -88,6 +92,8 @@ def _held_by_others(work: Work, values: list[str], gone: str) -> list[str]:
         f"SELECT concat_ws(chr(1), event_id, source_record_id, extra) AS text FROM {table} WHERE NOT {gone}"
         for table in ("events", "event_history")
     ]
+    # a value held back stands in nobody's standard values, in however many spellings it was sent
+    texts.append(f"SELECT w.value AS text FROM withheld w JOIN records USING (rid) WHERE NOT {gone}")
     standard = [name for name in TELLING if name in _columns(work, "standardised")]
     if standard:
         texts.append(

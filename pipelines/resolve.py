@@ -13,6 +13,7 @@ from pipelines import block, cluster, generic, read, standardise, train
 from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
+from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
 from pipelines.suspect import suspicious_clusters
 from pipelines.work import whole_number
 from profile_service.errors import UnusableInput
@@ -60,17 +61,26 @@ def resolve(
     model = standing or packaged_model()
     _make_tables(work)
     work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
+    make_ruled_anew(work)
     work.execute("CREATE OR REPLACE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
     rebuild |= _declare_duplicate_free(work, duplicate_free) | _without_history(work)
     contradictions = cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         done = _resolve_everyone(work, models, run, model, engine)
-        work.execute("DROP TABLE gone_records")
+        _let_go(work, run, done.model)
         return replace(done, warnings=[*done.warnings, *contradictions])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
-    work.execute("DROP TABLE gone_records")
+    _let_go(work, run, model)
     return Resolution(model, False, counts, [*_outgrown(work, model), *contradictions])
+
+
+def _let_go(work: Work, run: RunContext, model: Model) -> None:
+    """What the run was told is done."""
+    drop_forsaken_rulings(work, model)
+    keep_since(work, run.now)
+    for table in ("gone_records", "ruled_anew"):
+        work.execute(f"DROP TABLE {table}")
 
 
 def _outgrown(work: Work, model: Model) -> list[str]:
@@ -212,7 +222,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
 
 def _standardise_everyone(work: Work, model: Model) -> Model:
     learning = model.trained is None
-    for table in ("withheld", "generic_values", "scored_pairs", "patterns", "resolved_with"):
+    for table in ("withheld", "generic_values", "ruled_values", "scored_pairs", "patterns", "resolved_with"):
         work.execute(f"DELETE FROM {table}")
     for table in ("standardised", block.KEYS):
         work.execute(f"DROP TABLE IF EXISTS {table}")

@@ -8,6 +8,7 @@ import duckdb
 
 from pipelines import block, cluster, generic, read
 from pipelines.compare import compare_pairs
+from pipelines.revise_generic import revise_generic_values
 from pipelines.score import score_pairs, score_patterns
 from profile_service.identity.model import Model
 
@@ -56,7 +57,7 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
         f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM {everyone} r SEMI JOIN changed_records USING (rid)"
     )
     read.read_with(work, "fresh", model)
-    flips = generic.revise_generic_values(work, model, "fresh_standardised")
+    flips = revise_generic_values(work, model, "fresh_standardised")
     if flips:
         work.execute(f"INSERT INTO fresh SELECT r.* FROM {everyone} r SEMI JOIN status_changed USING (rid)")
         read.read_with(work, "fresh", model)

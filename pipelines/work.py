@@ -83,6 +83,13 @@ TABLES = {
     "labels": """left_channel VARCHAR, left_id VARCHAR, right_channel VARCHAR, right_id VARCHAR, verdict VARCHAR,
         author VARCHAR, reason VARCHAR, judged_at TIMESTAMPTZ, bound BOOLEAN, stratum VARCHAR,
         sampling_probability DOUBLE, label_id VARCHAR""",
+    # the last word of a steward on a shared value; verdict: generic | ordinary | counted (as the counts say)
+    "generic_rulings": """field VARCHAR, value VARCHAR, verdict VARCHAR, author VARCHAR, reason VARCHAR,
+        ruled_at TIMESTAMPTZ, ruling_id VARCHAR""",
+    # of the values in it that somebody holds: who does, and whether they are generic by that count alone
+    "ruled_values": """field VARCHAR, value VARCHAR, holders BIGINT, distinct_family_names BIGINT, counted BOOLEAN""",
+    # when a run first withheld a value that is withheld still
+    "generic_since": "field VARCHAR, value VARCHAR, since TIMESTAMPTZ",
     # every scored candidate pair (l < r) with its packed levels; bits = log2 of the odds of being one person
     "scored_pairs": "l INTEGER, r INTEGER, pattern BIGINT, bits FLOAT",
     # each level pattern met, decoded: levels is JSON {comparison: level}

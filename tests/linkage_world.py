@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.fold_rulings import fold_rulings
 from pipelines.ingest import ingest
 from pipelines.progress import SilentProgress
 from pipelines.resolve import Resolution, resolve
@@ -18,6 +19,7 @@ from pipelines.work import RECORD_FIELDS, TABLES
 from profile_service.contracts.channels import load_channels
 from profile_service.identity.model import Model, declared_model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
+from profile_service.store.ledger import NOTHING, Entry
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 Partition = set[frozenset[str]]
@@ -67,6 +69,7 @@ class LinkageWorld:
         self.models = models
         self.duplicate_free = dict.fromkeys(duplicate_free, True)
         self.seq = 0
+        self.ruled = 0
         self.work: duckdb.DuckDBPyConnection = duckdb.connect()
         self.work.execute("SET TimeZone = 'UTC'")
         self.work.execute("SET threads = 2")
@@ -124,6 +127,13 @@ class LinkageWorld:
             "? AS right_id, ? AS verdict",
             [*names, verdict],
         )
+
+    def rule(self, field: str, value: str, verdict: str) -> None:
+        """What a steward ruled on a value in its standard form."""
+        self.ruled += 1
+        payload = {"field": field, "value": value, "verdict": verdict}
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        fold_rulings(self.work, [Entry(self.ruled, "ruling", moment, "ada", NOTHING, payload, "as she knows")])
 
     def resolve(self, *, rebuild: bool = False) -> Resolution:
         """One run's linkage of what changed since the last; ``customers`` tells its answer."""

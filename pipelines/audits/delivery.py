@@ -61,6 +61,14 @@ DELIVERY = (
         about="SELECT * FROM generic_values",
     ),
     Audit(
+        "what a steward ruled on a value is obeyed",
+        """SELECT field, value, verdict FROM generic_rulings JOIN generic_values USING (field, value)
+           WHERE verdict = 'ordinary'
+           UNION ALL SELECT field, value, verdict FROM generic_rulings r
+           JOIN ruled_values v USING (field, value) ANTI JOIN generic_values USING (field, value)
+           WHERE verdict = 'generic' AND v.holders > 0""",
+    ),
+    Audit(
         "every scored pair inside one customer is told in match_links",
         """WITH coded AS MATERIALIZED (SELECT rid, hash(customer_id) AS code FROM membership)
            SELECT 'pairs', kept, published FROM

@@ -13,6 +13,7 @@ from profile_service.api import openapi, problems, requests
 from profile_service.api.answers import Answer
 from profile_service.api.calls import ROUTE, Frame
 from profile_service.api.dispatch import Name, RouteTable, path_of
+from profile_service.api.generic_values import switch
 from profile_service.api.operations import operations
 from profile_service.api.privacy import privacy
 from profile_service.api.profiles import profiles
@@ -22,7 +23,7 @@ from profile_service.api.reviews import desk
 from profile_service.api.routes import Blueprint
 from profile_service.console.all_pages import console, telephony
 
-BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, privacy, telephony)
+BLUEPRINTS: tuple[Blueprint, ...] = (profiles, records, reading, desk, switch, privacy, telephony)
 
 
 class _NoSession(SessionInterface):

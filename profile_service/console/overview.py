@@ -14,6 +14,7 @@ from flask import Response
 from profile_service.console.guard import Desk, desk, guarded
 from profile_service.console.pages import console
 from profile_service.review import CUSTOMER, PAIR, reviews
+from profile_service.rulings import shared_values
 from profile_service.store.ledger.vote_rows import all_votes, erasure_requests
 from profile_service.votes import standing_votes
 
@@ -34,6 +35,7 @@ def show_overview(at: Desk) -> Response:
     votes = standing_votes(all_votes(at.frame.ledger.read()))
     waiting = {kind: len(reviews(at.state, kind, _BACKLOG).items) for kind in (PAIR, CUSTOMER)}
     as_of = at.state.generation.as_of
+    held = shared_values(at.state, at.frame.ledger.log())
     return at.page(
         "overview.html",
         manifest=manifest,
@@ -48,6 +50,9 @@ def show_overview(at: Desk) -> Response:
         rejected=rejected,
         rejected_total=ask.execute("SELECT count(*) FROM rejected_rows").fetchall()[0][0],
         waiting=waiting,
+        shared=_by_field(held),
+        shared_total=len(held),
+        shared_waits=sum(bool(each["ruling"] and each["ruling"]["waits"]) for each in held),
         backlog=_BACKLOG,
         votes=votes,
         erasures=sum(each.decision is None for each in erasure_requests(at.frame.ledger.read())),
@@ -95,6 +100,15 @@ _REJECTED = """SELECT channel, kind, reason, count(*) AS n FROM (
 _BY_CHANNELS = "SELECT channel_count, count(*), sum(record_count) FROM customers GROUP BY 1 ORDER BY 1"
 _MATCHED = """WITH held AS (SELECT customer_id, unnest(channels) AS channel FROM customers)
     SELECT a.channel, b.channel, count(*) FROM held a JOIN held b USING (customer_id) GROUP BY ALL"""
+
+
+def _by_field(held: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """Each field with how many of its values are held back or ruled on, and how many records hold them."""
+    counts: dict[str, tuple[int, int]] = {}
+    for each in held:
+        values, holders = counts.get(each["field"], (0, 0))
+        counts[each["field"]] = values + 1, holders + (each["holders"] or 0)
+    return [(field, *both) for field, both in sorted(counts.items(), key=lambda one: -one[1][0])]
 
 
 def _run(row: Sequence[Any]) -> Mapping[str, Any]:

@@ -59,6 +59,13 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Merge": {"customer_ids": [_CUSTOMER], "reason": "One person under two cards.", "preview": True},
     "Split": {"records": [_RECORD, _OTHER_RECORD], "reason": "Two people at one address.", "preview": True},
     "Decision": {"reason": "Decided about the wrong person.", "preview": True},
+    "RulingSent": {
+        "field": "phone",
+        "value": "(212) 555-0100",
+        "verdict": "generic",
+        "reason": "The switchboard of the shop in Main Street.",
+    },
+    "RulingReason": {"reason": "Ruled on the wrong number."},
     "CallSent": {
         "event": "newCall",
         "from": "+15056178879",

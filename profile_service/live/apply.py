@@ -11,6 +11,7 @@ from profile_service.live.events import apply_event
 from profile_service.live.forget import apply_erasure
 from profile_service.live.judge import apply_judgement, apply_undo
 from profile_service.live.records import apply_record
+from profile_service.live.rule import apply_ruling
 from profile_service.live.step import Step
 
 # Kind of entry = how it is applied, the first time and in every replay; answers what that kind has to tell.
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Callable[[Step], Any]] = {
     "judgement": apply_judgement,
     "undo": apply_undo,
     "label": lambda step: None,  # what labels measure, no answer depends on
+    "ruling": apply_ruling,
     "erasure": apply_erasure,
 }
 

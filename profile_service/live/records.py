@@ -9,6 +9,7 @@ from profile_service.errors import PromiseBroken
 from profile_service.live.events import summary_of
 from profile_service.live.recluster import Reclustered, recluster
 from profile_service.live.resolve import find_pairs, keys_of, standard_values
+from profile_service.live.rule import generic_by_then
 from profile_service.live.step import Step
 from profile_service.live.versions import consent_after, judge_version
 from profile_service.store.stored import EventSummary, StoredRecord, moment_of
@@ -80,7 +81,7 @@ def _as_sent(step: Step) -> StoredRecord:
 
 def _resolve(step: Step, record: StoredRecord, known: StoredRecord | None) -> RecordTaken:
     """Let ``record`` stand in place of ``known``, with its pairs, and cluster what hangs together with either."""
-    record = replace(record, standard=standard_values(record, step.standing))
+    record = replace(record, standard=standard_values(record, step.standing, generic_by_then(step)))
     if known is not None and known.standard == record.standard:
         step.overlay.move_record(record)
         done = recluster(step, (), [record.customer_id])

@@ -10,16 +10,16 @@ from profile_service.identity.compare import compare_pair
 from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 from profile_service.identity.records import STANDARD_COLUMNS, StandardisedRecord
-from profile_service.identity.standardise import standardise_record
+from profile_service.identity.standardise import GenericValues, standardise_record
 from profile_service.live.standing import Standing
 from profile_service.store.stored import StoredRecord
 
 
-def standard_values(record: StoredRecord, standing: Standing) -> dict[str, str | None]:
+def standard_values(record: StoredRecord, standing: Standing, generic: GenericValues) -> dict[str, str | None]:
     """The standard columns of a record as sent; all missing when its source is not authenticated."""
     if not record.authenticated:
         return dict.fromkeys(STANDARD_COLUMNS)
-    read = standardise_record(record.as_raw(), standing.model, standing.generation.generic)
+    read = standardise_record(record.as_raw(), standing.model, generic)
     return {column: read.values[column] for column in STANDARD_COLUMNS}
 
 

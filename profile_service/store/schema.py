@@ -9,7 +9,14 @@ from dataclasses import replace
 from profile_service.store.relation import ID, MOMENT, Relation, relation
 from profile_service.store.schema_history import HISTORY_RELATIONS
 from profile_service.store.schema_links import LINK_RELATIONS
-from profile_service.store.schema_runs import DATA_DICTIONARY, GENERIC_VALUES, MATCH_JUDGEMENTS, REJECTED_ROWS, RUNS
+from profile_service.store.schema_runs import (
+    DATA_DICTIONARY,
+    GENERIC_RULINGS,
+    GENERIC_VALUES,
+    MATCH_JUDGEMENTS,
+    REJECTED_ROWS,
+    RUNS,
+)
 from profile_service.store.schema_traits import trait_relations
 from profile_service.traits import Traits, packaged_traits
 
@@ -269,6 +276,7 @@ RELATIONS: tuple[Relation, ...] = (
     *HISTORY_RELATIONS,
     MATCH_JUDGEMENTS,
     GENERIC_VALUES,
+    GENERIC_RULINGS,
     REJECTED_ROWS,
     RUNS,
     DATA_DICTIONARY,

@@ -38,6 +38,24 @@ GENERIC_VALUES = relation(
     ("allowed", "BIGINT", "How many of them the model allows in this column: what is above is held back."),
     ("customers", "BIGINT", "How many customers hold it: so many it could have joined into one."),
     ("pairs", "BIGINT", "How many pairs of records it would have brought together."),
+    ("since", MOMENT, "The run that first held it back."),
+)
+
+GENERIC_RULINGS = relation(
+    "generic_rulings",
+    "What stewards ruled on shared values, whatever the counts say, until it is taken back; see generic_values.",
+    "field value",
+    ("field", ID, "The column; name_pair is given and family name together, in alphabetical order."),
+    ("value", ID, "The value in its standard form."),
+    ("verdict", "VARCHAR", "generic: it counts as missing. ordinary: it counts, however many share it."),
+    ("counted", "BOOLEAN", "Whether it would be generic by the counts alone."),
+    ("holders", "BIGINT", "How many records hold it."),
+    ("distinct_family_names", "BIGINT", "How many different family names they have, as in generic_values."),
+    ("allowed", "BIGINT", "How many of them the model allows in this column."),
+    ("author", "VARCHAR", "Who ruled."),
+    ("reason", "VARCHAR", "Why."),
+    ("ruled_at", MOMENT, "When."),
+    ("ruling_id", "VARCHAR", "The ruling, to take it back by."),
 )
 
 MATCH_JUDGEMENTS = relation(

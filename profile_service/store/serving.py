@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import duckdb
@@ -29,6 +28,7 @@ from profile_service.store.held import Held
 from profile_service.store.lines import Lines, mapped_array
 from profile_service.store.names import named
 from profile_service.store.review_row import Review
+from profile_service.store.shared_values import SharedValues
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
 from profile_service.store.terms import Terms
 from profile_service.store.touch import touch
@@ -101,11 +101,9 @@ class ServingGeneration:
         # nothing here ever changes, and who was looked for once is looked for again
         self._holders = lru_cache(_MOST_KEPT)(self._find_holders)
         self._check_hashes()
-        generic: dict[str, set[str]] = {}
-        for field, value in self._read("SELECT field, value FROM generic_values"):
-            generic.setdefault(field, set()).add(value)
-        self.generic: Mapping[str, frozenset[str]] = MappingProxyType(
-            {field: frozenset(shared) for field, shared in generic.items()}
+        self.shared = SharedValues(
+            self._read("SELECT field, value FROM generic_values"),
+            self._read("SELECT field, value, verdict, counted FROM generic_rulings"),
         )
         # channels that hold nobody twice, with the number by which the batch tells them apart
         self.duplicate_free: Mapping[str, int] = dict(self._read("SELECT channel, number FROM duplicate_free"))
@@ -171,8 +169,8 @@ class ServingGeneration:
         return tuple(sorted(found))
 
     def is_generic(self, field: str, value: str) -> bool:
-        """Whether too many families share a value for it to say anything."""
-        return value in self.generic.get(field, ())
+        """Whether a value says nothing: too many families share it, or a steward ruled so."""
+        return self.shared.is_generic(field, value)
 
     def record(self, channel: str, source_record_id: str) -> StoredRecord | None:
         """A current record by its key."""

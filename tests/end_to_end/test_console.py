@@ -183,6 +183,34 @@ def test_a_steward_judges_pairs_by_one_key_each_and_takes_one_back(somebody: Sea
     somebody.page.wait_for_function("first => !location.href.startsWith(first)", arg=first)
 
 
+def test_a_steward_rules_on_a_shared_value_by_keyboard_and_takes_it_back(somebody: Seat) -> None:
+    sign_in(somebody, "steward")
+    somebody.tab_to("nav a[href='/console/overview']")
+    somebody.press("Enter")
+    somebody.page.wait_for_selector("text=Shared values")
+    somebody.tab_to("main a[href='/console/generic']")
+    somebody.press("Enter")
+    somebody.page.wait_for_selector("#other-field")
+    somebody.tab_to("#other-field")
+    somebody.type("Phone")
+    somebody.press("Tab")
+    somebody.type("(305) 222-5608")
+    somebody.press("Tab")
+    somebody.type(f"the shop's own {HOSTILE}")
+    somebody.press("Tab", "Enter")
+    somebody.see("It takes effect with the next run.")
+    somebody.see("to be held back with the next run")
+    assert somebody.page.evaluate("document.activeElement.value") == "undo", "who typed is where the way back is"
+    somebody.press("Enter")
+    somebody.see("gave it back to the counts")
+    somebody.tab_to("#generic details summary")
+    somebody.press("Enter")
+    somebody.tab_to("#reason-1")
+    somebody.type("after all")
+    somebody.press("Tab", "Enter")
+    somebody.see("to be let in with the next run")
+
+
 def test_two_privacy_officers_erase_somebody_by_keyboard(sit: Callable[..., Seat], server: Server) -> None:
     customer_id, name = known(server, 2)
     asks, carries_out = sit(), sit()
@@ -260,7 +288,7 @@ def test_hostile_names_are_shown_and_never_run(somebody: Seat, server: Server) -
 
 PAGES = {
     "lead": ["find", "customers/{id}", "customers/{id}/why", "customers/{id}/verify", "customers/{id}/correct"],
-    "steward": ["reviews", "reviews?kind=customer", "reviews/{pair}", "reviews/{doubt}", "overview"],
+    "steward": ["reviews", "reviews?kind=customer", "reviews/{pair}", "reviews/{doubt}", "overview", "generic"],
     "privacy-officer": ["privacy", "privacy/customers/{id}"],
     "admin": ["users"],
 }

@@ -19,10 +19,13 @@ from pipelines.run import Places, RunOptions, run
 from pipelines.work import connect_work
 from profile_service.correct import Wish, merge
 from profile_service.erase import erase, erasure_of_customer
+from profile_service.live.rule import Ruling, ruling_of, rulings_after
 from profile_service.lookup import Erased, by_id
+from profile_service.rulings import rule
 from profile_service.settings import Settings
 from profile_service.store.generation import PROFILES, standing_generation
 from profile_service.store.ledger import Ledger
+from profile_service.store.ledger.erasures import rows_holding
 from profile_service.take import SentRecord, take_record
 from profile_service.world import World
 from tests.end_to_end.worlds import profiles
@@ -137,6 +140,32 @@ def test_an_erased_person_is_in_no_file_any_more(somebody: Forgetting, monkeypat
     world = somebody.world()
     assert isinstance(by_id(world.state(), somebody.customer_id), Erased)
     world.close()
+
+
+@pytest.mark.parametrize("folded", [True, False], ids=["a run has obeyed", "no run has met"])
+def test_a_ruling_on_what_only_the_person_had_goes_with_the_person(
+    somebody: Forgetting, folded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    world = somebody.world()
+    with world.write() as hand:
+        rule(hand, Ruling("email", somebody.email, "generic"), Wish("ada", f"{somebody.email} is the shop's"))
+        rule(hand, Ruling("email", "andrea.solomon@hotmail.com", "generic"), Wish("ada", "the shop's"))
+    world.close()
+    if folded:
+        somebody.run()
+        assert any("generic_rulings" in where for where in somebody.left())
+    somebody.erase()
+    somebody.run()
+    assert somebody.state()[0] == "complete"
+    assert somebody.left() == {}
+    ledger = Ledger.open(somebody.data_dir / "ledger.sqlite")
+    kept = [ruling_of(entry).value for entry in rulings_after(ledger.log())]
+    assert not any(rows_holding(ledger.read(), [somebody.email], ()).values())
+    ledger.close()
+    assert kept == ["andrea.solomon@hotmail.com"], "what others hold stays ruled"
+    with connect_work(somebody.data_dir, read_only=True) as work:
+        assert work.execute("SELECT value FROM generic_rulings").fetchall() == [(kept[0],)]
 
 
 def test_a_later_feed_does_not_bring_the_person_back(

@@ -16,6 +16,7 @@ from tests.linkage_world import Learned, LinkageWorld
 
 Batches = list[list[RawRecord]]
 Judgement = tuple[str, str, str]
+Ruling = tuple[str, str, str]
 _CAP = 4  # of a blocking key; so low that keys cross it in small worlds
 
 
@@ -88,6 +89,7 @@ def answer(world: LinkageWorld) -> dict[str, Any]:
             (frozenset((names[left], names[right])), *rest) for left, right, *rest in world.all("FROM near_misses")
         },
         "generic": set(world.all("SELECT * FROM generic_values")),
+        "ruled": set(world.all("SELECT * FROM ruled_values")),
         "withheld": {(names[rid], *rest) for rid, *rest in world.all("SELECT * FROM withheld")},
     }
 
@@ -114,6 +116,45 @@ def in_turn(models: Path, batches: Batches, judgements: list[Judgement], apart: 
             world.put(batch)
             world.resolve()
         return answer(world)
+
+
+def as_ruled(models: Path, batches: Batches, rulings: list[list[Ruling]], *, anew: bool) -> dict[str, Any]:
+    """One run a batch, rulings before each; then what was ruled last alone is a run, or everything is resolved anew."""
+    with LinkageWorld(models) as world:
+        for batch, said in zip(batches, rulings, strict=True):
+            for ruling in said:
+                world.rule(*ruling)
+            world.put(batch)
+            if not anew or batch is batches[-1]:
+                world.resolve(rebuild=anew)
+        return answer(world)
+
+
+def rulings_on(records: list[RawRecord], runs: int, random: Random) -> list[list[Ruling]]:
+    """For each run some rulings, also contradictory ones, on shared values and on somebody's own."""
+    shared = [("phone", "+12125550100"), ("email", "shop@example.com"), ("street", "1 shop rd")]
+    shared += [("name_pair", "jonathan placeholder")]
+    own = [("email", mail.lower()) for record in random.sample(records, 8) if (mail := record.fields["email"])]
+    verdicts = ("generic", "ordinary", "counted")
+    return [
+        [(*random.choice(shared + own[:2]), random.choice(verdicts)) for _ in range(random.choice([0, 1, 3]))]
+        for _ in range(runs)
+    ]
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_is_ruled_and_when_all_runs_end_where_the_last_rulings_at_once_would(
+    models: Path, people: list[list[RawRecord]], seed: int
+) -> None:
+    random = Random(seed)
+    records = invented_world(people, random)
+    batches: Batches = [*in_batches(records, random), []]
+    rulings = rulings_on(records, len(batches), random)
+    whole = as_ruled(models, batches, rulings, anew=True)
+    parts = as_ruled(models, batches, rulings, anew=False)
+    for said, expected in whole.items():
+        assert parts[said] == expected, said
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])

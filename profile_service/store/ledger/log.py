@@ -15,7 +15,7 @@ from profile_service.store.ledger.statement import Statement, any_of
 from profile_service.store.ledger.tables import ENTRIES, GIVEN_IDS, META
 from profile_service.store.ledger.times import as_time
 
-KINDS = ("record", "event", "consent", "judgement", "undo", "label", "erasure")
+KINDS = ("record", "event", "consent", "judgement", "undo", "label", "ruling", "erasure")
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,9 @@ GENERATION_BROKEN = {
     ],
     "match_patterns has one row for each pattern": ["INSERT INTO {match_patterns} FROM {match_patterns}"],
     "every pair of match_pairs has its levels in match_patterns": ["DELETE FROM {match_patterns}"],
+    "generic_rulings has one row for each field and value": [
+        "INSERT INTO {generic_rulings} BY NAME SELECT 'phone' AS field, '+441' AS value FROM range(2)"
+    ],
     "generic_values has one row for each field and value": [
         "INSERT INTO {generic_values} BY NAME SELECT 'phone' AS field, '+441' AS value FROM range(2)"
     ],
@@ -211,6 +214,12 @@ DELIVERY_BROKEN = {
     ],
     "every event arrives": ["UPDATE {customer_events} SET event_id = 'other'"],
     "every id ever given is in the history": ["DELETE FROM {customer_id_history}"],
+    "what a steward ruled on a value is obeyed": [
+        "INSERT INTO generic_rulings BY NAME SELECT 'phone' AS field, '+442' AS value, 'generic' AS verdict; "
+        "INSERT INTO ruled_values VALUES ('phone', '+442', 2, 2, false)",
+        "INSERT INTO generic_rulings BY NAME SELECT 'phone' AS field, '+449' AS value, 'ordinary' AS verdict; "
+        "INSERT INTO generic_values VALUES ('phone', '+449', 99, 50)",
+    ],
     "no generic value makes a household": ["INSERT INTO generic_values VALUES ('email', 'ann@x.example', 99, 50)"],
     "no generic value stands in a golden record": ["INSERT INTO generic_values VALUES ('phone', '+441', 99, 50)"],
     "every scored pair inside one customer is told in match_links": ["DELETE FROM {match_pairs}"],

@@ -34,6 +34,7 @@ KEYS = {
     "customer_changes": (),
     "match_judgements": (),
     "generic_values": ("field", "value"),
+    "generic_rulings": ("field", "value"),
     "rejected_rows": (),
     "runs": ("run_id",),
     "data_dictionary": ("relation", "column_name"),
