@@ -12,7 +12,7 @@ import click
 
 from pipelines.cli_options import examples
 from pipelines.cli_service import actor, as_json_option, data_dir_option, opened
-from pipelines.terminal import plain, terminal
+from pipelines.terminal import terminal
 
 if TYPE_CHECKING:
     from profile_service.correct import Wish
@@ -44,6 +44,7 @@ def generic_group(context: click.Context, data_dir: Path | None, as_json: bool) 
     context.obj = data_dir
     if context.invoked_subcommand is not None:
         return
+    from pipelines.generic_drawn import drawn_values
     from profile_service.audit import Act, Audit
     from profile_service.rulings import shared_values
 
@@ -55,7 +56,10 @@ def generic_group(context: click.Context, data_dir: Path | None, as_json: bool) 
     if as_json:
         click.echo(json.dumps(items))
         return
-    _print(items)
+    if not items:
+        click.echo("no value is held back, and none was ruled on")
+        return
+    terminal().print(drawn_values(items))
 
 
 @generic_group.command(
@@ -137,30 +141,3 @@ def _rule(context: click.Context, do: Callable[[Hand, Wish], Ruled], options: Ma
         return
     click.echo(f"{ruled.ruling_id}: {_AFTER[ruled.verdict]}")
     click.echo("next: profiles run LANDING")
-
-
-def _print(items: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    if not items:
-        click.echo("no value is held back, and none was ruled on")
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in ("field", "value", "records", "families", "allowed", "now", "since", "ruling"):
-        numbered = name in ("records", "families", "allowed")
-        table.add_column(name, overflow="fold", justify="right" if numbered else "left")
-    for item in items:
-        ruling = item["ruling"]
-        said = ""
-        if ruling:
-            waits = ", waits for the next run" if ruling["waits"] else ""
-            said = f"{ruling['verdict']} by {ruling['by']}{waits} ({ruling['ruling_id']})"
-        numbers = (item[name] for name in ("holders", "distinct_family_names", "allowed"))
-        table.add_row(
-            *map(plain, (item["field"], item["value"])),
-            *("" if number is None else f"{number:,}" for number in numbers),
-            "held back" if item["generic"] else "counts",
-            (item["since"] or "")[:10],
-            plain(said),
-        )
-    terminal().print(table)

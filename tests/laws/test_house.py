@@ -32,6 +32,7 @@ ROOMS = {
         "pipelines.evaluate",
         "pipelines.waterfall",
         "pipelines.changes_drawn",
+        "pipelines.generic_drawn",
         "pipelines.merges_drawn",
         "pipelines.model_report.text",
     ),
