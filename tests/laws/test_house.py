@@ -41,6 +41,7 @@ ROOMS = {
         "pipelines.cli_explain",
         "pipelines.cli_model",
         "pipelines.cli_options",
+        "pipelines.cli_generic",
         "pipelines.cli_labels",
         "pipelines.cli_privacy",
         "pipelines.cli_traits",
