@@ -24,7 +24,7 @@ from pipelines.index_rows import (
     reviews_sql,
     searched_sql,
 )
-from pipelines.index_search import write_search
+from pipelines.index_search import search_words
 from pipelines.relations import CHANGED, IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.store.generation import ARRAYS, PROFILES
@@ -78,8 +78,8 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         gone = Gone([], set())
         if refreshed is not None:
             gone = remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
-        documents.copy(work, documents_sql())
         _fill(work, index, "profiles", "SELECT customer_id, number FROM index_customers ORDER BY customer_id")
+        documents.copy(work, documents_sql())
         write_identifiers(work, folder, refreshed, gone.numbers)
         if refreshed is not None:
             touched = gone.identifiers.union(_identifiers(work))
@@ -88,14 +88,15 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
             )
             due = traits_due(work, index)
             documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
-        # one thread for what only counts bytes, beside DuckDB, which writes and joins
+        # one thread for what only counts and sorts, beside DuckDB, which writes and joins
         with ThreadPoolExecutor(1) as aside:
             finished = [aside.submit(documents.finish)]
             records.copy(work, record_bodies_sql(rows))
             finished.append(aside.submit(records.finish))
+            words = search_words(work, searched_sql(rows, before), arrays, refreshed)
+            finished.append(aside.submit(words.write))
             _fill_lists(work, index)
             index.execute("COMMIT")
-            write_search(work, searched_sql(rows, before), arrays, refreshed)
             for each in finished:
                 each.result()
     finally:

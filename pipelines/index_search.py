@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,26 +20,50 @@ from profile_service.store.terms import Segment, segment_files
 Work = duckdb.DuckDBPyConnection
 
 
-def write_search(work: Work, records: str, arrays: Path, standing: Path | None) -> None:
-    """Write the search segments into the folder ``arrays``.
+@dataclass(frozen=True)
+class Words:
+    """The words of a segment in order, and a number for each time that a customer has one.
+
+    ``held``: of each the word's place and the customer's number in one integer, shape (times,); ``ends``: how many
+    bytes of text there are up to each word and none, shape (words + 1,).
+    """
+
+    files: tuple[Path, Path, Path, Path]
+    texts: list[str]
+    ends: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+    def write(self) -> None:
+        """Write the segment: work for numpy alone, of half a second at a million records."""
+        text_file, starts_file, spans_file, holders_file = self.files
+        held = np.sort(self.held)
+        held = held[np.concatenate([[True], held[1:] != held[:-1]])] if len(held) else held
+        text_file.write_text("".join(f"{word}\n" for word in self.texts), encoding="utf-8")
+        np.save(starts_file, self.ends)
+        np.save(spans_file, np.searchsorted(held >> 32, np.arange(len(self.texts) + 1)).astype(np.int64))
+        np.save(holders_file, (held & 0xFFFFFFFF).astype(np.int32))
+
+
+def search_words(work: Work, records: str, arrays: Path, standing: Path | None) -> Words:
+    """The search segment to write into the folder ``arrays``; the one of everyone else is there afterwards.
 
     ``records``: a relation as ``search_words_sql`` reads it, of everyone or, where ``standing`` names the arrays of
     the generation that is refreshed, of the customers who changed: under numbers that none had before.
     """
     words = search_words_sql(records)
     if standing is None:
-        _write_segment(work, words, arrays, 0)
-    else:
-        for source in segment_files(standing, 0):
-            _keep(source, arrays / source.name)
-        if segment_files(standing, 1)[0].exists():
-            _known_words(work, Segment.open(standing, 1))
-            words += " UNION ALL SELECT number, word FROM search_known"
-        _write_segment(work, words, arrays, 1)
+        return _segment(work, words, segment_files(arrays, 0))
+    for source in segment_files(standing, 0):
+        _keep(source, arrays / source.name)
+    if segment_files(standing, 1)[0].exists():
+        _known_words(work, Segment.open(standing, 1))
+        words += " UNION ALL SELECT number, word FROM search_known"
+    found = _segment(work, words, segment_files(arrays, 1))
     work.execute("DROP TABLE IF EXISTS temp.search_known")
+    return found
 
 
-def _write_segment(work: Work, words: str, arrays: Path, number: int) -> None:
+def _segment(work: Work, words: str, files: tuple[Path, Path, Path, Path]) -> Words:
     work.execute(f"CREATE OR REPLACE TEMP TABLE search_words AS {words}")
     work.execute("""
         CREATE OR REPLACE TEMP TABLE search_places AS
@@ -47,17 +72,11 @@ def _write_segment(work: Work, words: str, arrays: Path, number: int) -> None:
     held = _column(
         work, "SELECT (place << 32) | number AS held FROM search_words JOIN search_places USING (word)", np.int64
     )
-    held.sort()
-    held = held[np.concatenate([[True], held[1:] != held[:-1]])] if len(held) else held
     texts = work.execute("SELECT word FROM search_places ORDER BY place").fetchnumpy()["word"].tolist()
     lengths = _column(work, "SELECT strlen(word) + 1 AS n FROM search_places ORDER BY place", np.int64)
     for table in ("search_words", "search_places"):
         work.execute(f"DROP TABLE {table}")
-    text_file, starts_file, spans_file, holders_file = segment_files(arrays, number)
-    text_file.write_text("".join(f"{word}\n" for word in texts), encoding="utf-8")
-    np.save(starts_file, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    np.save(spans_file, np.searchsorted(held >> 32, np.arange(len(texts) + 1)).astype(np.int64))
-    np.save(holders_file, (held & 0xFFFFFFFF).astype(np.int32))
+    return Words(files, texts, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), held)
 
 
 def _known_words(work: Work, segment: Segment) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.index_search import write_search
+from pipelines.index_search import search_words
 from profile_service.errors import NotFound
 from profile_service.search_terms import SEARCHED_COLUMNS, search_terms
 from profile_service.store.stored import StoredRecord
@@ -52,7 +52,7 @@ def carriers(table: People) -> dict[str, set[int]]:
 def written(folder: Path, table: People, standing: Path | None = None) -> Terms:
     folder.mkdir()
     with duckdb.connect() as work:
-        write_search(work, relation(table), folder, standing)
+        search_words(work, relation(table), folder, standing).write()
     return Terms(folder)
 
 
