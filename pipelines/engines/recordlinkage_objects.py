@@ -9,7 +9,7 @@ import pandas as pd
 import recordlinkage
 from recordlinkage.base import BaseCompareFeature, BaseIndexAlgorithm
 
-from profile_service.identity.compare import columns_read, level_number, takes_part
+from profile_service.identity.compare import columns_read, question, takes_part
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import BlockingRule, Comparison, Model
 from profile_service.identity.records import StandardisedRecord
@@ -68,6 +68,7 @@ class LevelNumber(BaseCompareFeature):  # type: ignore[misc]
     def __init__(self, comparison: Comparison, model: Model) -> None:
         self.comparison = comparison
         self.model = model
+        self.question = question(comparison, model)
         self.values = columns_read(comparison, model)
         self.binned = list(dict.fromkeys(level.bins for level in comparison.levels if level.bins))
         labels = [*self.values, *(f"{column}_bin" for column in self.binned)]
@@ -82,7 +83,7 @@ class LevelNumber(BaseCompareFeature):  # type: ignore[misc]
         left, right = (list(zip(*map(_with_none, side), strict=True)) for side in (sides[:half], sides[half:]))
         met = list(zip(left, right, strict=True))
         read = {cells: self._record(cells) for cells in {*left, *right}}
-        known = {(a, b): level_number(self.comparison, self.model, read[a], read[b]) for a, b in set(met)}
+        known = {(a, b): self.question.level(read[a], read[b]) for a, b in set(met)}
         return np.fromiter((known[pair] for pair in met), dtype=np.int64, count=pairs)
 
     def _record(self, cells: Iterable[object]) -> StandardisedRecord:

@@ -15,6 +15,7 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # Log-odds are counted in whole ten-thousandths, so that sums do not depend on the order of adding.
 GRAIN = 10_000
+_FEW = 64  # edges
 
 
 @dataclass(frozen=True)
@@ -307,6 +308,25 @@ def _is_best(left: Integers, right: Integers, value: NDArray[np.float64], tie: I
 
 
 def _components(size: int, left: Integers, right: Integers) -> Integers:
+    """For each record the number of its component."""
+    if len(left) <= _FEW:
+        return _components_of_few(size, left, right)
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
     labels: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
     return labels
+
+
+def _components_of_few(size: int, left: Integers, right: Integers) -> Integers:
+    """The same by walking the edges: for a live record's neighbours a tenth of what making a matrix takes."""
+    root = list(range(size))
+
+    def found(record: int) -> int:
+        while root[record] != record:
+            root[record] = root[root[record]]
+            record = root[record]
+        return record
+
+    for one, other in zip(left.tolist(), right.tolist(), strict=True):
+        first, second = found(one), found(other)
+        root[max(first, second)] = min(first, second)
+    return np.array([found(record) for record in range(size)], dtype=np.int64)

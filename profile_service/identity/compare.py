@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
@@ -11,6 +12,13 @@ from profile_service.identity.model import Comparison, Level, Model
 from profile_service.identity.records import StandardisedRecord
 
 Levels = tuple[int, ...]
+
+
+class Read(Protocol):
+    """The standard values of a record, as a rule reads them."""
+
+    def __getitem__(self, column: str, /) -> str | None:
+        """The value of a column, or ``None`` when missing."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +29,18 @@ class Rule:
     """
 
     sql: Callable[[Level], str]
-    holds: Callable[[StandardisedRecord, StandardisedRecord, Level], bool]
+    holds: Callable[[Read, Read, Level], bool]
 
 
-def _both(left: StandardisedRecord, right: StandardisedRecord, column: str) -> tuple[str, str] | None:
+def _both(left: Read, right: Read, column: str) -> tuple[str, str] | None:
     a, b = left[column], right[column]
     return None if a is None or b is None else (a, b)
 
 
-def _text(test: Callable[[str, str, Level], bool]) -> Callable[[StandardisedRecord, StandardisedRecord, Level], bool]:
+def _text(test: Callable[[str, str, Level], bool]) -> Callable[[Read, Read, Level], bool]:
     """A rule on one column of both records."""
 
-    def holds(left: StandardisedRecord, right: StandardisedRecord, level: Level) -> bool:
+    def holds(left: Read, right: Read, level: Level) -> bool:
         texts = _both(left, right, level.column)
         return texts is not None and test(*texts, level)
 
@@ -75,7 +83,7 @@ def _day_month_swapped(a: str, b: str, _: Level) -> bool:
 _SWAPPED_SQL = "(l.given_fixed = r.family_fixed AND l.family_fixed = r.given_fixed AND l.given_fixed <> r.given_fixed)"
 
 
-def swapped(left: StandardisedRecord, right: StandardisedRecord) -> bool:
+def swapped(left: Read, right: Read) -> bool:
     """Given and family name stand in each other's place."""
     names = (left["given_fixed"], left["family_fixed"], right["given_fixed"], right["family_fixed"])
     if None in names:
@@ -155,17 +163,6 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _silent(comparison: Comparison, model: Model, left: StandardisedRecord, right: StandardisedRecord) -> bool:
-    """Whether the comparison has nothing to say: a value is missing, or a finer comparison has said it."""
-    if any(left[column] is None or right[column] is None for column in comparison.columns):
-        return True
-    if comparison.unless_swapped and swapped(left, right):
-        return True
-    return any(
-        left[column] is not None and left[column] == right[column] for column in columns_said_before(comparison, model)
-    )
-
-
 def columns_said_before(comparison: Comparison, model: Model) -> list[str]:
     """Columns whose agreement already says what a coarser comparison would: a postcode says its city."""
     columns: list[str] = []
@@ -177,21 +174,51 @@ def columns_said_before(comparison: Comparison, model: Model) -> list[str]:
     return columns
 
 
+@dataclass(frozen=True)
+class Question:
+    """A comparison as every pair meets it under one model: what settles it before its levels, and each with its number.
+
+    ``said_before``: columns whose agreement leaves it nothing to say; ``last``: the number of ``differ``.
+    """
+
+    comparison: Comparison
+    said_before: tuple[str, ...]
+    levels: tuple[tuple[int, Level], ...]
+    last: int
+
+    def level(self, left: StandardisedRecord, right: Read) -> int:
+        """The number of the level on which a pair agrees, 0 for ``missing``; of two agreeing values one has bins."""
+        if self._silent(left.values, right):
+            return 0
+        for number, level in self.levels:
+            if RULES[level.rule].holds(left.values, right, level):
+                return number + (left.bins[level.bins] if level.bins else 0)
+        return self.last
+
+    def _silent(self, left: Read, right: Read) -> bool:
+        """Whether it has nothing to say: a value is missing, or a finer comparison has said it."""
+        if any(left[column] is None or right[column] is None for column in self.comparison.columns):
+            return True
+        if self.comparison.unless_swapped and swapped(left, right):
+            return True
+        return any(left[column] is not None and left[column] == right[column] for column in self.said_before)
+
+
+def question(comparison: Comparison, model: Model) -> Question:
+    """A comparison under a model, worked out once for many pairs."""
+    number, levels = 1, []
+    for level in comparison.levels:
+        levels.append((number, level))
+        number += _width(level, model)
+    return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), number)
+
+
 def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
     """The level number of each comparison, in the model's order; 0 is ``missing``."""
-    return tuple(level_number(comparison, model, left, right) for comparison in model.comparisons)
-
-
-def level_number(comparison: Comparison, model: Model, left: StandardisedRecord, right: StandardisedRecord) -> int:
-    """What one comparison says of a pair: the number of its level, 0 for ``missing``, the last for ``differ``."""
-    if not takes_part(comparison, model) or _silent(comparison, model, left, right):
-        return 0
-    number = 1
-    for level in comparison.levels:
-        if RULES[level.rule].holds(left, right, level):
-            return number + (left.bins[level.bins] if level.bins else 0)
-        number += _width(level, model)
-    return number
+    return tuple(
+        question(comparison, model).level(left, right) if takes_part(comparison, model) else 0
+        for comparison in model.comparisons
+    )
 
 
 def columns_read(comparison: Comparison, model: Model) -> list[str]:

@@ -76,8 +76,10 @@ def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str,
     if not candidates:
         return {}
     best: dict[tuple[str | None, ...], tuple[tuple[int, ...], Candidate]] = {}
+    # of one offer there is nothing to weigh
+    weighed = [STRATEGIES[name].python for name in rule.order] if len(candidates) > 1 else []
     for candidate in candidates:
-        key = (*(STRATEGIES[name].python(candidate, rule) for name in rule.order), candidate.position)
+        key = (*(weigh(candidate, rule) for weigh in weighed), candidate.position)
         if candidate.identity not in best or key < best[candidate.identity][0]:
             best[candidate.identity] = (key, candidate)
     ranking = sorted(best.values(), key=lambda entry: entry[0])

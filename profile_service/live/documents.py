@@ -67,10 +67,9 @@ def identifiers_of(records: Sequence[StoredRecord]) -> list[Identifier]:
 
 
 def _former(step: Step, customer_id: str, given: datetime | None) -> _Former:
-    document = step.standing.document(customer_id)
-    if document is None:
+    table = step.standing.profile(customer_id)
+    if table is None:
         return _Former(given or step.entry.at, frozenset())
-    table = orjson.loads(document)
     since = moment_of(table["customer_since"]) or step.entry.at
     return _Former(since, frozenset((each["type"], each["value"]) for each in table["identifiers"]))
 
@@ -131,10 +130,9 @@ def _pairs_among(step: Step, records: Sequence[StoredRecord]) -> list[Pair]:
 
 def _mark_shared(step: Step, customer_id: str, identifier: Identifier, shared: bool) -> None:
     """Say in another customer's profile whether it shares an identifier, where that is news to it."""
-    document = step.standing.document(customer_id)
-    if document is None:
+    table = step.standing.profile(customer_id)
+    if table is None:
         return
-    table = orjson.loads(document)
     for each in table["identifiers"]:
         if (each["type"], each["value"]) == identifier and each["shared"] != shared:
             each["shared"] = shared

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from profile_service.identity.compare import compare_pair
-from profile_service.identity.mixture import LOG2
-from profile_service.identity.model import Model
-from profile_service.identity.records import STANDARD_COLUMNS, StandardisedRecord
+from profile_service.identity.records import STANDARD_COLUMNS
 from profile_service.identity.standardise import GenericValues, standardise_record
 from profile_service.live.standing import Standing
 from profile_service.store.stored import StoredRecord
@@ -49,17 +44,7 @@ def find_pairs(record: StoredRecord, keys: Sequence[int], standing: Standing) ->
         for other in standing.records(candidates).values()
         if other.authenticated and not (apart and other.channel == record.channel)
     ]
-    model = standing.model
-    weights = weigh(record.as_standardised(model), [other.as_standardised(model) for other in others], model)
+    weights = standing.generation.scales.weigh(
+        record.as_standardised(standing.model), [other.standard for other in others]
+    )
     return [(other.ref, bits) for other, bits in zip(others, weights, strict=True)]
-
-
-def weigh(record: StandardisedRecord, others: Sequence[StandardisedRecord], model: Model) -> list[float]:
-    """The match weight in bits of a record with each of some others, to the precision in which the batch keeps it."""
-    if model.trained is None:
-        raise ValueError("an untrained model cannot score")
-    if not others:
-        return []
-    levels = np.array([compare_pair(record, other, model) for other in others], dtype=np.int64)
-    bits: list[float] = (model.trained.mixture.log_odds(levels) / LOG2).astype(np.float32).tolist()
-    return bits

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from typing import Any
+
+import orjson
 
 from profile_service.identity.judgements import Decision, SetAside, reconcile
 from profile_service.identity.model import Model
@@ -134,6 +137,13 @@ class Standing:
         """The profile document of a customer that stands."""
         here = self.overlay.customer(customer_id)
         return self.generation.document(customer_id) if here is None else here.document
+
+    def profile(self, customer_id: str) -> dict[str, Any] | None:
+        """The same, read; the caller's own to change."""
+        here = self.overlay.customer(customer_id)
+        if here is None:
+            return self.generation.profile(customer_id)
+        return None if here.document is None else orjson.loads(here.document)
 
     def retired(self, customer_id: str) -> tuple[str, str | None] | None:
         """(event, the id that stands instead) of an id that was given and stands no more."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -20,13 +18,14 @@ from profile_service.identity.block import blocking_keys
 from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
 from profile_service.identity.model import Model, load_model
 from profile_service.identity.records import StandardisedRecord
+from profile_service.identity.weigh import Scales
 from profile_service.store import documents
 from profile_service.store.damage import damage_named
 from profile_service.store.former import FormerId
-from profile_service.store.generation import ARRAYS, PROFILES, Generation, shut_in
-from profile_service.store.held import Held
+from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.lines import Lines, mapped_array
 from profile_service.store.names import named
+from profile_service.store.readers import Readers
 from profile_service.store.review_row import Review
 from profile_service.store.shared_values import SharedValues
 from profile_service.store.stored import EventSummary, RecordHead, StoredRecord, head_of
@@ -61,18 +60,12 @@ from profile_service.store.touch import touch
 DOCUMENTS, RECORD_BODIES = "documents", "records"
 _MOST_KEPT = 16_384  # identifiers with their holders
 HASH_PROBE_SQL = f"SELECT ({PROBES_SQL})::VARCHAR"
-Connection = TypeVar("Connection", sqlite3.Connection, duckdb.DuckDBPyConnection)
 
 
 class _PerThread(threading.local):
-    """Connections are never shared between threads, and end with theirs."""
+    """What a thread has read last."""
 
-    reader: sqlite3.Connection | None = None
     held_table: tuple[str, list[Any]] | None = None
-    cursor: duckdb.DuckDBPyConnection | None = None
-
-    def __init__(self) -> None:
-        self.held: list[Held[Any]] = []
 
 
 class ServingGeneration:
@@ -84,11 +77,9 @@ class ServingGeneration:
         self.run_id = generation.manifest.run_id
         self.as_of = generation.manifest.as_of
         self.ledger_seq = generation.manifest.ledger_seq
+        self.scales = Scales(model)
         self._mine = _PerThread()
-        self._opened: weakref.WeakSet[Held[Any]] = weakref.WeakSet()
-        self._opening = threading.Lock()
-        self._warehouse: duckdb.DuckDBPyConnection | None = None
-        self._closed = False
+        self._readers = Readers(generation)
         with damage_named(generation.folder):
             self._read_all(generation)
 
@@ -184,7 +175,8 @@ class ServingGeneration:
 
     def record_keys(self) -> list[tuple[str, str]]:
         """(channel, source_record_id) of every record: a second for a million of them."""
-        return self.warehouse().execute("SELECT channel, source_record_id FROM customer_records").fetchall()
+        rows: list[tuple[str, str]] = self.ask("SELECT channel, source_record_id FROM customer_records")
+        return rows
 
     def records(self, refs: Iterable[int]) -> list[StoredRecord]:
         """The records of those numbers, in ascending order; numbers it does not know are passed over."""
@@ -234,17 +226,13 @@ class ServingGeneration:
         """The blocking keys of a record, hashed as those of this generation are."""
         return [hash_texts((name, *parts)) for name, parts in blocking_keys(record, self.model).items()]
 
+    def ask(self, query: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a query on the warehouse; raises Refused (too-slow) when the request's time is over before."""
+        return self._readers.ask(query, values)
+
     def warehouse(self) -> duckdb.DuckDBPyConnection:
         """This thread's own cursor on the warehouse: read-only, UTC, no other file in reach."""
-        cursor = self._mine.cursor
-        if cursor is None:
-            with self._opening:
-                if self._warehouse is None:
-                    self._warehouse = duckdb.connect(str(self.generation.warehouse), read_only=True)
-                    shut_in(self._warehouse)
-                cursor = self._warehouse.cursor()
-            self._mine.cursor = self._keep(cursor)
-        return cursor
+        return self._readers.warehouse()
 
     def customers_numbered(self, numbers: Iterable[int]) -> dict[int, str]:
         """The customers of some numbers, as ``terms`` gives them; those that nobody has any more are left out."""
@@ -273,11 +261,11 @@ class ServingGeneration:
         """Those of the events (channel, event_id) that the generation holds."""
         if not keys:
             return set()
-        rows = self.warehouse().execute(
+        rows = self.ask(
             "SELECT channel, event_id FROM customer_events WHERE event_id IN (SELECT unnest($ids))",
             {"ids": sorted({event_id for _, event_id in keys})},
         )
-        return {(channel, event_id) for channel, event_id in rows.fetchall()} & set(keys)
+        return {(channel, event_id) for channel, event_id in rows} & set(keys)
 
     def reviews(self, limit: int, offset: int = 0) -> list[Review]:
         """Pairs worth a steward's judgement, the most valuable first."""
@@ -296,14 +284,7 @@ class ServingGeneration:
 
     def close(self) -> None:
         """Close every thread's connections; to be called when no one reads any more."""
-        with self._opening:
-            self._closed = True
-            for held in list(self._opened):
-                held.connection.close()
-            self._opened.clear()
-            if self._warehouse is not None:
-                self._warehouse.close()
-                self._warehouse = None
+        self._readers.close()
 
     def _number(self, customer_id: str) -> int | None:
         rows = self._read("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,))
@@ -318,26 +299,7 @@ class ServingGeneration:
         return rows[0][0] if rows else None
 
     def _read(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        return self._reader().execute(query, parameters).fetchall()
-
-    def _reader(self) -> sqlite3.Connection:
-        reader = self._mine.reader
-        if reader is None:
-            path = (self.generation.folder / PROFILES).resolve().as_uri()
-            reader = sqlite3.connect(f"{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            reader.execute("PRAGMA mmap_size = 8589934592")
-            self._mine.reader = self._keep(reader)
-        return reader
-
-    def _keep(self, connection: Connection) -> Connection:
-        if self._closed:
-            connection.close()
-            raise NotFound(f"generation {self.run_id} is closed")
-        held = Held(connection)
-        self._mine.held.append(held)
-        with self._opening:
-            self._opened.add(held)
-        return connection
+        return self._readers.rows(query, parameters)
 
     def _check_hashes(self) -> None:
         probe = self._one("SELECT CAST(value AS BLOB) FROM meta WHERE key = 'hash_probe'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,10 +16,12 @@ from pipelines.read import read_with
 from pipelines.score import score_pairs, score_patterns
 from pipelines.work import CONTRACT_FIELDS, RECORD_FIELDS
 from profile_service.identity.compare import RULES, compare_pair, level_sql
+from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
 from profile_service.identity.score import score_pair
 from profile_service.identity.standardise import standardise_record
+from profile_service.identity.weigh import Scales
 from tests.linkage_world import Learned, LinkageWorld, standardised_table
 
 QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -100,6 +103,23 @@ def test_every_bin_generic_value_and_level_of_the_sample_is_each_ones(learned: L
         levels = compare_pair(ones[names[left]], ones[names[right]], model)
         assert model.pack(levels) == pattern
         assert score_pair(levels, model).bits == pytest.approx(bits, abs=1e-3)
+
+
+@settings(QUICK, max_examples=12)
+@given(rows=st.lists(sent(), min_size=2, max_size=12))
+def test_one_record_weighs_against_many_what_each_pair_weighs(
+    learned: Learned, rows: list[dict[str, str | None]]
+) -> None:
+    model = learned.model
+    assert model.trained is not None
+    first, *others = (
+        standardise_record(RawRecord("web", str(at), fields), model, {}) for at, fields in enumerate(rows)
+    )
+    one_by_one = [model.trained.mixture.log_odds(np.array([compare_pair(first, other, model)])) for other in others]
+    expected = [float(np.float32(odds[0] / LOG2)) for odds in one_by_one]
+    scales = Scales(model)
+    for _ in ("never asked", "asked before"):
+        assert scales.weigh(first, [other.values for other in others]) == expected
 
 
 # Few letters, so that values agree in part; rules see only ASCII without separators other than a space.
