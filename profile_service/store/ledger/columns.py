@@ -6,6 +6,8 @@ from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
 METADATA = MetaData()
+# Of earlier versions: dropped where they are met.
+RETIRED_INDEXES = ("overlay_pairs_by_other",)
 
 # Code point order in both databases: a prefix is a range.
 _TEXT: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")

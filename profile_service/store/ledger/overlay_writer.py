@@ -59,7 +59,7 @@ _DROP_TERMS = dropping(OVERLAY_TERMS, "generation", "customer_id")
 _DROP_RECORD = dropping(OVERLAY_RECORDS, "generation", "ref")
 _DROP_KEYS = dropping(OVERLAY_KEYS, "generation", "ref")
 _DROP_PAIRS = dropping(OVERLAY_PAIRS, "generation", "ref")
-_DROP_PAIRS_TO = dropping(OVERLAY_PAIRS, "generation", "other")
+_DROP_PAIR = dropping(OVERLAY_PAIRS, "generation", "ref", "other")
 _DROP_GENERATION = [dropping(table, "generation") for table in OVERLAY]
 
 
@@ -135,8 +135,9 @@ class OverlayWriter(Overlay):
 
     def drop_pairs(self, ref: int) -> None:
         """Forget every pair of a record, from both sides."""
+        mirrored = [{"generation": self.run_id, "ref": other, "other": ref} for other, _ in self.pairs_of(ref)]
+        self.session.many(_DROP_PAIR, mirrored)
         self.session.do(_DROP_PAIRS, {"generation": self.run_id, "ref": ref})
-        self.session.do(_DROP_PAIRS_TO, {"generation": self.run_id, "other": ref})
 
     def put_event(self, event: LiveEvent) -> bool:
         """Keep a live event; answers whether it was new: an event id counts once in its channel, for ever."""

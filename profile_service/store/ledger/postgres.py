@@ -11,7 +11,7 @@ from psycopg import errors
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.columns import METADATA
+from profile_service.store.ledger.columns import METADATA, RETIRED_INDEXES
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import POSTGRES, Statement, Values
@@ -159,6 +159,8 @@ class PostgresDriver:
             writer.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=POSTGRES)))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 writer.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=POSTGRES)))
+        for name in RETIRED_INDEXES:
+            writer.execute(f"DROP INDEX IF EXISTS {name}")
 
     def checkpoint(self) -> None:
         """The server does so by itself."""

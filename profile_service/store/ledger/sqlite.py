@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import struct
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.store.ledger.columns import METADATA
+from profile_service.store.ledger.columns import METADATA, RETIRED_INDEXES
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
@@ -21,7 +22,11 @@ from profile_service.store.ledger.statement import SQLITE, Statement, Values
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
 # A live write fills many pages: with SQLite's own 1000 one in some of them waited for two more writes to the disk.
 _PAGES_BEFORE_A_WRITER_WAITS = 16_384
-_LONG_LOG = 1 << 20  # bytes
+# Pages of the log that are brought into the file while others write, or once nobody does: each time takes several
+# flushes of the disk, and whoever commits meanwhile waits for them. Half of what makes a writer do so itself.
+_LONG_LOG, _LOG_AT_REST = 8192, 256
+# The log's index is a file: pages in the log, and how many of them the file has (sqlite.org/walformat.html, 2.1).
+_INDEX = struct.Struct("=16xI76xI")
 _STATEMENTS = 256  # kept prepared by each connection
 
 _logger = logging.getLogger(__name__)
@@ -74,18 +79,20 @@ class SqliteDriver:
         except OSError as error:
             raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
         self._readers = PerThread(self._connect)
-        self._writer = SharedByThreads(self._connect)
+        # the writer waits for its turn by itself, in shorter naps than SQLite's
+        self._writer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
         self._checkpointer = SharedByThreads(self._connect)
-        self._log = path.with_name(f"{path.name}-wal")
+        self._index = path.with_name(f"{path.name}-shm")
+        self._seen_in_log = 0
 
-    def _connect(self) -> SqliteSession:
+    def _connect(self, wait_seconds: float = 5.0) -> SqliteSession:
         try:
             connection = sqlite3.connect(
                 self._path,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=_STATEMENTS,
-                timeout=5.0,
+                timeout=wait_seconds,
             )
             _set_up(connection)
         except sqlite3.Error as error:
@@ -110,21 +117,17 @@ class SqliteDriver:
         """BEGIN IMMEDIATE, tried again and again: SQLite's own waiting sleeps up to a tenth of a second."""
         session = self._writer.get()
         nap, end = _SHORTEST_NAP, time.monotonic() + wait_seconds
-        session.connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            while True:
-                try:
-                    session.connection.execute("BEGIN IMMEDIATE")
-                    return session
-                except sqlite3.OperationalError as error:
-                    if not _is_busy(error):
-                        raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
-                    if time.monotonic() >= end:
-                        raise LedgerBusy("the ledger is being written by others; try again in a moment") from error
-                time.sleep(nap)
-                nap = min(nap * 1.5, _LONGEST_NAP)
-        finally:
-            session.connection.execute("PRAGMA busy_timeout = 5000")
+        while True:
+            try:
+                session.connection.execute("BEGIN IMMEDIATE")
+                return session
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error):
+                    raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
+                if time.monotonic() >= end:
+                    raise LedgerBusy("the ledger is being written by others; try again in a moment") from error
+            time.sleep(nap)
+            nap = min(nap * 1.5, _LONGEST_NAP)
 
     def commit(self) -> None:
         """COMMIT: with ``synchronous = FULL`` it is on the disk when this returns."""
@@ -154,14 +157,19 @@ class SqliteDriver:
             connection.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=SQLITE)))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 connection.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=SQLITE)))
+        for name in RETIRED_INDEXES:
+            connection.execute(f"DROP INDEX IF EXISTS {name}")
 
     def checkpoint(self) -> None:
-        """Bring the write-ahead log into the file once it is long; whoever writes meanwhile does not wait for it."""
+        """Bring the log into the file once it is long, or at rest; whoever writes meanwhile does not wait for it."""
         try:
-            if self._log.stat().st_size < _LONG_LOG:
-                return
-            self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except (OSError, sqlite3.Error) as error:
+            with self._index.open("rb") as file:
+                logged, done = _INDEX.unpack(file.read(_INDEX.size))
+            rests = logged == self._seen_in_log
+            self._seen_in_log = logged
+            if logged - done >= (_LOG_AT_REST if rests else _LONG_LOG):
+                self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except (OSError, struct.error, sqlite3.Error) as error:
             # another process is at it, or the disk is full: a later round or the next writer does so
             _logger.debug("no checkpoint: %s", error)
 

@@ -133,6 +133,7 @@ OVERLAY_KEYS = _table(
 )
 Index("overlay_keys_by_ref", OVERLAY_KEYS.c.generation, OVERLAY_KEYS.c.ref)
 
+# Each pair stands there from both sides.
 OVERLAY_PAIRS = _table(
     "overlay_pairs",
     _text("generation", key=True),
@@ -140,7 +141,6 @@ OVERLAY_PAIRS = _table(
     _number("other", key=True),
     Column("bits", Double, nullable=False),
 )
-Index("overlay_pairs_by_other", OVERLAY_PAIRS.c.generation, OVERLAY_PAIRS.c.other)
 
 OVERLAY_IDENTIFIERS = _table(
     "overlay_identifiers",
