@@ -11,7 +11,7 @@ import orjson
 
 from profile_service.errors import NotFound
 from profile_service.identity.ids import IdSource
-from profile_service.settings import LEDGER_FILE
+from profile_service.settings import LEDGER_FILE, Settings
 from profile_service.store.generation import Generation, standing_generation
 from profile_service.store.serving import ServingGeneration
 
@@ -73,10 +73,15 @@ def live_since(data_dir: Path, ledger: str | Path | None, folded: int) -> LiveLo
     where = ledger_of(data_dir, ledger)
     if where is None:
         return LiveLog(folded)
+    from profile_service.store.forgotten import keep_what_the_log_tells, place_of
     from profile_service.store.ledger import Ledger
+    from profile_service.world import World
 
     opened = Ledger.open(where)
     try:
+        if keep_what_the_log_tells(place_of(where, data_dir), opened.log()):
+            # opening the service's world carries them out again
+            World.open(Settings(data_dir=data_dir, ledger_url=str(where))).close()
         return read_live_log(opened, standing_generation(data_dir), data_dir / "models", folded)
     finally:
         opened.close()

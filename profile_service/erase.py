@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from profile_service.correct import Wish, records_standing
@@ -17,13 +18,15 @@ from profile_service.store.ledger.call_rows import forget_calls_of
 from profile_service.store.ledger.erasures import (
     ERASURE,
     LoggedErasure,
+    adopt_salt,
     erasures_after,
     forget_answers_naming,
+    records_named,
     rewrite_entry,
     suppress,
     suppression_salt,
 )
-from profile_service.store.stored import moment_text
+from profile_service.store.stored import StoredRecord, moment_text
 
 
 def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
@@ -43,6 +46,25 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
         at=hand.tx.now,
         keys=keys,
     )
+    _carry(hand, erasure, wish, records)
+    hand.erased.append(erasure)
+    return erasure
+
+
+def erase_again(hand: Hand, erasure: Erasure) -> None:
+    """Forget once more whom a ledger put back from a backup does not know to be erased, by their records' tokens."""
+    adopt_salt(hand.tx, erasure.salt)
+    named = {*hand.standing.generation.record_keys(), *records_named(hand.tx.session)}
+    keys = tuple(sorted(key for key in named if erasure.holds(*key)))
+    found = (hand.standing.record(*key) for key in keys)
+    records = [record for record in found if record is not None]
+    known = replace(erasure, erasure_id=f"era_{hand.tx.seq + 1:012d}", keys=keys)
+    _carry(hand, known, Wish("restore", f"erased {moment_text(erasure.at)}, before this ledger was put back"), records)
+
+
+def _carry(hand: Hand, erasure: Erasure, wish: Wish, records: Sequence[StoredRecord]) -> None:
+    """Enter an erasure, and let go of what the ledger has of its records."""
+    customer_id, keys = erasure.customer_id, erasure.keys
     about = About(customer_id=customer_id)
     step = hand.append(ERASURE, erasure.payload(), about, actor=wish.actor, reason=wish.reason)
     suppress(hand.tx, erasure.tokens, step.entry.seq)
@@ -52,7 +74,6 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
         forget_calls_of(hand.tx.session, number)
     forget_answers_naming(hand.tx, [customer_id])
     _forget_decisions(hand, keys)
-    return erasure
 
 
 def _forget_decisions(hand: Hand, keys: Sequence[RecordKey]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from profile_service import deadline
 from profile_service.identity.compare import compare_pair
 from profile_service.identity.model import Model
 from profile_service.identity.score import score_pair
@@ -107,6 +108,7 @@ def record_table(record: StoredRecord) -> dict[str, Any]:
 
 def link_table(pair: Pair, model: Model) -> dict[str, Any]:
     """A pair with what each comparison says of it, in the model's order."""
+    deadline.check()
     left, right, bits = pair
     score = score_pair(compare_pair(left.as_standardised(model), right.as_standardised(model), model), model)
     said: Sequence[dict[str, Any]] = [

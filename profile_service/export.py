@@ -69,15 +69,11 @@ def _versions(state: State, records: Iterable[StoredRecord]) -> list[dict[str, A
     keys = [(record.channel, record.source_record_id) for record in records]
     names = (*RECORD_FIELDS, "extra")
     try:
-        rows = (
-            state.generation.warehouse()
-            .execute(
-                f"""SELECT channel, source_record_id, updated_at, {", ".join(names)} FROM {VERSIONS}
+        rows = state.generation.ask(
+            f"""SELECT channel, source_record_id, updated_at, {", ".join(names)} FROM {VERSIONS}
             WHERE (channel, source_record_id) IN (SELECT unnest($channels), unnest($ids))
             ORDER BY channel, source_record_id, updated_at DESC NULLS LAST""",
-                {"channels": [channel for channel, _ in keys], "ids": [name for _, name in keys]},
-            )
-            .fetchall()
+            {"channels": [channel for channel, _ in keys], "ids": [name for _, name in keys]},
         )
     except duckdb.CatalogException as error:
         raise NotFound(
@@ -120,11 +116,11 @@ def _decisions(state: State, records: Iterable[StoredRecord]) -> list[dict[str, 
 
 
 def _former_ids(state: State, customer_id: str) -> list[str]:
-    published = state.generation.warehouse().execute(
+    published = state.generation.ask(
         "SELECT DISTINCT customer_id FROM customer_id_history WHERE stands_as = $id AND customer_id <> $id",
         {"id": customer_id},
     )
-    found = {str(former) for (former,) in published.fetchall()}
+    found = {str(former) for (former,) in published}
     after = ""
     while page := state.overlay.customers_after(after, _PAGE):
         found |= {each.customer_id for each in page if each.stands_as == customer_id}

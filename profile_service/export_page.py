@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from profile_service.written import moment, money, percent
+
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #bbb}
@@ -16,8 +18,19 @@ border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{color:#444}
 caption{text-align:left;font-weight:600;padding:.6rem 0}
 .none{color:#666}@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
 """
-# Parts of the profile that have a section of their own.
-_APART = ("fields", "identifiers", "consents", "records", "sureness")
+# Parts of the profile that have a section of their own, and what another part says in words.
+_APART = ("fields", "identifiers", "consents", "records", "sureness", "weakest_link_bits", "channel_count")
+# What is a moment, besides whatever is called so: ``…_at``.
+_MOMENTS = frozenset(("at", "as_of", "first_seen", "last_seen", "customer_since", "last changed"))
+# Names that say nothing to whom they are about.
+_CALLED = {
+    "amount_by_currency": "spent in all",
+    "run_id": "last put together in run",
+    "snapshot_id": "run",
+    "as_of": "what was known on",
+    "customer_since": "known to us since",
+    "source_record_id": "record",
+}
 
 
 def export_page(export: Mapping[str, Any]) -> str:
@@ -27,15 +40,20 @@ def export_page(export: Mapping[str, Any]) -> str:
     sections = [
         _section("Your profile", "What all channels together know of you.", _facts(plain)),
         _section(
+            "How sure we are",
+            "How likely it is that all these records are of one person.",
+            _facts(_sureness(profile["sureness"])),
+        ),
+        _section(
             "Where each value came from",
             "The record that gave it, and what decided for it.",
             _table(
                 ["what", "value", "channel", "record", "last changed", "decided by"],
                 [
                     [
-                        name,
+                        _words(name),
                         *(
-                            each.get(key)
+                            _told(key, each.get(key))
                             for key in ("value", "channel", "source_record_id", "updated_at", "decided_by")
                         ),
                     ]
@@ -59,7 +77,7 @@ def export_page(export: Mapping[str, Any]) -> str:
             "What you did",
             "Events of all channels, the newest first.",
             _rows(
-                export["events"], ("occurred_at", "channel", "event_type", "amount", "currency", "event_id", "extra")
+                map(_event, export["events"]), ("occurred_at", "channel", "event_type", "amount", "event_id", "extra")
             ),
         ),
         _section(
@@ -90,18 +108,23 @@ def _facts(facts: Mapping[str, Any], title: str = "") -> str:
         return ""
     caption = f"<caption>{_text(title)}</caption>" if title else ""
     rows = "".join(
-        f'<tr><th scope="row">{_text(_words(name))}</th><td>{_text(value)}</td></tr>' for name, value in facts.items()
+        f'<tr><th scope="row">{_text(_words(name))}</th><td>{_text(_told(name, value))}</td></tr>'
+        for name, value in facts.items()
     )
     return f"<table>{caption}{rows}</table>"
 
 
 def _record(record: Mapping[str, Any]) -> str:
-    said = {**record["as_sent"], **record.get("further", {}), "last changed": record["updated_at"]}
+    # as sent stands as sent, whatever it is called
+    said = {_words(name): value for name, value in {**record["as_sent"], **record.get("further", {})}.items()}
+    said["last changed"] = record["updated_at"]
     return _facts(said, f"{record['channel']}: {record['source_record_id']}")
 
 
 def _rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    return _table([_words(column) for column in columns], [[row.get(column) for column in columns] for row in rows])
+    return _table(
+        [_words(column) for column in columns], [[_told(column, row.get(column)) for column in columns] for row in rows]
+    )
 
 
 def _table(head: Iterable[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -116,8 +139,31 @@ def _list(items: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>" if items else ""
 
 
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event with its amount and currency as one."""
+    amount = event.get("amount")
+    return {**event, "amount": None if amount is None else money(amount, event.get("currency"))}
+
+
+def _sureness(sureness: Mapping[str, Any]) -> dict[str, Any]:
+    probability = sureness["probability"]
+    told = {"in words": sureness["in_words"], "records": sureness["records"]}
+    return told if probability is None else {**told, "probability": percent(probability)}
+
+
+def _told(name: str, value: Any) -> Any:
+    """A value under its name as people write it: moments to the minute, amounts with their currency."""
+    if isinstance(value, str) and (name in _MOMENTS or name.endswith("_at")):
+        return moment(value)
+    if name == "amount_by_currency":
+        return [money(amount, currency) for currency, amount in value.items()]
+    if name in ("channel", "channels", "decided_by", "event_type"):
+        return _words(value) if isinstance(value, str) else [_words(each) for each in value or ()]
+    return value
+
+
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return _CALLED.get(name, name).replace("_", " ")
 
 
 def _text(value: Any) -> str:
@@ -128,7 +174,10 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         told = {name: each for name, each in value.items() if each is not None}
-        return ", ".join(f"{_text(_words(str(name)))}: {_text(each)}" for name, each in told.items()) or "—"
+        return (
+            ", ".join(f"{_text(_words(str(name)))}: {_text(_told(str(name), each))}" for name, each in told.items())
+            or "—"
+        )
     if isinstance(value, str | int | float):
         return escape(str(value))
     if isinstance(value, Iterable):

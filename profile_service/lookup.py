@@ -173,6 +173,11 @@ def _phone(text: str, _: Vocabulary, model: Model) -> str | None:
     return phones.phone(text, model.trained.default_country if model.trained else None)
 
 
+def _as_dialled(text: str) -> str | None:
+    """The digits of a number without a calling code, as they are kept where they fit no country's plan."""
+    return phones.phone(text, None)
+
+
 def _plain(text: str, words: Vocabulary, _: Model) -> str | None:
     return values.digits_or_letters(text, words)
 
@@ -194,7 +199,13 @@ def _holders(state: State, identifier_type: str, text: str) -> tuple[set[str], s
         record = state.record(channel, source_record_id) if colon and channel and source_record_id else None
         return (set() if record is None else {record.customer_id}), (text if colon else None)
     value = standard_value(identifier_type, text, state.generation.model)
-    return (set() if value is None else set(state.holders(identifier_type, value))), value
+    if value is None:
+        return set(), None
+    holders = set(state.holders(identifier_type, value))
+    if identifier_type == "phone" and (dialled := _as_dialled(text)) not in (None, value):
+        # a number of a record from a country whose plan it does not fit is known by its digits alone
+        holders.update(state.holders(identifier_type, dialled or ""))
+    return holders, value
 
 
 def _gone(state: State, customer_id: str, event: str, stands_as: str | None) -> Retired | Erased | Unknown:

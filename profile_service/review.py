@@ -151,14 +151,14 @@ def _both(standing: Standing, review: Review) -> tuple[StoredRecord, StoredRecor
 
 def _weak_customers(generation: ServingGeneration, limit: int, offset: int) -> list[tuple[str, float]]:
     """Customers by how little holds their weakest record, weighed by how much hangs on them."""
-    rows = generation.warehouse().execute(
+    rows = generation.ask(
         """SELECT customer_id, weakest_link_bits::DOUBLE FROM customers
         WHERE record_count > 1 AND weakest_link_bits < $sure
         ORDER BY ln(1 + record_count + event_count) / (1 + pow(2, weakest_link_bits)) DESC, customer_id
         LIMIT $limit OFFSET $offset""",
         {"sure": generation.model.clustering.borderline_bits[1], "limit": limit, "offset": offset},
     )
-    return [(str(customer_id), float(bits)) for customer_id, bits in rows.fetchall()]
+    return [(str(customer_id), float(bits)) for customer_id, bits in rows]
 
 
 def _customer(standing: Standing, customer_id: str, bits: float) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from profile_service import deadline
 from profile_service.identity.ids import LETTERS, PREFIX
 from profile_service.lookup import Found, Retired, by_id
 from profile_service.search_marks import Match, matches_in
@@ -108,6 +109,7 @@ def _published(state: State, terms: Terms, parts: Sequence[Part], most: int) -> 
     for part in parts:
         best: NDArray[np.float32] = np.zeros(terms.size, np.float32)
         # the most worth last, so that it is what stays
+        deadline.check()
         for numbers, worth in reversed(list(_holders(terms, part))):
             best[numbers] = worth
         score += best
@@ -177,6 +179,7 @@ def _live_holders(overlay: Overlay, word: str, reading: Sought | None = None) ->
 
 def _looked_at(state: State, customer_id: str, parts: Sequence[Part]) -> Hit | None:
     """What really fits, from the records as they stand; ``None`` when nothing does."""
+    deadline.check()
     document = state.profile(customer_id)
     if document is None:
         return None

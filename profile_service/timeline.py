@@ -131,8 +131,8 @@ def _published(state: State, where: Sequence[str], values: Mapping[str, Any]) ->
     query = f"""SELECT event_id, channel, source_record_id, event_type, epoch_us(occurred_at), amount, currency, extra
         FROM customer_events WHERE {" AND ".join(where)}
         ORDER BY occurred_at DESC NULLS LAST, channel, event_id LIMIT $most"""
-    for event_id, channel, source_record_id, event_type, at, amount, currency, extra in (
-        state.generation.warehouse().execute(query, dict(values)).fetchall()
+    for event_id, channel, source_record_id, event_type, at, amount, currency, extra in state.generation.ask(
+        query, dict(values)
     ):
         yield {
             "event_id": event_id,

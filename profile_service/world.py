@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from profile_service.erase import erase_again
 from profile_service.errors import LedgerUnavailable, ProfileError, Refused
 from profile_service.identity.ids import IdSource
 from profile_service.live.replay import bring
 from profile_service.live.step import Hand
+from profile_service.privacy import Erasure
 from profile_service.settings import Settings
 from profile_service.state import State
+from profile_service.store.forgotten import keep_forgotten, keep_what_the_log_tells, place_of
 from profile_service.store.generation import Generation, standing_generation
 from profile_service.store.ledger import CURRENT, Glance, Ledger, Overlay
 from profile_service.store.serving import ServingGeneration
@@ -54,10 +57,22 @@ class World:
         world = cls(settings, Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds))
         try:
             world.follow()
+            world._forget_again()
         except BaseException:
             world.close()
             raise
         return world
+
+    def _forget_again(self) -> None:
+        """Erase whom the ledger should know to be erased: it was put back from a backup made before that."""
+        path = place_of(self.settings.ledger, self.settings.data_dir)
+        if not keep_what_the_log_tells(path, self.ledger.log()) or self._current is None:
+            return
+        with self.write() as hand:
+            # another process may have come first
+            for erasure in keep_what_the_log_tells(path, hand.tx.log):
+                erase_again(hand, erasure)
+                _log.warning("erasure of %s was not in the ledger, and is carried out again", erasure.customer_id)
 
     def state(self, glance: Glance | None = None) -> State:
         """A generation and the overlay on it, to be used for one request by the thread that asked.
@@ -114,12 +129,15 @@ class World:
         """
         for _ in range(3):
             current = self._current or self._caught_up()
+            hand = None
             with self.ledger.write() as tx:
                 if tx.log.meta(CURRENT) == current.run_id:
                     hand = Hand(tx, current, self._ids)
                     yield hand
                     hand.note_applied()
-                    return
+            if hand is not None:
+                self._keep(hand.erased)
+                return
             self.follow()
         raise LedgerUnavailable("another generation stands, and it is not in this data directory yet")
 
@@ -133,6 +151,13 @@ class World:
                 self._current.close()
                 self._current = None
         self.ledger.close()
+
+    def _keep(self, erased: Sequence[Erasure]) -> None:
+        """Write erasures down beside the ledger, too; where that fails, the next start does so."""
+        try:
+            keep_forgotten(place_of(self.settings.ledger, self.settings.data_dir), erased)
+        except OSError:
+            _log.exception("an erasure stands in the ledger, but could not be written beside it")
 
     def _caught_up(self) -> ServingGeneration:
         """The current generation after an attempt to follow; a failed attempt is not repeated at once."""

@@ -12,6 +12,7 @@ from itertools import count
 from time import perf_counter, time
 from typing import Any
 
+from profile_service import deadline
 from profile_service.api.calls import FRAME, KEY, RATE, REQUEST_ID, Frame, route_of
 from profile_service.api.tally import Answered
 
@@ -30,6 +31,7 @@ def framed(app: Wsgi, frame: Frame) -> Wsgi:
     """``app`` with every request framed."""
     note = frame.tally.note
     next_id = request_ids()
+    seconds = frame.settings.request_timeout_seconds
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = perf_counter()
@@ -57,7 +59,11 @@ def framed(app: Wsgi, frame: Frame) -> Wsgi:
             note(Answered(time(), request_id, method, route, int(status[:3]), perf_counter() - started, name))
             return start_response(status, headers, error) if error else start_response(status, headers)
 
-        return app(environ, start)
+        deadline.begin(seconds)
+        try:
+            return app(environ, start)
+        finally:
+            deadline.end()
 
     return answer
 

@@ -181,9 +181,9 @@ def _address(at: Desk, each: Any) -> dict[str, Any]:
 
 def _household(at: Desk, customer_id: str) -> list[Mapping[str, Any]]:
     """Who lives with a customer, as the last run found, by name and how they belong; never merged with them."""
-    rows = at.state.generation.warehouse().execute(_HOUSEHOLD, {"customer_id": customer_id, "most": _MOST_AT_HOME})
+    rows = at.state.generation.ask(_HOUSEHOLD, {"customer_id": customer_id, "most": _MOST_AT_HOME})
     found: list[Mapping[str, Any]] = []
-    for other, shares in rows.fetchall():
+    for other, shares in rows:
         outcome = by_id(at.state, other)
         if isinstance(outcome, Found):
             at.note_read("household.read", other)

@@ -29,9 +29,9 @@ _ROWS_AT_ONCE = 10_000
 def show_overview(at: Desk) -> Response:
     """Pictures people would rather look at than read, each with its numbers."""
     manifest = at.state.generation.generation.manifest
-    ask = at.state.generation.warehouse()
-    runs = [_run(row) for row in ask.execute(_LAST_RUNS, {"most": _RUNS}).fetchall()]
-    rejected = ask.execute(_REJECTED, {"most": _REASONS}).fetchall()
+    ask = at.state.generation.ask
+    runs = [_run(row) for row in ask(_LAST_RUNS, {"most": _RUNS})]
+    rejected = ask(_REJECTED, {"most": _REASONS})
     votes = standing_votes(all_votes(at.frame.ledger.read()))
     waiting = {kind: len(reviews(at.state, kind, _BACKLOG).items) for kind in (PAIR, CUSTOMER)}
     as_of = at.state.generation.as_of
@@ -44,11 +44,11 @@ def show_overview(at: Desk) -> Response:
         live=at.frame.ledger.log().last_seq() - at.state.generation.ledger_seq,
         runs=runs,
         slowest=max((run["seconds"] for run in runs), default=1) or 1,
-        by_channels=ask.execute(_BY_CHANNELS).fetchall(),
-        channels=(matrix := _matched(ask.execute(_MATCHED).fetchall()))[0],
+        by_channels=ask(_BY_CHANNELS),
+        channels=(matrix := _matched(ask(_MATCHED)))[0],
         matched=matrix[1],
         rejected=rejected,
-        rejected_total=ask.execute("SELECT count(*) FROM rejected_rows").fetchall()[0][0],
+        rejected_total=ask("SELECT count(*) FROM rejected_rows")[0][0],
         waiting=waiting,
         shared=_by_field(held),
         shared_total=len(held),
@@ -65,11 +65,10 @@ def show_overview(at: Desk) -> Response:
 def download_rejected(at: Desk) -> Response:
     """Every refused row with its reasons, to mend and land again."""
     at.note_read("rejected.download", None)
-    result = at.state.generation.warehouse().execute(
+    rows = at.state.generation.ask(
         "SELECT run_id, channel, kind, file, line, row_as_sent, array_to_string(reasons, '; ') FROM rejected_rows "
         "ORDER BY run_id, channel, kind, file, line"
     )
-    rows = result.fetchall()
     answer = Response(_csv(rows), mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="rejected_rows.csv"'
     return guarded(answer)

@@ -22,7 +22,7 @@ def value_of(at: Desk, profile: Mapping[str, Any]) -> dict[str, Any]:
     more: list[str] = []
     if not traits:
         return {"line": "", "segments": segments, "more": more, "as_of": at.state.generation.as_of}
-    for kind, name, words, of_one, place, currency, why in at.state.generation.warehouse().execute(_DEFINED).fetchall():
+    for kind, name, words, of_one, place, currency, why in at.state.generation.ask(_DEFINED):
         if kind == "segment":
             if name in (profile.get("segments") or ()):
                 segments.append((words, why))

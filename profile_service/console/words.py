@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from markupsafe import Markup
 
 from profile_service.console.pages import console
 from profile_service.store.schema import RECORD_FIELDS
+from profile_service.written import money
 
 _CHANNELS = {"store": "Store", "web": "Web", "mobile": "App", "call_center": "Call center"}
 _IN = {"store": "in the store", "web": "on the web", "mobile": "in the app", "call_center": "by telephone"}
@@ -46,13 +46,7 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-@console.app_template_filter("money")
-def money(amount: Any, currency: str | None = None) -> str:
-    """An amount with two places and its currency."""
-    try:
-        return f"{Decimal(str(amount)):,.2f} {currency or ''}".strip()
-    except InvalidOperation:
-        return str(amount)
+console.app_template_filter("money")(money)
 
 
 @console.app_template_filter("odds")

@@ -10,6 +10,7 @@ from typing import Any
 from profile_service.errors import PromiseBroken
 from profile_service.identity.ids import IdSource
 from profile_service.live.standing import Standing
+from profile_service.privacy import Erasure
 from profile_service.store.ledger import NOTHING, About, Entry, OverlayWriter, Transaction
 from profile_service.store.serving import ServingGeneration
 
@@ -28,12 +29,16 @@ class Step:
 
 
 class Hand:
-    """What one write may do while it holds the ledger's lock: append entries and have them applied."""
+    """What one write may do while it holds the ledger's lock: append entries and have them applied.
+
+    ``erased``: whom it has erased.
+    """
 
     def __init__(self, tx: Transaction, generation: ServingGeneration, ids: IdSource) -> None:
         self.tx = tx
         self.generation = generation
         self._ids = ids
+        self.erased: list[Erasure] = []
 
     @cached_property
     def overlay(self) -> OverlayWriter:

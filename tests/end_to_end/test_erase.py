@@ -19,10 +19,12 @@ from pipelines.run import Places, RunOptions, run
 from pipelines.work import connect_work
 from profile_service.correct import Wish, merge
 from profile_service.erase import erase, erasure_of_customer
+from profile_service.errors import Refused
 from profile_service.live.rule import Ruling, ruling_of, rulings_after
 from profile_service.lookup import Erased, by_id
 from profile_service.rulings import rule
 from profile_service.settings import Settings
+from profile_service.store.forgotten import place_of
 from profile_service.store.generation import PROFILES, standing_generation
 from profile_service.store.ledger import Ledger
 from profile_service.store.ledger.erasures import rows_holding
@@ -36,10 +38,11 @@ WISH = Wish("dpo", "asked by letter")
 
 @dataclass
 class Forgetting:
-    """A data directory with a service's ledger, and the person whom a test erases."""
+    """A data directory with a service's ledger, and the person whom a test erases; ``former``: an id merged into it."""
 
     data_dir: Path
     customer_id: str
+    former: str
     keys: tuple[str, ...]
     email: str
 
@@ -107,14 +110,15 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Forgetting:
     keys = tuple(sorted(record.key for record in world.state().records_of(customer_id)))
     world.close()
     assert "kiosk:K-31415926" in keys
-    return Forgetting(data_dir, customer_id, keys, email)
+    former = other if customer_id == one else one
+    return Forgetting(data_dir, customer_id, former, keys, email)
 
 
 @pytest.fixture
 def somebody(before: Forgetting, tmp_path: Path) -> Iterator[Forgetting]:
     data_dir = tmp_path / "data"
     shutil.copytree(before.data_dir, data_dir, symlinks=True)
-    yield Forgetting(data_dir, before.customer_id, before.keys, before.email)
+    yield Forgetting(data_dir, before.customer_id, before.former, before.keys, before.email)
 
 
 def test_before_an_erasure_the_search_finds_the_person_in_every_store(somebody: Forgetting) -> None:
@@ -168,6 +172,39 @@ def test_a_ruling_on_what_only_the_person_had_goes_with_the_person(
         assert work.execute("SELECT value FROM generic_rulings").fetchall() == [(kept[0],)]
 
 
+def answers(somebody: Forgetting, *customer_ids: str) -> set[str]:
+    """How those ids answer."""
+    world = somebody.world()
+    kinds = {type(by_id(world.state(), customer_id)).__name__ for customer_id in customer_ids}
+    world.close()
+    return kinds
+
+
+def test_ids_merged_into_an_erased_one_answer_gone_now_and_after_every_run(
+    somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    world = somebody.world()
+    with world.write() as hand:
+        sent = SentRecord("kiosk", "K-27182818", {"given_name": "Ottoline", "family_name": "Quintrell"})
+        given_live = take_record(hand, sent, "kiosk").customer_id
+    with world.write() as hand:
+        merged = merge(hand, somebody.customer_id, [given_live], WISH)
+    assert [each["customer_id"] for each in merged.after] == [somebody.customer_id]
+    world.close()
+    # one merged away before the last run, one since then that no run has ever seen
+    merged_away = (somebody.former, given_live)
+    assert answers(somebody, *merged_away) == {"Retired"}
+    somebody.erase()
+    assert answers(somebody, somebody.customer_id, *merged_away) == {"Erased"}
+    assert somebody.run() == "published"
+    assert answers(somebody, somebody.customer_id, *merged_away) == {"Erased"}
+    (tmp_path / "more" / "web").mkdir(parents=True)
+    (tmp_path / "more" / "web" / "customers.csv").write_text("source_record_id,family_name\nW-NEW,Achterberg\n")
+    assert somebody.run(tmp_path / "more") == "published"
+    assert answers(somebody, somebody.customer_id, *merged_away) == {"Erased"}
+
+
 def test_a_later_feed_does_not_bring_the_person_back(
     somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +242,36 @@ def test_a_work_store_restored_from_a_backup_forgets_again(
     world.close()
     assert somebody.run(SAMPLE) == "published"
     assert somebody.left() == {}
+
+
+@pytest.mark.parametrize("lost", [("ledger.sqlite*",), ("ledger.sqlite*", "work", "generations", "customers.duckdb")])
+def test_a_ledger_restored_from_a_backup_is_told_of_the_erasure_again(
+    somebody: Forgetting, lost: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    backup = tmp_path / "backup"
+    shutil.copytree(somebody.data_dir, backup, symlinks=True)
+    somebody.erase()
+    somebody.run()
+    assert somebody.state()[0] == "complete"
+    # listed first: a link whose folder has gone is not found any more
+    for place in [place for pattern in lost for place in somebody.data_dir.glob(pattern)]:
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+    for saved in [saved for pattern in lost for saved in backup.glob(pattern)]:
+        saved.rename(somebody.data_dir / saved.name)
+    world = somebody.world()
+    assert isinstance(by_id(world.state(), somebody.customer_id), Erased), "at once, before any run"
+    assert world.state().holders("email", somebody.email) == []
+    with pytest.raises(Refused, match="erased"), world.write() as hand:
+        take_record(hand, SentRecord("kiosk", "K-31415926", {"email": somebody.email}), "kiosk")
+    world.close()
+    assert somebody.state()[0] == "invisible"
+    somebody.run(SAMPLE)
+    assert somebody.state()[0] == "complete"
+    assert somebody.left() == {}
+    kept = place_of(somebody.data_dir / "ledger.sqlite", somebody.data_dir)
+    assert len(kept.read_bytes().splitlines()) == 1
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 def test_an_erasure_broken_off_is_finished_by_the_next_run(

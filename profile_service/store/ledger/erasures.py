@@ -40,6 +40,11 @@ _PAGE = 1000
 _LOOKED_FOR_AT_ONCE = 50  # in one statement: SQLite takes a thousand conditions at most
 
 _TOKEN = Statement(select(SUPPRESSIONS.c.token).where(SUPPRESSIONS.c.token == bindparam("token")))
+_NAMED = Statement(
+    select(ENTRIES.c.channel, ENTRIES.c.source_record_id)
+    .where(ENTRIES.c.channel.is_not(None), ENTRIES.c.source_record_id.is_not(None))
+    .distinct()
+)
 _SUPPRESS = adding_if_new(SUPPRESSIONS)
 _REWRITE = Statement(
     update(ENTRIES)
@@ -83,12 +88,23 @@ def unfinished_erasures(log: Log) -> list[LoggedErasure]:
 
 
 def suppression_salt(tx: Transaction) -> str:
-    """The ledger's salt, made when first asked for."""
-    salt = tx.log.meta(_SALT)
-    if salt is None:
-        salt = secrets.token_hex(32)
-        tx.set_meta(_SALT, salt)
-    return salt
+    """The ledger's own salt, made when first asked for."""
+    salts = _salts(tx.log)
+    if salts:
+        return salts[0]
+    adopt_salt(tx, made := secrets.token_hex(32))
+    return made
+
+
+def adopt_salt(tx: Transaction, salt: str) -> None:
+    """Know tokens of this salt again from now on: a ledger put back may never have had it."""
+    salts = _salts(tx.log)
+    if salt not in salts:
+        tx.set_meta(_SALT, " ".join([*salts, salt]))
+
+
+def _salts(log: Log) -> list[str]:
+    return (log.meta(_SALT) or "").split()
 
 
 def suppress(tx: Transaction, tokens: Iterable[str], seq: int) -> None:
@@ -98,11 +114,13 @@ def suppress(tx: Transaction, tokens: Iterable[str], seq: int) -> None:
 
 def is_suppressed(session: Session, channel: str, source_record_id: str) -> bool:
     """Whether this record was erased and may not come back."""
-    salt = Log(session).meta(_SALT)
-    if salt is None:
-        return False
-    token = suppression_token(salt, channel, source_record_id)
-    return session.one(_TOKEN, {"token": token}) is not None
+    tokens = (suppression_token(salt, channel, source_record_id) for salt in _salts(Log(session)))
+    return any(session.one(_TOKEN, {"token": token}) is not None for token in tokens)
+
+
+def records_named(session: Session) -> list[RecordKey]:
+    """Every record (channel, id) that an entry of the log is about."""
+    return [(row[0], row[1]) for row in session.all(_NAMED, {})]
 
 
 def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any] | None) -> None:

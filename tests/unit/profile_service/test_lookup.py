@@ -63,6 +63,22 @@ def test_every_kind_of_identifier_finds_its_customer(sample_state: State, kind: 
     assert (found.customer_id, found.by) == (customer_id, (kind,))
 
 
+def test_a_phone_that_fits_no_plan_is_found_by_its_digits_as_published(published: Path, tmp_path: Path) -> None:
+    with opened_world(published, tmp_path / "ledger.sqlite") as world:
+        # ten digits are dialled in America, where this record is not from, and in no French plan
+        taken = take_record(world, "web", "abroad", family_name="Nakamura", phone="3363732141", country="FR")
+        kept = world.state().record("web", "abroad")
+        assert kept is not None
+        assert kept.standard["phone"] == "3363732141"
+        found = by_identifier(world.state(), "phone", "336 373 2141")
+        assert isinstance(found, Found)
+        assert found.customer_id == taken
+        other = take_record(world, "web", "at home", family_name="Okafor", phone="+1 336 373 2141")
+        both = by_identifier(world.state(), "phone", "3363732141")
+        assert both == Ambiguous(tuple(sorted((taken, other))), 2), "whoever it may be is told, and nobody guessed"
+        assert by_identifier(world.state(), "phone", "+13363732141").customer_id == other  # type: ignore[union-attr]
+
+
 def test_a_record_finds_its_customer(sample_state: State) -> None:
     query = "SELECT channel, source_record_id, customer_id FROM customer_records"
     channel, record, customer_id = sample_state.generation.warehouse().execute(query).fetchall()[0]

@@ -257,6 +257,27 @@ def test_an_export_tells_everything_and_its_page_shows_it_safely(world: World) -
     assert export_customer(world.state(), "cus_nobody", datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
+def test_the_page_of_an_export_writes_moments_amounts_and_likelihoods_as_people_do(world: World) -> None:
+    (customer_id,) = customers(world, 2, 1)
+    told = export_customer(world.state(), customer_id, datetime(2026, 1, 1, 9, 5, tzinfo=UTC))
+    assert told is not None
+    told["profile"]["amount_by_currency"] = {"EUR": "1204.5000", "GBP": "3.0000"}
+    told["profile"]["sureness"] = {
+        "weakest_link_bits": 18.25,
+        "probability": 0.999997,
+        "records": 2,
+        "in_words": "sure",
+    }
+    event = {"occurred_at": "2025-03-04T18:30:12.5Z", "channel": "call_center", "event_type": "gift_card", "extra": {}}
+    told["events"] = [{**event, "amount": "1049.9000", "currency": "USD", "event_id": "E-1"}]
+    page = export_page(told)
+    shown = ("1 January 2026, 09:05 UTC", "1,204.50 EUR, 3.00 GBP", "over 99.9 %", "4 March 2025, 18:30 UTC")
+    for text in (*shown, "call center", "gift card", "1,049.90 USD"):
+        assert text in page
+    for raw in ("1049.9000", "1204.5000", "18.25", "0.999997", "2025-03-04T", "weakest_link", "call_center"):
+        assert raw not in page
+
+
 def test_nobody_was_erased_who_was_not(world: World) -> None:
     with pytest.raises(NotFound):
         erasure_of_customer(world.ledger.log(), customers(world, 1, 1)[0])

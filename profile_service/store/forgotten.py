@@ -1,0 +1,74 @@
+"""Every erasure stands beside the ledger, too, without names: a ledger put back from a backup is told of it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+
+from profile_service.errors import WrongUsage
+from profile_service.privacy import Erasure
+from profile_service.store.ledger import Log
+from profile_service.store.ledger.erasures import erasures_after
+from profile_service.store.stored import moment_of, moment_text
+
+FORGOTTEN = "erasures.jsonl"
+
+
+def place_of(ledger: str | Path, data_dir: Path) -> Path:
+    """Where the erasures of a ledger are kept: beside its file, or in the data directory where it is a database's."""
+    text = str(ledger)
+    if not isinstance(ledger, Path) and "://" in text:
+        if not text.startswith("sqlite:///"):
+            return data_dir / FORGOTTEN
+        ledger = Path(text.removeprefix("sqlite:///"))
+    return Path(ledger).with_suffix(f".{FORGOTTEN}")
+
+
+def forgotten(path: Path) -> dict[str, Erasure]:
+    """The erasures that are kept at ``path``, by customer. Raises WrongUsage for a line that is none."""
+    if not path.exists():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            said = orjson.loads(line)
+            at = moment_of(said["at"])
+            if at is None:
+                raise ValueError("no time")
+            erasure = Erasure.of(said["customer_id"], at, {**said, "keys": []})
+        except (KeyError, TypeError, ValueError) as error:
+            raise WrongUsage(f"{path}, line {number}, tells of no erasure: put the file back as saved") from error
+        found[erasure.customer_id] = erasure
+    return found
+
+
+def keep_forgotten(path: Path, erasures: Iterable[Erasure]) -> None:
+    """Add erasures to the file at ``path``; they are on the disk when this returns."""
+    lines = b"".join(orjson.dumps(_line(each)) + b"\n" for each in erasures)
+    if not lines:
+        return
+    descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+    try:
+        os.write(descriptor, lines)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def keep_what_the_log_tells(path: Path, log: Log) -> list[Erasure]:
+    """Add what only the log knows to the file; answers what only the file knows: the log was put back from a backup."""
+    kept = forgotten(path)
+    logged = {one.erasure.customer_id: one.erasure for one in erasures_after(log)}
+    keep_forgotten(path, (erasure for customer_id, erasure in logged.items() if customer_id not in kept))
+    return [erasure for customer_id, erasure in kept.items() if customer_id not in logged]
+
+
+def _line(erasure: Erasure) -> dict[str, object]:
+    return {
+        "customer_id": erasure.customer_id,
+        "at": moment_text(erasure.at),
+        **{name: value for name, value in erasure.payload().items() if name != "keys"},
+    }
