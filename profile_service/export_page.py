@@ -118,7 +118,7 @@ def _record(record: Mapping[str, Any]) -> str:
     # as sent stands as sent, whatever it is called
     said = {_words(name): value for name, value in {**record["as_sent"], **record.get("further", {})}.items()}
     said["last changed"] = record["updated_at"]
-    return _facts(said, f"{record['channel']}: {record['source_record_id']}")
+    return _facts(said, f"{_words(record['channel'])}: {record['source_record_id']}")
 
 
 def _rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -157,7 +157,7 @@ def _told(name: str, value: Any) -> Any:
         return moment(value)
     if name == "amount_by_currency":
         return [money(amount, currency) for currency, amount in value.items()]
-    if name in ("channel", "channels", "decided_by", "event_type"):
+    if name in ("decided_by", "event_type") or name.endswith(("channel", "channels")):
         return _words(value) if isinstance(value, str) else [_words(each) for each in value or ()]
     return value
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from profile_service.console.guard import Desk
-from profile_service.console.words import channel_name, money
+from profile_service.console.words import channel_name
+from profile_service.written import money
 
 _DEFINED = "SELECT kind, name, in_words, of_one, told, currency, why FROM trait_definitions"
 

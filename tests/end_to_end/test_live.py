@@ -22,7 +22,8 @@ from profile_service.world import World
 from tests.end_to_end import worlds
 from tests.live_world import live_customers, partition, shuffled, write_all
 
-GIVEN_BY_A_RUN = ("run_id",)  # what a profile says of the generation, not of the customer
+# What a profile says of the generation, or as its run computed it, not of the customer at this moment.
+GIVEN_BY_A_RUN = ("run_id", "segments", "traits")
 
 
 def fold(data_dir: Path, landing: Path | None = None) -> RunSummary:
