@@ -21,6 +21,7 @@ from profile_service.journal import ReadJournal
 from profile_service.keys import Keys
 from profile_service.settings import Settings
 from profile_service.users import Lifetimes, Users
+from profile_service.verify import Verifier
 from profile_service.world import World
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Flask:
         clock=lambda: datetime.now(UTC),
         desks=Desks(
             Users(world.ledger, secret, Lifetimes(settings.session_idle, settings.session_whole)),
+            Verifier(secret),
             tls=settings.public_url.startswith("https:"),
             openid=_openid(settings),
             provider_name=settings.openid_name if settings.openid_issuer else "",

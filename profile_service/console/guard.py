@@ -17,6 +17,7 @@ from profile_service.api.calls import FRAME, KEY, Call, Frame
 from profile_service.errors import Refused
 from profile_service.keys import Key
 from profile_service.users import ROLES, SignedIn, User, Users
+from profile_service.verify import Verifier
 
 if TYPE_CHECKING:
     from profile_service.openid import OpenId
@@ -47,9 +48,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Desks:
-    """What the console needs beyond what the API shares: its users, and whether cookies go over TLS alone."""
+    """What the console needs beyond what the API shares: its users, who verifies callers, and whether cookies go over
+    TLS alone.
+    """
 
     users: Users
+    verifier: Verifier
     tls: bool = False
     openid: OpenId | None = None
     provider_name: str = ""

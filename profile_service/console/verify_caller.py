@@ -15,7 +15,7 @@ from profile_service.errors import Refused
 from profile_service.send_code import CodeSender
 from profile_service.store.ledger.desk_rows import VerificationRow
 from profile_service.timeline import timeline
-from profile_service.verify import CODE, FAILED, PASSED, Verifier, history, questions
+from profile_service.verify import CODE, FAILED, PASSED, history, questions
 
 _EVENTS = 50  # the last dealings that questions are made of
 # By what a code can be sent.
@@ -75,7 +75,7 @@ def _ask_dealings(at: Desk, customer_id: str, profile: dict[str, Any]) -> Respon
         raise Refused("conflict", "there are too few recent dealings to ask about: send a code instead")
     with at.frame.ledger.write() as tx:
         places = [place for _, place in asked]
-        row = Verifier(at.frame.settings.server_secret()).ask_dealings(tx, customer_id, at.user.name, places)
+        row = at.frame.desks.verifier.ask_dealings(tx, customer_id, at.user.name, places)
         at.frame.audit.change(tx, at.act("caller.ask", customer_id, {"method": row.method}))
     return _choices(at, customer_id, profile, asked=[question for question, _ in asked], verification=row)
 
@@ -86,7 +86,7 @@ def _ask_code(at: Desk, customer_id: str, profile: dict[str, Any]) -> Response:
     if reach not in _REACHES or not profile.get(reach) or not sender:
         raise Refused("conflict", "a code cannot be sent there")
     with at.frame.ledger.write() as tx:
-        row, code = Verifier(at.frame.settings.server_secret()).ask_code(tx, customer_id, at.user.name)
+        row, code = at.frame.desks.verifier.ask_code(tx, customer_id, at.user.name)
         at.frame.audit.change(tx, at.act("caller.ask", customer_id, {"method": row.method, "to": reach}))
     # outside the lock: others must not wait for a stranger's server
     if not sender.send(reach, str(profile[reach]), code):
@@ -101,7 +101,7 @@ def _judge(at: Desk, customer_id: str, profile: dict[str, Any]) -> Response:
     places = [at.form.get(f"answer-{number}", "-") for number in range(min(count, 10))]
     answer = ",".join(places) if count else "".join(at.said("code", 20).split())
     with at.frame.ledger.write() as tx:
-        verifier = Verifier(at.frame.settings.server_secret())
+        verifier = at.frame.desks.verifier
         row = verifier.judge(tx, at.said("verification_id", 60), at.user.name, answer)
         if row.customer_id != customer_id:
             raise Refused("conflict", "this was asked about somebody else")
@@ -124,7 +124,7 @@ def _accept_reason(at: Desk, customer_id: str) -> Response:
     at.require("reveal")
     reason = at.said("reason", 200, least=5)
     with at.frame.ledger.write() as tx:
-        Verifier(at.frame.settings.server_secret()).accept(tx, customer_id, at.user.name)
+        at.frame.desks.verifier.accept(tx, customer_id, at.user.name)
         at.said_purpose = reason
         at.frame.audit.change(tx, at.act("profile.reveal", customer_id))
     return to_customer(customer_id)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from profile_service.store.ledger.desk_tables import NOTES, VERIFICATIONS
 from profile_service.store.ledger.session import Session
-from profile_service.store.ledger.statement import Statement, adding, dropping
+from profile_service.store.ledger.statement import Statement, adding, changing, dropping
 
 RecordKey = tuple[str, str]
 
@@ -51,16 +51,7 @@ _NOTES_OF = Statement(
 )
 _NOTE = Statement(select(*NOTES.columns).where(NOTES.c.note_id == bindparam("note_id")))
 _ADD_NOTE = adding(NOTES)
-_CHANGE_NOTE = Statement(
-    update(NOTES)
-    .where(NOTES.c.note_id == bindparam("which"))
-    .values(
-        text=bindparam("new_text"),
-        pinned=bindparam("new_pinned"),
-        edited_by=bindparam("new_edited_by"),
-        edited_at=bindparam("new_edited_at"),
-    )
-)
+_CHANGE_NOTE = changing(NOTES, "text", "pinned", "edited_by", "edited_at")
 _DROP_NOTE = dropping(NOTES, "note_id")
 
 _ADD_VERIFICATION = adding(VERIFICATIONS)
@@ -72,11 +63,7 @@ _OF_CUSTOMER = Statement(
     .where(VERIFICATIONS.c.customer_id == bindparam("customer_id"), VERIFICATIONS.c.asked_at >= bindparam("since"))
     .order_by(VERIFICATIONS.c.asked_at.desc())
 )
-_SETTLE = Statement(
-    update(VERIFICATIONS)
-    .where(VERIFICATIONS.c.verification_id == bindparam("which"))
-    .values(attempts=bindparam("new_attempts"), state=bindparam("new_state"), ends_at=bindparam("new_ends_at"))
-)
+_SETTLE = changing(VERIFICATIONS, "attempts", "state", "ends_at")
 
 
 def notes_of(session: Session, keys: Iterable[RecordKey]) -> list[NoteRow]:
@@ -102,8 +89,7 @@ def add_note(session: Session, note: NoteRow) -> None:
 
 def change_note(session: Session, note: NoteRow) -> None:
     """Let the note of that id say what ``note`` says."""
-    changed = {f"new_{name}": getattr(note, name) for name in ("text", "pinned", "edited_by", "edited_at")}
-    session.do(_CHANGE_NOTE, {"which": note.note_id, **changed})
+    session.do(_CHANGE_NOTE, vars(note))
 
 
 def drop_note(session: Session, note_id: str) -> None:
@@ -129,5 +115,4 @@ def verifications_of(session: Session, customer_id: str, since: str) -> list[Ver
 
 def settle_verification(session: Session, verification: VerificationRow) -> None:
     """Keep attempts, state and end of the one of that id."""
-    changed = {f"new_{name}": getattr(verification, name) for name in ("attempts", "state", "ends_at")}
-    session.do(_SETTLE, {"which": verification.verification_id, **changed})
+    session.do(_SETTLE, vars(verification))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
@@ -128,6 +129,16 @@ def putting(table: Table) -> Statement:
     return Statement(
         element(sqlite.insert(table).values(values)),
         element(postgresql.insert(table).values(values)),
+    )
+
+
+def changing(table: Table, *columns: str) -> Statement:
+    """Let ``columns`` of the row with a key be as the parameters of their names say; further values do nothing."""
+    key = [column.name for column in table.primary_key]
+    return Statement(
+        update(table)
+        .where(*(table.c[name] == bindparam(name) for name in key))
+        .values({name: bindparam(name) for name in columns})
     )
 
 

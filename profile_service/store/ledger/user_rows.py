@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from profile_service.store.ledger.desk_tables import SESSIONS, USERS
 from profile_service.store.ledger.session import Session
-from profile_service.store.ledger.statement import Statement, adding, dropping
+from profile_service.store.ledger.statement import Statement, adding, changing, dropping
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,8 @@ _BY_NAME = Statement(_ALL.where(USERS.c.name == bindparam("name")))
 _BY_SUBJECT = Statement(_ALL.where(USERS.c.subject == bindparam("subject")))
 _LIST = Statement(_ALL.order_by(USERS.c.name))
 _ADD = adding(USERS)
-_CHANGE = Statement(
-    update(USERS)
-    .where(USERS.c.name == bindparam("which"))
-    .values(
-        {
-            column.name: bindparam(f"new_{column.name}")
-            for column in USERS.columns
-            if column.name not in ("name", "created_at")
-        }
-    )
-)
+_KEPT = ("name", "created_at")
+_CHANGE = changing(USERS, *(column.name for column in USERS.columns if column.name not in _KEPT))
 _SESSION = Statement(
     select(SESSIONS.c.digest, SESSIONS.c.began_at, SESSIONS.c.seen_at, *USERS.columns)
     .join(USERS, USERS.c.name == SESSIONS.c.user_name)
@@ -91,8 +82,7 @@ def add_user(session: Session, user: UserRow) -> None:
 
 def change_user(session: Session, user: UserRow) -> None:
     """Let the user of that name be as ``user`` says."""
-    changed = {f"new_{name}": value for name, value in vars(user).items() if name not in ("name", "created_at")}
-    session.do(_CHANGE, {"which": user.name, **changed})
+    session.do(_CHANGE, vars(user))
 
 
 def session_of(session: Session, digest: str) -> SessionRow | None:

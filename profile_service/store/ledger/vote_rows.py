@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from profile_service.store.ledger.desk_tables import ERASURE_REQUESTS, VOTES
 from profile_service.store.ledger.session import Session
-from profile_service.store.ledger.statement import Statement, adding, dropping, putting
+from profile_service.store.ledger.statement import Statement, adding, changing, dropping, putting
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,7 @@ _OF_DECISION = dropping(VOTES, "decision_id")
 _ADD_REQUEST = adding(ERASURE_REQUESTS)
 _REQUEST = Statement(select(*ERASURE_REQUESTS.columns).where(ERASURE_REQUESTS.c.request_id == bindparam("request_id")))
 _REQUESTS = Statement(select(*ERASURE_REQUESTS.columns).order_by(ERASURE_REQUESTS.c.asked_at.desc()))
-_DECIDE = Statement(
-    update(ERASURE_REQUESTS)
-    .where(ERASURE_REQUESTS.c.request_id == bindparam("which"))
-    .values(
-        customer_id=bindparam("new_customer_id"),
-        reason=bindparam("new_reason"),
-        decision=bindparam("new_decision"),
-        decided_by=bindparam("new_decided_by"),
-        decided_at=bindparam("new_decided_at"),
-    )
-)
+_DECIDE = changing(ERASURE_REQUESTS, "customer_id", "reason", "decision", "decided_by", "decided_at")
 
 
 def put_vote(session: Session, vote: VoteRow) -> None:
@@ -91,6 +81,4 @@ def erasure_requests(session: Session) -> list[ErasureRequestRow]:
 
 def decide_erasure_request(session: Session, request: ErasureRequestRow) -> None:
     """Keep the decision of the request of that id, whom it was about in the end, and what is left of its reason."""
-    names = ("customer_id", "reason", "decision", "decided_by", "decided_at")
-    changed = {f"new_{name}": getattr(request, name) for name in names}
-    session.do(_DECIDE, {"which": request.request_id, **changed})
+    session.do(_DECIDE, vars(request))
