@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import struct
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,11 +21,9 @@ from profile_service.store.ledger.statement import SQLITE, Statement, Values
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
 # A live write fills many pages: with SQLite's own 1000 one in some of them waited for two more writes to the disk.
 _PAGES_BEFORE_A_WRITER_WAITS = 16_384
-# Pages of the log that are brought into the file while others write, or once nobody does: each time takes several
-# flushes of the disk, and whoever commits meanwhile waits for them. Half of what makes a writer do so itself.
-_LONG_LOG, _LOG_AT_REST = 8192, 256
-# The log's index is a file: pages in the log, and how many of them the file has (sqlite.org/walformat.html, 2.1).
-_INDEX = struct.Struct("=16xI76xI")
+_LONG_LOG = 1 << 20  # bytes
+# Seconds: a check-point takes several flushes of the disk, and whoever commits meanwhile waits for them.
+_BETWEEN_CHECKPOINTS = 3.0
 _STATEMENTS = 256  # kept prepared by each connection
 
 _logger = logging.getLogger(__name__)
@@ -82,8 +79,8 @@ class SqliteDriver:
         # the writer waits for its turn by itself, in shorter naps than SQLite's
         self._writer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
         self._checkpointer = SharedByThreads(self._connect)
-        self._index = path.with_name(f"{path.name}-shm")
-        self._seen_in_log = 0
+        self._log = path.with_name(f"{path.name}-wal")
+        self._rests_until = 0.0
 
     def _connect(self, wait_seconds: float = 5.0) -> SqliteSession:
         try:
@@ -161,15 +158,14 @@ class SqliteDriver:
             connection.execute(f"DROP INDEX IF EXISTS {name}")
 
     def checkpoint(self) -> None:
-        """Bring the log into the file once it is long, or at rest; whoever writes meanwhile does not wait for it."""
+        """Bring the write-ahead log into the file once it is long; whoever writes meanwhile does not wait for it."""
         try:
-            with self._index.open("rb") as file:
-                logged, done = _INDEX.unpack(file.read(_INDEX.size))
-            rests = logged == self._seen_in_log
-            self._seen_in_log = logged
-            if logged - done >= (_LOG_AT_REST if rests else _LONG_LOG):
-                self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except (OSError, struct.error, sqlite3.Error) as error:
+            # looked at, never opened: closing a file of the database would drop the locks that this process has on it
+            if self._log.stat().st_size < _LONG_LOG or time.monotonic() < self._rests_until:
+                return
+            self._rests_until = time.monotonic() + _BETWEEN_CHECKPOINTS
+            self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except (OSError, sqlite3.Error) as error:
             # another process is at it, or the disk is full: a later round or the next writer does so
             _logger.debug("no checkpoint: %s", error)
 
