@@ -280,7 +280,7 @@ def test_an_erasure_broken_off_is_finished_by_the_next_run(
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
     somebody.erase()
     with monkeypatch.context() as broken:
-        broken.setattr("pipelines.run.finish_erasures", lambda *_: None)
+        broken.setattr("pipelines.erase.finish_erasures", lambda *_: None)
         somebody.run()
     assert somebody.state()[0] == "invisible"
     with connect_work(somebody.data_dir, read_only=True) as work:
@@ -295,7 +295,7 @@ def test_something_that_is_left_is_told_and_no_receipt_is_given(
 ) -> None:
     somebody.erase()
     with monkeypatch.context() as broken:
-        broken.setattr("pipelines.run.finish_erasures", lambda *_: None)
+        broken.setattr("pipelines.erase.finish_erasures", lambda *_: None)
         somebody.run()
     note = somebody.data_dir / "models" / "note.txt"
     note.write_text(f"call {somebody.email} back")

@@ -19,6 +19,7 @@ from profile_service.lookup import (
     standard_value,
 )
 from profile_service.state import State
+from profile_service.store.shared_values import SharedValues
 from tests.served_world import opened_world, take_record
 
 WISH = Wish("test", "to see what follows")
@@ -120,8 +121,8 @@ def test_what_several_carry_is_answered_with_all_of_them_and_never_a_guess(sampl
 
 
 def test_a_generic_value_names_nobody(sample_state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = {"phone": frozenset({"+13035550000"})}
-    monkeypatch.setattr(sample_state.generation, "generic", shared)
+    shared = SharedValues([("phone", "+13035550000")], [])
+    monkeypatch.setattr(sample_state.generation, "shared", shared)
     assert by_identifier(sample_state, "phone", "(303) 555-0000") == Generic("phone")
     _, email = unshared(sample_state, "email")
     found = by_identifiers(sample_state, [("phone", "(303) 555-0000"), ("email", email)])
