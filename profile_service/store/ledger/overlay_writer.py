@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
 from profile_service.store.ledger.overlay import ERASED, STANDING, LiveConsent, LiveEvent, Overlay, signed
 from profile_service.store.ledger.statement import Statement, adding_if_new, dropping, putting
@@ -53,6 +53,17 @@ _MOVE_RECORD = Statement(
 _ADD_EVENT = adding_if_new(EVENTS)
 _PUT_CONSENT = putting(CONSENTS)
 
+_FOUND_BY = {
+    table: Statement(
+        select(*(table.c[name] for name in names)).where(
+            table.c.generation == bindparam("generation"), table.c.customer_id == bindparam("customer_id")
+        )
+    )
+    for table, names in ((OVERLAY_IDENTIFIERS, ("type", "value")), (OVERLAY_TERMS, ("kind", "term")))
+}
+_DROP_IDENTIFIER = dropping(OVERLAY_IDENTIFIERS, "generation", "customer_id", "type", "value")
+_DROP_TERM = dropping(OVERLAY_TERMS, "generation", "customer_id", "kind", "term")
+
 _DROP_CUSTOMER = dropping(OVERLAY_CUSTOMERS, "generation", "customer_id")
 _DROP_IDENTIFIERS = dropping(OVERLAY_IDENTIFIERS, "generation", "customer_id")
 _DROP_TERMS = dropping(OVERLAY_TERMS, "generation", "customer_id")
@@ -71,22 +82,27 @@ class OverlayWriter(Overlay):
 
     def put_customer(self, customer: StandingCustomer, seq: int) -> None:
         """This is how the customer stands after entry ``seq``; what it was found by before is forgotten."""
-        self._put_state(customer.customer_id, STANDING, None, customer.document, seq)
         base = {"generation": self.run_id, "customer_id": customer.customer_id}
-        self.session.many(
-            _PUT_IDENTIFIER, [base | {"type": type, "value": value} for type, value in customer.identifiers]
-        )
-        self.session.many(_PUT_TERM, [base | {"kind": kind, "term": term} for kind, term in customer.terms])
+        # most writes change little of what a customer is found by, and every row is a page of its own to write
+        known = self.customer(customer.customer_id) is not None
+        for table, names, (drop, put), now in (
+            (OVERLAY_IDENTIFIERS, ("type", "value"), (_DROP_IDENTIFIER, _PUT_IDENTIFIER), customer.identifiers),
+            (OVERLAY_TERMS, ("kind", "term"), (_DROP_TERM, _PUT_TERM), customer.terms),
+        ):
+            before = {tuple(row) for row in self.session.all(_FOUND_BY[table], base)} if known else set()
+            for statement, rows in ((drop, before.difference(now)), (put, set(now) - before)):
+                self.session.many(statement, [base | dict(zip(names, row, strict=True)) for row in sorted(rows)])
+        self._put(customer.customer_id, (STANDING, None, customer.document), seq)
 
     def retire_customer(self, customer_id: str, event: str, stands_as: str | None, seq: int) -> None:
         """This id no longer stands since entry ``seq``: ``event`` says how, ``stands_as`` who answers for it."""
-        self._put_state(customer_id, event, stands_as, None, seq)
+        self._put_retired(customer_id, event, stands_as, seq)
 
     def erase_customer(self, customer_id: str, seq: int) -> None:
         """This customer is erased since entry ``seq``; its records here go with their keys and pairs."""
         for record in self.records_of(customer_id):
             self.drop_record(record.ref)
-        self._put_state(customer_id, ERASED, None, None, seq)
+        self._put_retired(customer_id, ERASED, None, seq)
 
     def drop_customer(self, customer_id: str) -> None:
         """The customer is as published again; its records stay where they are."""
@@ -152,11 +168,14 @@ class OverlayWriter(Overlay):
         for statement in _DROP_GENERATION:
             self.session.do(statement, {"generation": run_id})
 
-    def _put_state(self, customer_id: str, state: str, stands_as: str | None, document: bytes | None, seq: int) -> None:
+    def _put_retired(self, customer_id: str, state: str, stands_as: str | None, seq: int) -> None:
+        """Nobody finds the customer any more."""
         values = {"generation": self.run_id, "customer_id": customer_id}
         if self.customer(customer_id) is not None:
             self.session.do(_DROP_IDENTIFIERS, values)
             self.session.do(_DROP_TERMS, values)
-        self.session.do(
-            _PUT_CUSTOMER, values | {"state": state, "stands_as": stands_as, "document": document, "seq": seq}
-        )
+        self._put(customer_id, (state, stands_as, None), seq)
+
+    def _put(self, customer_id: str, state: tuple[str, str | None, bytes | None], seq: int) -> None:
+        values = {"generation": self.run_id, "customer_id": customer_id, "seq": seq}
+        self.session.do(_PUT_CUSTOMER, values | dict(zip(("state", "stands_as", "document"), state, strict=True)))
