@@ -75,16 +75,27 @@ def live_since(data_dir: Path, ledger: str | Path | None, folded: int) -> LiveLo
         return LiveLog(folded)
     from profile_service.store.forgotten import keep_what_the_log_tells, place_of
     from profile_service.store.ledger import Ledger
-    from profile_service.world import World
 
     opened = Ledger.open(where)
     try:
-        if keep_what_the_log_tells(place_of(where, data_dir), opened.log()):
-            # opening the service's world carries them out again
-            World.open(Settings(data_dir=data_dir, ledger_url=str(where))).close()
+        if keep_what_the_log_tells(place := place_of(where, data_dir), opened.log()):
+            _forget_again(data_dir, place, opened, str(where))
         return read_live_log(opened, standing_generation(data_dir), data_dir / "models", folded)
     finally:
         opened.close()
+
+
+def _forget_again(data_dir: Path, kept: Path, ledger: Ledger, where: str) -> None:
+    """Tell a ledger that was put back of the erasures in file ``kept``; a generation that is damaged stops no run."""
+    from profile_service.world import World, enter_what_was_forgotten
+
+    served = _served(standing_generation(data_dir), data_dir / "models")
+    if served is None:
+        enter_what_was_forgotten(kept, ledger)
+        return
+    served.close()
+    # opening the service's world carries them out again
+    World.open(Settings(data_dir=data_dir, ledger_url=where)).close()
 
 
 def read_live_log(ledger: Ledger, standing: Generation | None, models: Path, folded_seq: int) -> LiveLog:

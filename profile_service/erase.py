@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,8 @@ from profile_service.live.apply import apply
 from profile_service.live.judge import constraints_of
 from profile_service.live.step import Hand
 from profile_service.privacy import Erasure, RecordKey, tokens_of
-from profile_service.store.ledger import About, Entry, Log
-from profile_service.store.ledger.call_rows import forget_calls_of
+from profile_service.store.ledger import About, Entry, Log, Transaction
+from profile_service.store.ledger.call_rows import forget_calls, forget_calls_of
 from profile_service.store.ledger.erasures import (
     ERASURE,
     LoggedErasure,
@@ -27,6 +27,9 @@ from profile_service.store.ledger.erasures import (
     suppression_salt,
 )
 from profile_service.store.stored import StoredRecord, moment_text
+
+_DECISIONS = ("judgement", "undo")
+_NO_CONSTRAINTS: dict[str, Any] = {"constraints": []}
 
 
 def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
@@ -54,52 +57,90 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
 def erase_again(hand: Hand, erasure: Erasure) -> None:
     """Forget once more whom a ledger put back from a backup does not know to be erased, by their records' tokens."""
     adopt_salt(hand.tx, erasure.salt)
-    named = {*hand.standing.generation.record_keys(), *records_named(hand.tx.session)}
-    keys = tuple(sorted(key for key in named if erasure.holds(*key)))
+    keys = _keys_of(erasure, hand.tx, hand.standing.generation.record_keys())
     found = (hand.standing.record(*key) for key in keys)
     records = [record for record in found if record is not None]
     known = replace(erasure, erasure_id=f"era_{hand.tx.seq + 1:012d}", keys=keys)
-    _carry(hand, known, Wish("restore", f"erased {moment_text(erasure.at)}, before this ledger was put back"), records)
+    _carry(hand, known, _restored(erasure), records)
+
+
+def enter_again(tx: Transaction, erasure: Erasure) -> None:
+    """The same where no generation can be read that it could be applied to: the next one has folded it.
+
+    Its entry names no record, so that a generation that is put back is searched by the tokens.
+    """
+    adopt_salt(tx, erasure.salt)
+    keys = _keys_of(erasure, tx)
+    known, wish = replace(erasure, erasure_id=f"era_{tx.seq + 1:012d}", keys=()), _restored(erasure)
+    about = About(customer_id=erasure.customer_id)
+    suppress(tx, erasure.tokens, tx.append(ERASURE, known.payload(), about, actor=wish.actor, reason=wish.reason))
+    _let_go(tx, erasure.customer_id, keys)
+    # whose numbers they are cannot be told
+    forget_calls(tx.session)
+
+
+def _keys_of(erasure: Erasure, tx: Transaction, published: Iterable[RecordKey] = ()) -> tuple[RecordKey, ...]:
+    """The records of an erasure among those published and those that the ledger names, also in decisions and labels."""
+    named = {*published, *records_named(tx.session)}
+    for kind in _DECISIONS:
+        for entry in _entries(tx.log, kind):
+            for judged in constraints_of(entry.payload or _NO_CONSTRAINTS):
+                named |= {judged.left, judged.right}
+    for _, rows in label_rows(tx.log):
+        named |= {key for row in rows for key in ((row[0], row[1]), (row[2], row[3]))}
+    return tuple(sorted(key for key in named if erasure.holds(*key)))
+
+
+def _entries(log: Log, kind: str) -> Iterator[Entry]:
+    seq = 0
+    while page := log.entries_after(seq, kind=kind):
+        yield from page
+        seq = page[-1].seq
+
+
+def _restored(erasure: Erasure) -> Wish:
+    return Wish("restore", f"erased {moment_text(erasure.at)}, before this ledger was put back")
 
 
 def _carry(hand: Hand, erasure: Erasure, wish: Wish, records: Sequence[StoredRecord]) -> None:
     """Enter an erasure, and let go of what the ledger has of its records."""
-    customer_id, keys = erasure.customer_id, erasure.keys
-    about = About(customer_id=customer_id)
+    about = About(customer_id=erasure.customer_id)
     step = hand.append(ERASURE, erasure.payload(), about, actor=wish.actor, reason=wish.reason)
     suppress(hand.tx, erasure.tokens, step.entry.seq)
     apply(step)
-    hand.tx.purge(customer_id, keys)
+    _let_go(hand.tx, erasure.customer_id, erasure.keys)
     for number in sorted({value for record in records if (value := record.standard.get("phone")) is not None}):
         forget_calls_of(hand.tx.session, number)
-    forget_answers_naming(hand.tx, [customer_id])
-    _forget_decisions(hand, keys)
 
 
-def _forget_decisions(hand: Hand, keys: Sequence[RecordKey]) -> None:
+def _let_go(tx: Transaction, customer_id: str, keys: Sequence[RecordKey]) -> None:
+    """Empty what the log says of a customer and its records."""
+    tx.purge(customer_id, keys)
+    forget_answers_naming(tx, [customer_id])
+    _forget_decisions(tx, keys)
+
+
+def _forget_decisions(tx: Transaction, keys: Sequence[RecordKey]) -> None:
     """Decisions and labels name no erased record any more; what they say of other records stays."""
     gone = set(keys)
-    for kind in ("judgement", "undo"):
-        seq = 0
-        while page := hand.tx.log.entries_after(seq, kind=kind):
-            for entry in page:
-                _forget_decision(hand, entry, gone)
-            seq = page[-1].seq
-    for entry, rows in label_rows(hand.tx.log):
+    for kind in _DECISIONS:
+        for entry in _entries(tx.log, kind):
+            _forget_decision(tx, entry, gone)
+    for entry, rows in label_rows(tx.log):
         kept = [row for row in rows if (row[0], row[1]) not in gone and (row[2], row[3]) not in gone]
         if len(kept) < len(rows):
             assert entry.payload is not None
-            rewrite_entry(hand.tx, entry.seq, {**entry.payload, LABEL: kept} if kept else None, reason=None)
+            rewrite_entry(tx, entry.seq, {**entry.payload, LABEL: kept} if kept else None, reason=None)
 
 
-def _forget_decision(hand: Hand, entry: Entry, gone: set[RecordKey]) -> None:
+def _forget_decision(tx: Transaction, entry: Entry, gone: set[RecordKey]) -> None:
     if entry.payload is None:
         return
     constraints = list(constraints_of(entry.payload))
     kept = [each.row() for each in constraints if each.left not in gone and each.right not in gone]
     if len(kept) < len(constraints):
         # a reason may name the person
-        rewrite_entry(hand.tx, entry.seq, {**entry.payload, "constraints": kept} if kept else None, reason=None)
+        rewrite_entry(tx, entry.seq, {**entry.payload, "constraints": kept} if kept else None, reason=None)
 
 
 def erasure_of_customer(log: Log, customer_id: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from profile_service.erase import erase_again
+from profile_service.erase import enter_again, erase_again
 from profile_service.errors import LedgerUnavailable, ProfileError, Refused
 from profile_service.identity.ids import IdSource
 from profile_service.live.replay import bring
@@ -35,6 +36,14 @@ class _Following:
     lock: threading.Lock = field(default_factory=threading.Lock)
     leaving: list[tuple[float, ServingGeneration]] = field(default_factory=list)
     failed_at: float = float("-inf")
+
+
+def enter_what_was_forgotten(path: Path, ledger: Ledger) -> None:
+    """Tell a ledger that was put back, while nothing stands that can be read, of every erasure that ``path`` keeps."""
+    with ledger.write() as tx:
+        for erasure in keep_what_the_log_tells(path, tx.log):
+            enter_again(tx, erasure)
+            _log.warning("erasure of %s was not in the ledger, and is entered again", erasure.customer_id)
 
 
 class World:
@@ -66,7 +75,10 @@ class World:
     def _forget_again(self) -> None:
         """Erase whom the ledger should know to be erased: it was put back from a backup made before that."""
         path = place_of(self.settings.ledger, self.settings.data_dir)
-        if not keep_what_the_log_tells(path, self.ledger.log()) or self._current is None:
+        if not keep_what_the_log_tells(path, self.ledger.log()):
+            return
+        if self._current is None:
+            enter_what_was_forgotten(path, self.ledger)
             return
         with self.write() as hand:
             # another process may have come first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +33,9 @@ def forgotten(path: Path) -> dict[str, Erasure]:
     if not path.exists():
         return {}
     found = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    lines = path.read_bytes().split(b"\n")
+    # what follows the last end of a line was broken off while it was written: the log knows it still
+    for number, line in enumerate(lines[:-1], 1):
         try:
             said = orjson.loads(line)
             at = moment_of(said["at"])
@@ -46,16 +49,19 @@ def forgotten(path: Path) -> dict[str, Erasure]:
 
 
 def keep_forgotten(path: Path, erasures: Iterable[Erasure]) -> None:
-    """Add erasures to the file at ``path``; they are on the disk when this returns."""
+    """Add erasures to the file at ``path``; they are on the disk when this returns. Raises OSError when it is full."""
     lines = b"".join(orjson.dumps(_line(each)) + b"\n" for each in erasures)
     if not lines:
         return
-    descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
-    try:
-        os.write(descriptor, lines)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        # one process at a time: a line that another broke off is cut away, one that it still writes is not
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(file.read().rfind(b"\n") + 1)
+        file.truncate()
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def keep_what_the_log_tells(path: Path, log: Log) -> list[Erasure]:

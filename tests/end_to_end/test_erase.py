@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from profile_service.settings import Settings
 from profile_service.store.forgotten import place_of
 from profile_service.store.generation import PROFILES, standing_generation
 from profile_service.store.ledger import Ledger
+from profile_service.store.ledger.desk_rows import NoteRow, add_note
 from profile_service.store.ledger.erasures import rows_holding
 from profile_service.take import SentRecord, take_record
 from profile_service.world import World
@@ -57,6 +58,25 @@ class Forgetting:
         with world.write() as hand:
             erase(hand, self.customer_id, WISH)
         world.close()
+
+    def note(self) -> None:
+        """A colleague's note on the person."""
+        channel, _, name = self.keys[0].partition(":")
+        ledger = Ledger.open(self.data_dir / "ledger.sqlite")
+        with ledger.write() as tx:
+            said = f"rather call than write to {self.email}"
+            add_note(tx.session, NoteRow("note_1", channel, name, "ada", "2026-11-26T10:00:00Z", said, 0))
+        ledger.close()
+
+    def named(self) -> dict[str, int]:
+        """Tables of the ledger that name the person or a record of it, and in how many rows."""
+        parts = [key.partition(":") for key in self.keys]
+        names = [json.dumps([channel, name], separators=(",", ":"))[1:-1] for channel, _, name in parts]
+        ledger = Ledger.open(self.data_dir / "ledger.sqlite")
+        keys = [(channel, name) for channel, _, name in parts]
+        found = rows_holding(ledger.read(), [self.email, *self.keys, *names], keys)
+        ledger.close()
+        return {table: count for table, count in found.items() if count}
 
     def state(self) -> tuple[str, dict[str, object] | None]:
         """How far the erasure is, and its receipt."""
@@ -249,6 +269,7 @@ def test_a_ledger_restored_from_a_backup_is_told_of_the_erasure_again(
     somebody: Forgetting, lost: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    somebody.note()
     backup = tmp_path / "backup"
     shutil.copytree(somebody.data_dir, backup, symlinks=True)
     somebody.erase()
@@ -269,9 +290,46 @@ def test_a_ledger_restored_from_a_backup_is_told_of_the_erasure_again(
     somebody.run(SAMPLE)
     assert somebody.state()[0] == "complete"
     assert somebody.left() == {}
+    assert somebody.named() == {}
     kept = place_of(somebody.data_dir / "ledger.sqlite", somebody.data_dir)
     assert len(kept.read_bytes().splitlines()) == 1
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def _damage_the_generation(data_dir: Path) -> None:
+    generation = standing_generation(data_dir)
+    assert generation is not None
+    (generation.folder / PROFILES).chmod(0o644)
+    (generation.folder / PROFILES).write_bytes(b"no database")
+
+
+def _lose_all_but_the_ledger(data_dir: Path) -> None:
+    (data_dir / "customers.duckdb").unlink()
+    for name in ("work", "generations", "models"):
+        shutil.rmtree(data_dir / name)
+
+
+@pytest.mark.parametrize("befall", [_damage_the_generation, _lose_all_but_the_ledger])
+def test_a_ledger_restored_beside_no_readable_generation_is_told_by_the_run(
+    somebody: Forgetting, befall: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    somebody.note()
+    backup = shutil.copy(somebody.data_dir / "ledger.sqlite", tmp_path / "ledger.sqlite")
+    somebody.erase()
+    somebody.run()
+    for place in somebody.data_dir.glob("ledger.sqlite*"):
+        place.unlink()
+    shutil.move(backup, somebody.data_dir)
+    befall(somebody.data_dir)
+    assert somebody.run(SAMPLE) == "published"
+    assert somebody.state()[0] == "complete"
+    assert somebody.left() == {}
+    world = somebody.world()
+    assert isinstance(by_id(world.state(), somebody.customer_id), Erased)
+    assert [key for key in somebody.keys if world.state().record(*key.split(":", 1))] == []
+    world.close()
+    assert somebody.named() == {}
 
 
 def test_an_erasure_broken_off_is_finished_by_the_next_run(

@@ -39,6 +39,7 @@ _RECENT = Statement(
 )
 _OLD = Statement(select(CALLS.c.call_id).where(CALLS.c.rang_at < bindparam("before")).limit(1))
 _FORGET_OLD = Statement(delete(CALLS).where(CALLS.c.rang_at < bindparam("before")))
+_FORGET_ALL = Statement(delete(CALLS))
 _FORGET_NUMBER = dropping(CALLS, "number")
 _ADD_TELEPHONE = adding_if_new(TELEPHONES)
 _NO_TELEPHONES = dropping(TELEPHONES, "call_id")
@@ -76,6 +77,12 @@ def any_call_before(session: Session, before: str) -> bool:
 def forget_calls_before(session: Session, before: str) -> None:
     """Drop calls that rang before a moment."""
     session.do(_FORGET_OLD, {"before": before})
+    session.do(_FORGET_TELEPHONES, {})
+
+
+def forget_calls(session: Session) -> None:
+    """Drop every call."""
+    session.do(_FORGET_ALL, {})
     session.do(_FORGET_TELEPHONES, {})
 
 

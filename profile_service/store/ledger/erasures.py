@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from profile_service.privacy import Erasure, RecordKey, suppression_token
 from profile_service.store.ledger.columns import METADATA
+from profile_service.store.ledger.desk_tables import VOTES
 from profile_service.store.ledger.log import Entry, Log
 from profile_service.store.ledger.session import Session
 from profile_service.store.ledger.statement import Statement, adding_if_new
@@ -40,11 +41,16 @@ _PAGE = 1000
 _LOOKED_FOR_AT_ONCE = 50  # in one statement: SQLite takes a thousand conditions at most
 
 _TOKEN = Statement(select(SUPPRESSIONS.c.token).where(SUPPRESSIONS.c.token == bindparam("token")))
-_NAMED = Statement(
-    select(ENTRIES.c.channel, ENTRIES.c.source_record_id)
-    .where(ENTRIES.c.channel.is_not(None), ENTRIES.c.source_record_id.is_not(None))
-    .distinct()
-)
+_NAMED = [
+    Statement(
+        select(table.c.channel, table.c.source_record_id)
+        .where(table.c.channel.is_not(None), table.c.source_record_id.is_not(None))
+        .distinct()
+    )
+    for table in METADATA.sorted_tables
+    if {"channel", "source_record_id"} <= set(table.columns.keys())
+]
+_VOTED_ON = [Statement(select(side).distinct()) for side in (VOTES.c.left_record, VOTES.c.right_record)]
 _SUPPRESS = adding_if_new(SUPPRESSIONS)
 _REWRITE = Statement(
     update(ENTRIES)
@@ -118,9 +124,11 @@ def is_suppressed(session: Session, channel: str, source_record_id: str) -> bool
     return any(session.one(_TOKEN, {"token": token}) is not None for token in tokens)
 
 
-def records_named(session: Session) -> list[RecordKey]:
-    """Every record (channel, id) that an entry of the log is about."""
-    return [(row[0], row[1]) for row in session.all(_NAMED, {})]
+def records_named(session: Session) -> set[RecordKey]:
+    """Every record (channel, id) that an entry of the log, a note, an event or a vote is about."""
+    named = {(channel, name) for statement in _NAMED for channel, name in session.all(statement, {})}
+    voted_on = (row[0].partition(":") for statement in _VOTED_ON for row in session.all(statement, {}))
+    return named | {(channel, name) for channel, _, name in voted_on}
 
 
 def settle(tx: Transaction, logged: LoggedErasure, receipt: Mapping[str, Any] | None) -> None:
