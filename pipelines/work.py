@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,6 +122,9 @@ TABLES = {
 
 FOLDED_SEQ = "folded_seq"
 PRIVATE = 0o700  # every version of every record: for the account that runs alone
+# What a million records need; beyond it, what each record needs.
+_MEMORY = 2_500_000_000
+_BYTES_A_RECORD = 1_000
 _KEPT = "80%"  # of the memory limit
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
 
@@ -144,7 +148,7 @@ def connect_work(data_dir: Path, *, read_only: bool = False) -> duckdb.DuckDBPyC
         raise RunFailed(f"the work store cannot be read: {what[:200]}; put back work/ and models/ as saved") from error
 
 
-def open_work(data_dir: Path, *, memory_limit: str = "2500MB") -> duckdb.DuckDBPyConnection:
+def open_work(data_dir: Path, *, memory_limit: str = f"{_MEMORY}B") -> duckdb.DuckDBPyConnection:
     """Open (or make) ``data_dir/work/pipeline.duckdb`` with its tables; one process at a time may."""
     folder = data_dir / "work"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -186,10 +190,27 @@ def _keep_private(folder: Path) -> None:
 def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Write large tables in half the time, at four times the disk (a third of a gigabyte a million records)."""
     work.execute("SET force_compression = 'uncompressed'")
+    usual = "SET force_compression = 'auto'"
     try:
         yield
-    finally:
-        work.execute("SET force_compression = 'auto'")
+    except BaseException:
+        # the error on its way out matters, not that nothing can be set in a transaction it has ended
+        with suppress(duckdb.Error):
+            work.execute(usual)
+        raise
+    work.execute(usual)
+
+
+def give_memory(work: duckdb.DuckDBPyConnection) -> None:
+    """Let many records have more memory than is usual, up to half of the machine's.
+
+    Where records are put together ten dictionaries are joined at once, and none of them can be spilled meanwhile.
+    """
+    records = whole_number(work, "SELECT count(*) FROM records")
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    wanted = min(records * _BYTES_A_RECORD, machine // 2)
+    if wanted > _MEMORY:
+        work.execute(f"SET memory_limit = '{wanted}B'")
 
 
 def spill_folder(work: duckdb.DuckDBPyConnection) -> str:
