@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -66,6 +67,8 @@ class Callers:
         assert {written[taken["customer_id"]] for taken in self.records.values()} == {1}
         assert audit.verify().broken_at is None
         ledger.close()
+        with closing(sqlite3.connect(data_dir / LEDGER_FILE)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
     def send(self, client: httpx.Client, method: str, path: str, body: Any = None) -> dict[str, Any] | None:
         """One request; what it was answered, None when it was not acknowledged."""
