@@ -1,4 +1,4 @@
-"""The whole service, or one worker, killed under writes over HTTP: what was acknowledged is there, once, and audited."""
+"""The whole service, or one worker, killed under writes over HTTP: what was acknowledged is there, once."""
 
 from __future__ import annotations
 
