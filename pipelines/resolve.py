@@ -15,7 +15,7 @@ from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
 from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
 from pipelines.suspect import suspicious_clusters
-from pipelines.work import whole_number
+from pipelines.work import give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
@@ -202,7 +202,11 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
     if learning and whole_number(work, "SELECT count(*) FROM records") >= _WORTH_LOADING:
         load_ahead()
     with run.progress.stage("standardise") as stage:
+        # records are put together of ten dictionaries at once, of which none can be spilled meanwhile
+        give_memory(work, 1_000)
         model = _standardise_everyone(work, model)
+        # the rest is for arrays of pairs, which are numpy's
+        give_memory(work, 400)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
         stage.note(f"{len(taking)} of {len(model.comparisons)} comparisons take part")
         generic_values = work.execute("SELECT field, count(*) FROM generic_values GROUP BY field ORDER BY field")

@@ -36,7 +36,7 @@ from pipelines.resolve import Resolution, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary
 from pipelines.traits_use import published_as_declared
-from pipelines.work import folded_seq, give_memory, open_work
+from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import HOUSEHOLD, IdSource
@@ -167,7 +167,6 @@ def _resolve(
         folded = fold(work, live_since(places.data_dir, places.ledger, folded_seq(work)), context)
         rows = _ingest(work, places, channels, context)
         join_changed(work)
-        give_memory(work)
         nothing = not rows.total("files_read") and not folded.anything and published_as_declared(places.data_dir)
         if nothing and not options.rebuild and _last_model(work) == _standing_version(places):
             work.execute("ROLLBACK")

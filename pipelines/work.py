@@ -122,9 +122,7 @@ TABLES = {
 
 FOLDED_SEQ = "folded_seq"
 PRIVATE = 0o700  # every version of every record: for the account that runs alone
-# What a million records need; beyond it, what each record needs.
-_MEMORY = 2_500_000_000
-_BYTES_A_RECORD = 1_000
+_MEMORY = 2_500_000_000  # what a million records need
 _KEPT = "80%"  # of the memory limit
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
 
@@ -201,16 +199,12 @@ def uncompressed(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
     work.execute(usual)
 
 
-def give_memory(work: duckdb.DuckDBPyConnection) -> None:
-    """Let many records have more memory than is usual, up to half of the machine's.
-
-    Where records are put together ten dictionaries are joined at once, and none of them can be spilled meanwhile.
-    """
+def give_memory(work: duckdb.DuckDBPyConnection, bytes_a_record: int) -> None:
+    """Let DuckDB have so much for each record, where that is more than it usually has, up to half of the machine's."""
     records = whole_number(work, "SELECT count(*) FROM records")
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    wanted = min(records * _BYTES_A_RECORD, machine // 2)
-    if wanted > _MEMORY:
-        work.execute(f"SET memory_limit = '{wanted}B'")
+    wanted = max(_MEMORY, min(records * bytes_a_record, machine // 2))
+    work.execute(f"SET memory_limit = '{wanted}B'")
 
 
 def spill_folder(work: duckdb.DuckDBPyConnection) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import work as store
 from pipelines.work import give_memory, open_work, uncompressed
 
 
@@ -31,13 +30,13 @@ def test_compression_is_as_usual_afterwards(tmp_path: Path) -> None:
         assert work.execute("SELECT current_setting('force_compression')").fetchall() == [("auto",)]
 
 
-@pytest.mark.parametrize(("bytes_a_record", "more"), [(1_000, False), (2_000_000_000, True)], ids=["few", "many"])
-def test_many_records_have_more_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_a_record: int, more: bool
-) -> None:
-    monkeypatch.setattr(store, "_BYTES_A_RECORD", bytes_a_record)
+def test_many_records_have_more_memory_while_they_need_it(tmp_path: Path) -> None:
     with open_work(tmp_path) as work:
         usual = memory_of(work)
         work.execute("INSERT INTO records (rid) SELECT range::INTEGER FROM range(2)")
-        give_memory(work)
-        assert (memory_of(work) != usual) == more
+        give_memory(work, 1_000)
+        assert memory_of(work) == usual
+        give_memory(work, 2_000_000_000)
+        assert memory_of(work) != usual
+        give_memory(work, 400)
+        assert memory_of(work) == usual
