@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -28,22 +29,11 @@ _STALE = """l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
 
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:
-    """Make ``touched(rid)``: every record of a component that holds a record of relation ``seeds(rid)``.
-
-    Components hang together by pairs that could alone make two groups merge, and by must-links.
-    """
-    stop_bits = bounds_of(model).stop / LOG2
-    edges = work.execute(
-        f"""SELECT l, r FROM scored_pairs WHERE bits >= {stop_bits - 0.01}
-        UNION ALL SELECT l, r FROM judged WHERE verdict = 'same'"""
-    ).fetchnumpy()
+    """Make ``touched(rid)``: every record of a component that holds a record of relation ``seeds(rid)``."""
     rids = np.sort(np.asarray(work.execute("SELECT rid FROM standardised").fetchnumpy()["rid"], dtype=np.int64))
     seed = np.asarray(work.execute(f"SELECT DISTINCT rid FROM {seeds}").fetchnumpy()["rid"], dtype=np.int64)
-    size = int(rids[-1]) + 1 if len(rids) else 0
-    left, right = (np.asarray(edges[end], dtype=np.int64) for end in ("l", "r"))
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    component = connected_components(graph, directed=False)[1]
-    hit = np.zeros(size, dtype=bool)
+    component = _components(work, model, int(rids[-1]) + 1 if len(rids) else 0)
+    hit = np.zeros(len(component), dtype=bool)
     hit[component[seed]] = True
     touched = rids[hit[component[rids]]]
     work.register("touched_rids", {"rid": touched.astype(np.int32)})
@@ -52,10 +42,40 @@ def touch_components(work: Work, model: Model, seeds: str) -> int:
     return len(touched)
 
 
+def _components(work: Work, model: Model, size: int) -> NDArray[np.int32]:
+    """For each record number below ``size`` its component, shape (size,).
+
+    Components hang together by pairs that could alone make two groups merge, and by must-links.
+    """
+    stop_bits = bounds_of(model).stop / LOG2
+    edges = work.execute(
+        f"""SELECT l, r FROM scored_pairs WHERE bits >= {stop_bits - 0.01}
+        UNION ALL SELECT l, r FROM judged WHERE verdict = 'same'"""
+    ).fetchnumpy()
+    left, right = (np.asarray(edges[end], dtype=np.int64) for end in ("l", "r"))
+    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    found: NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)
+    return found
+
+
+def _deciding_pairs(work: Work, model: Model, rids: Integers) -> str:
+    """A relation (l, r, bits) of the scored pairs inside a component: of all others clustering looks at none.
+
+    They stay in DuckDB, which can spill them; a hundred million pairs as arrays take ten times the memory.
+    """
+    component = _components(work, model, int(rids[-1]) + 1 if len(rids) else 0)[rids]
+    several = np.bincount(component, minlength=1)[component] > 1
+    work.register("hanging_rids", {"rid": rids[several].astype(np.int32), "component": component[several]})
+    work.execute("CREATE OR REPLACE TEMP TABLE hanging AS FROM hanging_rids")
+    work.unregister("hanging_rids")
+    return """(SELECT p.l, p.r, p.bits FROM scored_pairs p
+        JOIN hanging a ON a.rid = p.l JOIN hanging b ON b.rid = p.r WHERE a.component = b.component)"""
+
+
 def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     """Make ``new_clusters(rid, cluster)`` for the records in ``touched``; answers the number of clusters.
 
-    ``everyone``: ``touched`` holds every record, so that no pair need be looked up.
+    ``everyone``: ``touched`` holds every record.
     """
     # Ties go by the record's own key, never by the order in which records happened to arrive.
     records = work.execute(
@@ -63,8 +83,10 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
         FROM touched t JOIN standardised s USING (rid) JOIN records r USING (rid) ORDER BY rid"""
     ).fetchnumpy()
     rids = np.asarray(records["rid"], dtype=np.int64)
-    only = "" if everyone else "SEMI JOIN touched a ON a.rid = p.l SEMI JOIN touched b ON b.rid = p.r"
-    scored = work.execute(f"SELECT l, r, bits FROM scored_pairs p {only}").fetchnumpy()
+    among = "scored_pairs p SEMI JOIN touched a ON a.rid = p.l SEMI JOIN touched b ON b.rid = p.r"
+    deciding = _deciding_pairs(work, model, rids) if everyone else among
+    scored = work.execute(f"SELECT l, r, bits FROM {deciding}").fetchnumpy()
+    work.execute("DROP TABLE IF EXISTS temp.hanging")
     position = np.full(int(rids[-1]) + 1 if len(rids) else 0, -1, dtype=np.int64)
     position[rids] = np.arange(len(rids))
     pairs = Pairs(
