@@ -41,8 +41,13 @@ def take_over_ids(work: Work, live: LiveLog, run: RunContext) -> None:
             restore(work, customer_id, run)
             known[customer_id] = (True, customer_id)
     answers_for = _aliases(live, known)
+    gone = {customer_id for customer_id, (standing, stands_as) in known.items() if not standing and stands_as is None}
     for each in live.ids:
-        if each.customer_id not in known:
+        if answers_for.get(each.customer_id) in gone:
+            # whom it was merged into was erased, and it with them; of those published ``identify`` finds no record
+            if each.customer_id not in known:
+                _enter_erased(work, each.customer_id, run)
+        elif each.customer_id not in known:
             _enter(work, each, answers_for, run)
         elif each.stands_as is not None and known[each.customer_id][0] and not behind:
             _retire(work, each.customer_id, answers_for, run)
@@ -130,6 +135,12 @@ def _enter(work: Work, each: LiveId, answers_for: Mapping[str, str], run: RunCon
             "INSERT INTO id_history VALUES (?, ?, NULL, 'merged_into', ?, ?)",
             [each.customer_id, run.now, stands_as, run.run_seq],
         )
+
+
+def _enter_erased(work: Work, customer_id: str, run: RunContext) -> None:
+    work.execute("INSERT INTO customer_ids VALUES (?, false, NULL, ?, ?)", [customer_id, run.run_seq, run.run_seq])
+    history = "INSERT INTO id_history VALUES (?, ?, NULL, 'erased', NULL, ?)"
+    work.execute(history, [customer_id, run.now, run.run_seq])
 
 
 def _retire(work: Work, customer_id: str, answers_for: Mapping[str, str], run: RunContext) -> None:

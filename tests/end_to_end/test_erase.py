@@ -296,6 +296,34 @@ def test_a_ledger_restored_from_a_backup_is_told_of_the_erasure_again(
     assert kept.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("published", [0, 1])
+def test_an_id_merged_live_into_somebody_who_was_erased_is_erased_with_them(
+    somebody: Forgetting, published: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    people = [("Zebulon", "Quackenbush", "z.q@example.org"), ("Xanthippe", "Vandersloot", "x.v@example.org")]
+    ids = []
+    for given, family, email in people:
+        if len(ids) == published:
+            somebody.run()
+        world = somebody.world()
+        fields = {"given_name": given, "family_name": family, "email": email}
+        with world.write() as hand:
+            ids.append(take_record(hand, SentRecord("kiosk", family, fields), "kiosk").customer_id)
+        world.close()
+    world = somebody.world()
+    with world.write() as hand:
+        merged = merge(hand, ids[-1], ids[:1], WISH)
+    with world.write() as hand:
+        erase(hand, merged.after[0]["customer_id"], WISH)
+    world.close()
+    assert somebody.run() == "published"
+    world = somebody.world()
+    assert len(set(ids)) == 2
+    assert [type(by_id(world.state(), each)) for each in ids] == [Erased, Erased]
+    world.close()
+
+
 def _damage_the_generation(data_dir: Path) -> None:
     generation = standing_generation(data_dir)
     assert generation is not None
