@@ -14,7 +14,7 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #bbb}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;
-border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{color:#444}
+border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{color:#444}th[scope=row]{width:8rem}
 caption{text-align:left;font-weight:600;padding:.6rem 0}
 .none{color:#666}@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
 """
