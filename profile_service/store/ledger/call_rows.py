@@ -40,7 +40,9 @@ _RECENT = Statement(
 _OLD = Statement(select(CALLS.c.call_id).where(CALLS.c.rang_at < bindparam("before")).limit(1))
 _FORGET_OLD = Statement(delete(CALLS).where(CALLS.c.rang_at < bindparam("before")))
 _FORGET_ALL = Statement(delete(CALLS))
-_FORGET_NUMBER = dropping(CALLS, "number")
+_FORGET_NUMBER = Statement(delete(CALLS).where(CALLS.c.number.like(bindparam("ending"))))
+# With or without its country a number ends alike; a call more that is forgotten harms nobody.
+_ENDING = 8
 _ADD_TELEPHONE = adding_if_new(TELEPHONES)
 _NO_TELEPHONES = dropping(TELEPHONES, "call_id")
 _FORGET_TELEPHONES = Statement(delete(TELEPHONES).where(TELEPHONES.c.call_id.not_in(select(CALLS.c.call_id))))
@@ -87,6 +89,7 @@ def forget_calls(session: Session) -> None:
 
 
 def forget_calls_of(session: Session, number: str) -> None:
-    """Drop every call of a number."""
-    session.do(_FORGET_NUMBER, {"number": number})
+    """Drop every call of a number, however much of it a telephone system or a record has told."""
+    digits = "".join(letter for letter in number if letter in "0123456789")
+    session.do(_FORGET_NUMBER, {"ending": f"%{digits[-_ENDING:]}" if digits else number})
     session.do(_FORGET_TELEPHONES, {})

@@ -9,7 +9,15 @@ import pytest
 
 from profile_service.errors import Refused
 from profile_service.store.ledger import Ledger
-from profile_service.store.ledger.call_rows import CallRow, any_call_before, forget_calls_before, put_call, recent_calls
+from profile_service.store.ledger.call_rows import (
+    CallRow,
+    any_call_before,
+    find_call,
+    forget_calls_before,
+    forget_calls_of,
+    put_call,
+    recent_calls,
+)
 from profile_service.store.ledger.desk_rows import NoteRow, add_note, change_note, drop_note, notes_of
 from profile_service.store.ledger.times import now_utc
 from profile_service.store.ledger.vote_rows import (
@@ -68,6 +76,16 @@ def test_callers_are_verified_and_fail(ledger: Ledger) -> None:
         assert verifier.judge(tx, row.verification_id, "anna", "1,0").state == FAILED
     assert verified(ledger.read(), "cus_1", "anna", now_utc())
     assert len(history(ledger.read(), "cus_1", now_utc())) == 2
+
+
+@pytest.mark.parametrize("number", ["+15055550123", "5055550123", "(505) 555-0123"])
+def test_calls_of_a_number_are_forgotten_however_it_was_told(ledger: Ledger, number: str) -> None:
+    with ledger.write() as tx:
+        put_call(tx.session, CallRow("c1", "+15055550123", None, "sales", "ringing", AT, AT))
+        put_call(tx.session, CallRow("c2", "5055550123", None, "sales", "ringing", AT, AT))
+        put_call(tx.session, CallRow("c3", "+15055550199", None, "sales", "ringing", AT, AT))
+        forget_calls_of(tx.session, number)
+    assert [find_call(ledger.read(), name) is None for name in ("c1", "c2", "c3")] == [True, True, False]
 
 
 def test_calls_votes_and_erasures_asked_for_are_kept_as_told(ledger: Ledger) -> None:
