@@ -25,7 +25,7 @@ from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.traits import fill_traits
-from pipelines.work import folded_seq
+from pipelines.work import folded_seq, give_memory
 from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
@@ -109,6 +109,8 @@ def publish(
         if _too_much_for_a_copy(work, standing, job):
             job = Work(None, job.until)
         check_room(data_dir, standing, whole=job.whole)
+        # a customer's row joins every golden value, each of them a table that a join holds
+        give_memory(work, 1_000)
         with _folder(generations / f"{BUILDING}{run.run_id}") as folder, ThreadPoolExecutor(1) as settling:
             with changed_customers(work, job) as changed:
                 if standing is not None and not job.whole:
