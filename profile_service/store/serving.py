@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,15 @@ class ServingGeneration:
         self.run_id = generation.manifest.run_id
         self.as_of = generation.manifest.as_of
         self.ledger_seq = generation.manifest.ledger_seq
-        self.scales = Scales(model)
         self._mine = _PerThread()
         self._readers = Readers(generation)
         with damage_named(generation.folder):
             self._read_all(generation)
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The model's weights as live records are weighed by; raises ValueError where it is not trained."""
+        return Scales(self.model)
 
     def _read_all(self, generation: Generation) -> None:
         """Map the arrays and read what is kept in memory; whatever is missing or not whole shows here."""
