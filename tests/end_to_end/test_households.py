@@ -53,7 +53,7 @@ def test_a_household_forgets_who_is_erased(standing: Path) -> None:
             JOIN customer_records r ON r.customer_id = a.customer_id
             WHERE a.customer_id < b.customer_id AND a.members = 2 ORDER BY 1, 3 LIMIT 1"""
         ).fetchall()
-    person = Forgetting(standing, erased, (key,), "nobody@example.com")
+    person = Forgetting(standing, erased, erased, (key,), "nobody@example.com")
     person.erase()
     person.run()
     with worlds.published(standing) as warehouse:
