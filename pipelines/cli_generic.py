@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli_options import examples
-from pipelines.cli_service import actor, as_json_option, data_dir_option, opened
+from pipelines.cli_service import actor, as_json_option, data_dir_option, settings_over
 from pipelines.terminal import terminal
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def _world(data_dir: Path | None) -> Iterator[tuple[Settings, World]]:
     """The settings, and the world that they name, with a generation in it."""
     from profile_service.world import World
 
-    with opened(data_dir) as (settings, _):
-        pass
+    settings = settings_over(data_dir)
     world = World.open(settings)
     try:
         yield settings, world

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli_service import actor, opened
+from pipelines.cli_service import actor, settings_over
 
 _data_dir = click.option(
     "--data-dir",
@@ -94,8 +94,7 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
     author = author.strip()
     if not author:
         raise click.UsageError("--author is empty: say who judged.")
-    with opened(data_dir) as (settings, _):
-        pass
+    settings = settings_over(data_dir)
     try:
         judged = read_judged(file, author, datetime.now(UTC))
         world = World.open(settings)

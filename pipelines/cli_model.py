@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli_options import data_dir_option, examples, json_option
+from pipelines.cli_options import data_dir_option, examples, json_option, write_new
 from pipelines.terminal import terminal
 
 _labels = click.option(
@@ -133,14 +133,10 @@ def model_command(data_dir: Path, packaged: bool, out: Path | None) -> None:
     and learn with it: `profiles train --model FILE`.
     """
     from pipelines.retrain import standing_declaration
-    from profile_service.errors import WrongUsage
     from profile_service.identity.model import packaged_model
 
     text = packaged_model().text if packaged else standing_declaration(data_dir)
     if out is None:
         click.echo(text, nl=False)
         return
-    if out.exists():
-        raise WrongUsage(f"{out} is there already, perhaps with changes: name a new file")
-    out.write_text(text, encoding="utf-8")
-    click.echo(f"change it, then: profiles train --model {out}")
+    write_new(out, text, "profiles train --model")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli_service import actor, opened
+from pipelines.cli_service import actor, opened, settings_over
 
 if TYPE_CHECKING:
     from profile_service.settings import Settings
@@ -44,8 +44,7 @@ def erase_command(customer_id: str | None, pending: bool, reason: str, data_dir:
 
     if (customer_id is None) != pending:
         raise click.UsageError("Name the customer, or say --pending.")
-    with opened(data_dir) as (settings, _):
-        pass
+    settings = settings_over(data_dir)
     if customer_id is not None:
         _forget(settings, customer_id, reason)
     receipts = remove_erased(settings, lambda line: click.echo(line, err=True))
@@ -109,8 +108,7 @@ def export_command(customer_id: str, html: Path | None, data_dir: Path | None) -
     from profile_service.lookup import Erased, Retired, by_id
     from profile_service.world import World
 
-    with opened(data_dir) as (settings, _):
-        pass
+    settings = settings_over(data_dir)
     world = World.open(settings)
     try:
         audit = Audit(world.ledger, settings.server_secret())

@@ -33,13 +33,19 @@ as_json_option = click.option(
 )
 
 
+def settings_over(data_dir: Path | None) -> Settings:
+    """The settings as set, with ``data_dir`` over them."""
+    from profile_service.settings import load_settings
+
+    return load_settings(os.environ, {"data_dir": data_dir})
+
+
 @contextmanager
 def opened(data_dir: Path | None) -> Iterator[tuple[Settings, Ledger]]:
     """The settings as set, with ``data_dir`` over them, and the ledger that they name."""
-    from profile_service.settings import load_settings
     from profile_service.store.ledger import Ledger
 
-    settings = load_settings(os.environ, {"data_dir": data_dir})
+    settings = settings_over(data_dir)
     ledger = Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds)
     try:
         yield settings, ledger

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli_options import data_dir_option, examples, json_option
+from pipelines.cli_options import data_dir_option, examples, json_option, write_new
+from profile_service.errors import WrongUsage
 
 
 @click.command(
@@ -37,7 +38,6 @@ def traits_command(data_dir: Path, out: Path | None, use: str | None, as_json: b
     written live is in them from the next run on.
     """
     from pipelines.traits_use import told_traits, use_traits
-    from profile_service.errors import WrongUsage
     from profile_service.traits import standing_traits
 
     if out is not None and use is not None:
@@ -48,10 +48,7 @@ def traits_command(data_dir: Path, out: Path | None, use: str | None, as_json: b
         click.echo("next: profiles run LANDING, which publishes everyone with them")
         return
     if out is not None:
-        if out.exists():
-            raise WrongUsage(f"{out} is there already, perhaps with changes: name a new file")
-        out.write_text(standing_traits(data_dir).text, encoding="utf-8")
-        click.echo(f"change it, then: profiles traits --use {out}")
+        write_new(out, standing_traits(data_dir).text, "profiles traits --use")
         return
     told = told_traits(data_dir)
     counts = told.segments or {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from profile_service.labels import LABEL, label_of
+from profile_service.store.ledger import entry_id
 
 if TYPE_CHECKING:
     from profile_service.store.ledger import Entry
@@ -40,7 +41,7 @@ def fold_labels(work: Work, entries: Sequence[Entry]) -> int:
                     label.bound,
                     label.stratum,
                     label.sampling_probability,
-                    f"lbl_{entry.seq:012d}",
+                    entry_id("lbl_", entry.seq),
                 ],
             )
             count += 1

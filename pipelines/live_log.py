@@ -17,7 +17,7 @@ from profile_service.store.serving import ServingGeneration
 
 if TYPE_CHECKING:
     from profile_service.privacy import Erasure
-    from profile_service.store.ledger import Entry, Ledger, Log, Overlay
+    from profile_service.store.ledger import Entry, Ledger, Overlay
 
 # What reads the ledger and replays it is imported where there is one: it takes a quarter of a second.
 
@@ -121,7 +121,7 @@ def read_live_log(ledger: Ledger, standing: Generation | None, models: Path, fol
             overlay = None if served is None else Overlay(lambda: session, served.run_id, served.ledger_seq)
             return LiveLog(
                 last_seq=max(log.last_seq(), folded_seq),
-                entries=_entries(log, folded_seq),
+                entries=list(log.said_after(folded_seq)),
                 owners=() if overlay is None else overlay.owned(),
                 ids=() if overlay is None else _ids(overlay, since),
                 former=() if overlay is None else all_former_ids(overlay),
@@ -143,15 +143,6 @@ def _served(standing: Generation | None, models: Path) -> ServingGeneration | No
     except NotFound:
         # its files are damaged: this run publishes all anew, and the log tells what was written live
         return None
-
-
-def _entries(log: Log, folded_seq: int) -> list[Entry]:
-    """Every entry that still says something, in order."""
-    found: list[Entry] = []
-    while page := log.entries_after(folded_seq, _PAGE):
-        found += [entry for entry in page if entry.payload is not None]
-        folded_seq = page[-1].seq
-    return found
 
 
 def _ids(overlay: Overlay, given: Mapping[str, str]) -> list[LiveId]:

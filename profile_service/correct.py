@@ -17,11 +17,12 @@ from profile_service.live.standing import Standing
 from profile_service.live.step import Hand
 from profile_service.pages import Page, cursor_after, key_after
 from profile_service.privacy import RecordKey
-from profile_service.store.ledger import Entry, Log
+from profile_service.store.ledger import Entry, Log, entry_id
 from profile_service.store.ledger.overlay_judgements import DIFFERENT, SAME
 from profile_service.store.stored import StoredRecord, moment_text
 
 JUDGEMENT, UNDO = "judgement", "undo"
+_PREFIX = "jdg_"
 MOST_RECORDS = 400  # of customers that a person can still judge
 MOST_APART = 10_000  # pairs that one decision may keep apart
 
@@ -145,25 +146,22 @@ def portrait(standing: Standing, customer_id: str) -> dict[str, Any] | None:
 
 def judgement_entry(log: Log, decision_id: str) -> Entry:
     """The entry that a decision was logged as; raises Refused when there is none."""
-    number = decision_id.removeprefix("jdg_")
-    entry = log.entry(int(number)) if number.isdecimal() and len(number) <= 15 else None
-    if entry is None or entry.kind != JUDGEMENT or entry.payload is None or decision_id != _decision_id(entry.seq):
+    entry = log.said_as(decision_id, _PREFIX, JUDGEMENT)
+    if entry is None:
         raise Refused("unknown-judgement", "no such decision was made, or it was about a customer who was erased")
     return entry
 
 
 def undone_decisions(log: Log) -> set[str]:
     """Every decision that was taken back."""
-    return {str(entry.payload["decision_id"]) for entry in _entries(log, UNDO) if entry.payload is not None}
+    return {str(entry.payload["decision_id"]) for entry in log.said_after(kind=UNDO) if entry.payload is not None}
 
 
 def judgements(log: Log, limit: int, cursor: str | None = None) -> Page:
     """A page of decisions, the newest first: who decided what, when and why, and whether it was taken back."""
     key = key_after(cursor, int)
     undone = undone_decisions(log)
-    told = [
-        entry for entry in _entries(log, JUDGEMENT) if entry.payload is not None and (not key or entry.seq < key[0])
-    ]
+    told = [entry for entry in log.said_after(kind=JUDGEMENT) if not key or entry.seq < key[0]]
     page = told[::-1][:limit]
     items = [_told(entry, entry.payload["decision_id"] in undone) for entry in page if entry.payload is not None]
     return Page(items, cursor_after((page[-1].seq,)) if len(told) > limit else None)
@@ -180,13 +178,6 @@ def _told(entry: Entry, undone: bool) -> dict[str, Any]:
         "customers": list(entry.payload["customers"]),
         "undone": undone,
     }
-
-
-def _entries(log: Log, kind: str) -> list[Entry]:
-    found: list[Entry] = []
-    while page := log.entries_after(found[-1].seq if found else 0, kind=kind):
-        found += page
-    return found
 
 
 def judge(hand: Hand, action: str, constraints: Sequence[Constraint], wish: Wish) -> Decided:
@@ -229,7 +220,7 @@ def _portraits(standing: Standing, customer_ids: Iterable[str]) -> tuple[dict[st
 
 def _decision_id(seq: int) -> str:
     # in the order of time: of two decisions on the same records the later binds
-    return f"jdg_{seq:012d}"
+    return entry_id(_PREFIX, seq)
 
 
 def _key(record: StoredRecord) -> RecordKey:

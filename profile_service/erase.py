@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from profile_service.live.apply import apply
 from profile_service.live.judge import constraints_of
 from profile_service.live.step import Hand
 from profile_service.privacy import Erasure, RecordKey, tokens_of
-from profile_service.store.ledger import About, Entry, Log, Transaction
+from profile_service.store.ledger import About, Entry, Log, Transaction, entry_id
 from profile_service.store.ledger.call_rows import forget_calls, forget_calls_of
 from profile_service.store.ledger.erasures import (
     ERASURE,
@@ -29,7 +29,6 @@ from profile_service.store.ledger.erasures import (
 from profile_service.store.stored import StoredRecord, moment_text
 
 _DECISIONS = ("judgement", "undo")
-_NO_CONSTRAINTS: dict[str, Any] = {"constraints": []}
 
 
 def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
@@ -42,7 +41,7 @@ def erase(hand: Hand, customer_id: str, wish: Wish) -> Erasure:
     keys = tuple(sorted((record.channel, record.source_record_id) for record in records))
     salt = suppression_salt(hand.tx)
     erasure = Erasure(
-        erasure_id=f"era_{hand.tx.seq + 1:012d}",
+        erasure_id=entry_id("era_", hand.tx.seq + 1),
         customer_id=customer_id,
         salt=salt,
         tokens=tokens_of(salt, keys),
@@ -60,7 +59,7 @@ def erase_again(hand: Hand, erasure: Erasure) -> None:
     keys = _keys_of(erasure, hand.tx, hand.standing.generation.record_keys())
     found = (hand.standing.record(*key) for key in keys)
     records = [record for record in found if record is not None]
-    known = replace(erasure, erasure_id=f"era_{hand.tx.seq + 1:012d}", keys=keys)
+    known = replace(erasure, erasure_id=entry_id("era_", hand.tx.seq + 1), keys=keys)
     _carry(hand, known, _restored(erasure), records)
 
 
@@ -71,7 +70,7 @@ def enter_again(tx: Transaction, erasure: Erasure) -> None:
     """
     adopt_salt(tx, erasure.salt)
     keys = _keys_of(erasure, tx)
-    known, wish = replace(erasure, erasure_id=f"era_{tx.seq + 1:012d}", keys=()), _restored(erasure)
+    known, wish = replace(erasure, erasure_id=entry_id("era_", tx.seq + 1), keys=()), _restored(erasure)
     about = About(customer_id=erasure.customer_id)
     suppress(tx, erasure.tokens, tx.append(ERASURE, known.payload(), about, actor=wish.actor, reason=wish.reason))
     _let_go(tx, erasure.customer_id, keys)
@@ -83,19 +82,12 @@ def _keys_of(erasure: Erasure, tx: Transaction, published: Iterable[RecordKey] =
     """The records of an erasure among those published and those that the ledger names, also in decisions and labels."""
     named = {*published, *records_named(tx.session)}
     for kind in _DECISIONS:
-        for entry in _entries(tx.log, kind):
-            for judged in constraints_of(entry.payload or _NO_CONSTRAINTS):
+        for entry in tx.log.said_after(kind=kind):
+            for judged in constraints_of(entry.payload):
                 named |= {judged.left, judged.right}
     for _, rows in label_rows(tx.log):
         named |= {key for row in rows for key in ((row[0], row[1]), (row[2], row[3]))}
     return tuple(sorted(key for key in named if erasure.holds(*key)))
-
-
-def _entries(log: Log, kind: str) -> Iterator[Entry]:
-    seq = 0
-    while page := log.entries_after(seq, kind=kind):
-        yield from page
-        seq = page[-1].seq
 
 
 def _restored(erasure: Erasure) -> Wish:
@@ -124,7 +116,7 @@ def _forget_decisions(tx: Transaction, keys: Sequence[RecordKey]) -> None:
     """Decisions and labels name no erased record any more; what they say of other records stays."""
     gone = set(keys)
     for kind in _DECISIONS:
-        for entry in _entries(tx.log, kind):
+        for entry in tx.log.said_after(kind=kind):
             _forget_decision(tx, entry, gone)
     for entry, rows in label_rows(tx.log):
         kept = [row for row in rows if (row[0], row[1]) not in gone and (row[2], row[3]) not in gone]
@@ -134,8 +126,7 @@ def _forget_decisions(tx: Transaction, keys: Sequence[RecordKey]) -> None:
 
 
 def _forget_decision(tx: Transaction, entry: Entry, gone: set[RecordKey]) -> None:
-    if entry.payload is None:
-        return
+    assert entry.payload is not None
     constraints = list(constraints_of(entry.payload))
     kept = [each.row() for each in constraints if each.left not in gone and each.right not in gone]
     if len(kept) < len(constraints):

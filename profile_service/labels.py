@@ -97,10 +97,7 @@ def known_labels(log: Log) -> dict[tuple[Any, ...], Label]:
 
 def label_rows(log: Log) -> Iterator[tuple[Entry, list[list[Any]]]]:
     """The entries of kind ``label`` that say something, each with its rows."""
-    seq = 0
-    while page := log.entries_after(seq, kind=LABEL):
-        yield from ((entry, entry.payload[LABEL]) for entry in page if entry.payload is not None)
-        seq = page[-1].seq
+    yield from ((entry, entry.payload[LABEL]) for entry in log.said_after(kind=LABEL) if entry.payload is not None)
 
 
 def label_of(row: Sequence[Any]) -> Label:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from profile_service.identity.records import RawRecord
 from profile_service.identity.rulings import COUNTED, VERDICTS, is_generic
 from profile_service.identity.standardise import standardise_record
 from profile_service.live.apply import apply
-from profile_service.live.rule import RULING, Ruling, ruling_id, ruling_of, rulings_after
+from profile_service.live.rule import RULING, RULING_PREFIX, Ruling, ruling_id, ruling_of, rulings_after
 from profile_service.live.step import Hand
 from profile_service.lookup import standard_value
 from profile_service.pages import Page, cursor_after, key_after
@@ -158,15 +158,9 @@ def shared_values(state: State, log: Log) -> list[dict[str, Any]]:
         about = (ruling.field, ruling.value)
         if about not in found:
             holders = len(_holders(state, *about, _ENOUGH))
-            found[about] = _listed(*about, holders, None, None, None, None, False, None, None, None, None, None)
-        found[about]["ruling"] = {
-            "ruling_id": ruling_id(entry.seq),
-            "verdict": ruling.verdict,
-            "by": entry.actor,
-            "reason": entry.reason,
-            "at": moment_text(entry.at),
-            "waits": True,
-        }
+            found[about] = _listed(*about, holders, *_NOT_COUNTED, None)
+        said = (ruling.verdict, entry.actor, entry.reason, entry.at, ruling_id(entry.seq))
+        found[about]["ruling"] = _told(said, waits=True)
     return sorted(found.values(), key=_order)
 
 
@@ -177,18 +171,25 @@ _LISTED = """
     FROM generic_values g FULL JOIN generic_rulings r USING (field, value)"""
 
 
+# Of a value that no run has counted: families, allowed, customers, since, and what the counts say.
+_NOT_COUNTED = (None, None, None, None, False)
+
+
+def _told(said: Sequence[Any], *, waits: bool) -> dict[str, Any]:
+    """The last word of a steward as the list shows it; ``said``: verdict, author, reason, moment and id."""
+    verdict, author, reason, at, which = said
+    return {
+        "ruling_id": which,
+        "verdict": verdict,
+        "by": author,
+        "reason": reason,
+        "at": moment_text(at),
+        "waits": waits,
+    }
+
+
 def _listed(field: str, value: str, *facts: Any) -> dict[str, Any]:
-    holders, families, allowed, customers, since, counted, verdict, author, reason, ruled_at, which = facts
-    told = None
-    if verdict is not None:
-        told = {
-            "ruling_id": which,
-            "verdict": verdict,
-            "by": author,
-            "reason": reason,
-            "at": moment_text(ruled_at),
-            "waits": False,
-        }
+    holders, families, allowed, customers, since, counted, verdict, *said = facts
     return {
         "field": field,
         "value": value,
@@ -199,7 +200,7 @@ def _listed(field: str, value: str, *facts: Any) -> dict[str, Any]:
         "allowed": allowed,
         "customers": customers,
         "since": since,
-        "ruling": told,
+        "ruling": None if verdict is None else _told((verdict, *said), waits=False),
     }
 
 
@@ -231,8 +232,7 @@ def _is_on(entry: Entry, ruling: Ruling) -> bool:
 
 
 def _entry(log: Log, which: str) -> Entry:
-    number = which.removeprefix("rul_")
-    entry = log.entry(int(number)) if number.isdecimal() and len(number) <= 15 else None
-    if entry is None or entry.kind != RULING or entry.payload is None or which != ruling_id(entry.seq):
+    entry = log.said_as(which, RULING_PREFIX, RULING)
+    if entry is None:
         raise Refused("unknown-judgement", "no such ruling was made, or nobody holds its value any more")
     return entry

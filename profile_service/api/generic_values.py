@@ -10,8 +10,8 @@ from flask import Response
 from profile_service.api.calls import Call
 from profile_service.api.routes import blueprint, needs
 from profile_service.api.writing import Written, write
+from profile_service.contracts.answers import PageAsked
 from profile_service.contracts.generic_values import (
-    GenericValuePage,
     GenericValues,
     RulingAnswer,
     RulingReason,
@@ -34,7 +34,7 @@ switch = blueprint(
 
 @switch.route("/generic-values")
 @needs("reviews", answers=(304,))
-@switch.arguments(GenericValuePage, location="query")
+@switch.arguments(PageAsked, location="query")
 @switch.response(200, GenericValues)
 def list_generic_values(call: Call, asked: dict[str, Any]) -> Response:
     """Values that are held back because too many share them, and those that stewards have ruled on."""

@@ -10,11 +10,11 @@ from flask import Response
 from profile_service.api.calls import Call
 from profile_service.api.routes import blueprint, needs
 from profile_service.api.writing import Written, preview, standing_customer, write
+from profile_service.contracts.answers import PageAsked
 from profile_service.contracts.shown import Projection
 from profile_service.contracts.steward import (
     DecidedAnswer,
     Decision,
-    JudgementPage,
     Judgements,
     Merge,
     ReviewDecision,
@@ -98,7 +98,7 @@ def split_customer(call: Call, said: dict[str, Any], customer_id: str) -> Respon
 
 @desk.route("/judgements")
 @needs("reviews", answers=(304,))
-@desk.arguments(JudgementPage, location="query")
+@desk.arguments(PageAsked, location="query")
 @desk.response(200, Judgements)
 def list_judgements(call: Call, asked: dict[str, Any]) -> Response:
     """What was decided, the newest first; what concerned erased customers is not told."""

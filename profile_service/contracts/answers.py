@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from profile_service.contracts.masks import hidden_fields
 from profile_service.contracts.shown import Count, Further, Named, Number, Projection, Text, compiled, veiled
@@ -24,6 +24,13 @@ from profile_service.store.schema import CUSTOMER_EVENTS, CUSTOMER_RECORDS, CUST
 _EVENT = meanings(CUSTOMER_EVENTS)
 _RECORD = meanings(CUSTOMER_RECORDS)
 _CUSTOMER = meanings(CUSTOMERS)
+
+
+class PageAsked(Schema):
+    """Which part of a list."""
+
+    limit = fields.Integer(validate=validate.Range(min=1), metadata={"description": "How many items a page has."})
+    cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
 
 
 class PageOf(Schema):

@@ -91,13 +91,6 @@ class GenericValue(Schema):
     ruling = fields.Nested(StandingRuling, allow_none=True)
 
 
-class GenericValuePage(Schema):
-    """Which part of the list."""
-
-    limit = fields.Integer(validate=validate.Range(min=1), metadata={"description": "How many items a page has."})
-    cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
-
-
 class GenericValues(Schema):
     """Shared values, those that most records hold first."""
 

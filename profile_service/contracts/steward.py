@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from marshmallow import Schema, fields, validate
 
-from profile_service.contracts.answers import ExplainedRecord, Link, PageOf
+from profile_service.contracts.answers import ExplainedRecord, Link, PageAsked, PageOf
 from profile_service.contracts.masks import MASKABLE
 from profile_service.contracts.shown import Count, Number, Projection, Text, compiled, veiled
 from profile_service.contracts.taken import Alias
@@ -72,7 +72,7 @@ class Split(Decision):
     records = _records(1)
 
 
-class ReviewPage(Schema):
+class ReviewPage(PageAsked):
     """Which part of the queue."""
 
     kind = fields.String(
@@ -83,8 +83,6 @@ class ReviewPage(Schema):
             "decision that later ones contradict."
         },
     )
-    limit = fields.Integer(validate=validate.Range(min=1), metadata={"description": "How many items a page has."})
-    cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
 
 
 class Portrait(Schema):
@@ -157,13 +155,6 @@ class Judgement(Schema):
     reason = Text("Why.")
     customers = fields.List(fields.String(), metadata={"description": "The customers it touched, by the ids of then."})
     undone = fields.Boolean(metadata={"description": "Whether it was taken back."})
-
-
-class JudgementPage(Schema):
-    """Which part of the log of decisions."""
-
-    limit = fields.Integer(validate=validate.Range(min=1), metadata={"description": "How many items a page has."})
-    cursor = fields.String(metadata={"description": "`next_cursor` of the page before."})
 
 
 class Judgements(Schema):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from profile_service.identity.rulings import is_generic
 from profile_service.identity.standardise import GenericValues
 from profile_service.live.step import Step
-from profile_service.store.ledger import Entry, Log
+from profile_service.store.ledger import Entry, Log, entry_id
 
 RULING = "ruling"
+RULING_PREFIX = "rul_"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Ruling:
 
 def ruling_id(seq: int) -> str:
     """The id of the ruling that was logged as entry ``seq``; in the order of time."""
-    return f"rul_{seq:012d}"
+    return entry_id(RULING_PREFIX, seq)
 
 
 def ruling_of(entry: Entry) -> Ruling:
@@ -35,9 +36,7 @@ def ruling_of(entry: Entry) -> Ruling:
 
 def rulings_after(log: Log, seq: int = 0) -> Iterator[Entry]:
     """Every ruling above that number that still says something, in order."""
-    while page := log.entries_after(seq, kind=RULING):
-        yield from (entry for entry in page if entry.payload is not None)
-        seq = page[-1].seq
+    return log.said_after(seq, RULING)
 
 
 def apply_ruling(step: Step) -> None:

@@ -3,7 +3,7 @@
 from profile_service.store.ledger.answers import Answer, Request
 from profile_service.store.ledger.glance import CURRENT, Glance
 from profile_service.store.ledger.ledger import Ledger
-from profile_service.store.ledger.log import NOTHING, About, Entry, Log
+from profile_service.store.ledger.log import NOTHING, About, Entry, Log, entry_id
 from profile_service.store.ledger.overlay import LiveConsent, LiveEvent, Overlay, OverlayCustomer
 from profile_service.store.ledger.overlay_writer import OverlayWriter, StandingCustomer
 from profile_service.store.ledger.session import Session
@@ -27,4 +27,5 @@ __all__ = [
     "Session",
     "StandingCustomer",
     "Transaction",
+    "entry_id",
 ]

@@ -82,6 +82,7 @@ def erasure_of(entry: Entry) -> LoggedErasure:
 def erasures_after(log: Log, seq: int = 0) -> list[LoggedErasure]:
     """Every erasure with a number above ``seq``, in order."""
     found: list[LoggedErasure] = []
+    # an erasure is never emptied: one that says nothing is a fault that must show, so none is passed over here
     while page := log.entries_after(seq, _PAGE, kind=ERASURE):
         found += map(erasure_of, page)
         seq = page[-1].seq

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,11 @@ class About:
 
 
 NOTHING = About()
+
+
+def entry_id(prefix: str, seq: int) -> str:
+    """The id of what the entry of that number says; in the order of time."""
+    return f"{prefix}{seq:012d}"
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,20 @@ class Log:
         else:
             rows = self.session.all(_AFTER_OF_KIND, {"seq": seq, "limit": limit, "kind": kind})
         return [_entry(row) for row in rows]
+
+    def said_after(self, seq: int = 0, kind: str | None = None) -> Iterator[Entry]:
+        """Every entry with a number above ``seq`` that nobody has emptied, in order, read a page at a time."""
+        while page := self.entries_after(seq, kind=kind):
+            yield from (entry for entry in page if entry.payload is not None)
+            seq = page[-1].seq
+
+    def said_as(self, name: str, prefix: str, kind: str) -> Entry | None:
+        """The entry of a kind whose id is ``name``, see ``entry_id``, unless it was emptied."""
+        number = name.removeprefix(prefix)
+        entry = self.entry(int(number)) if number.isdecimal() and len(number) <= 15 else None
+        if entry is None or entry.kind != kind or entry.payload is None or name != entry_id(prefix, entry.seq):
+            return None
+        return entry
 
     def entry(self, seq: int) -> Entry | None:
         """The entry of that number."""
