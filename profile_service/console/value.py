@@ -9,8 +9,6 @@ from profile_service.console.guard import Desk
 from profile_service.console.words import channel_name
 from profile_service.written import money
 
-_DEFINED = "SELECT kind, name, in_words, of_one, told, currency, why FROM trait_definitions"
-
 
 def value_of(at: Desk, profile: Mapping[str, Any]) -> dict[str, Any]:
     """``line``: all in one sentence; ``segments``: in words, with why; ``more``: the other traits that have words.
@@ -23,7 +21,7 @@ def value_of(at: Desk, profile: Mapping[str, Any]) -> dict[str, Any]:
     more: list[str] = []
     if not traits:
         return {"line": "", "segments": segments, "more": more, "as_of": at.state.generation.as_of}
-    for kind, name, words, of_one, place, currency, why in at.state.generation.ask(_DEFINED):
+    for kind, name, words, of_one, place, currency, why in at.state.generation.trait_definitions:
         if kind == "segment":
             if name in (profile.get("segments") or ()):
                 segments.append((words, why))

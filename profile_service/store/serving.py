@@ -87,6 +87,11 @@ class ServingGeneration:
         """The model's weights as live records are weighed by; raises ValueError where it is not trained."""
         return Scales(self.model)
 
+    @cached_property
+    def trait_definitions(self) -> list[tuple[Any, ...]]:
+        """How traits and segments are worded: kind, name, in_words, of_one, told, currency, why."""
+        return self.ask("SELECT kind, name, in_words, of_one, told, currency, why FROM trait_definitions")
+
     def _read_all(self, generation: Generation) -> None:
         """Map the arrays and read what is kept in memory; whatever is missing or not whole shows here."""
         self._arrays = {name: mapped_array(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
