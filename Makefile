@@ -8,7 +8,7 @@ DUCKDB_1_5 = $(VENV)/duckdb-1.5/bin/python
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL = help
-.PHONY: help run test test-slow test-all lint types bench-peers bench-growth bench-noise bench-service clean
+.PHONY: help run test test-slow test-all lint types bench-linkage bench-peers bench-growth bench-noise bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: $(VENV)/.installed-dev ## ruff: rules and layout
 
 types: $(VENV)/.installed-dev ## mypy, strict
 	$(BIN)/mypy
+
+bench-linkage: $(VENV)/.installed-bench ## the README's figures beside Splink 5's, printed: ten minutes; RECORDS=10000: less than one
+	$(BIN)/python -m tests.benchmarks.bench_linkage $(if $(RECORDS),--records $(RECORDS))
 
 bench-service: $(VENV)/.installed-bench ## the service under load, over a million customers; needs wrk: fifteen minutes
 	$(BIN)/python -m tests.benchmarks.bench_service

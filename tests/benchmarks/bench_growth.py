@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import document, inputs, plots
-from tests.benchmarks.commands import profiles, run_by_stage, summed
-from tests.benchmarks.contenders import LINKING, OURS
+from tests.benchmarks.commands import run_by_stage, summed
+from tests.benchmarks.contenders import LINKING, OURS, again_and_later
 from tests.benchmarks.results import Result, Results, standard_folder
 
 SIZES = ("simulated-10k", "simulated-100k", "simulated-1m")
@@ -25,11 +25,9 @@ LARGEST = "simulated-10m"
 
 def grown(given: inputs.Input, folder: Path) -> Result:
     """One size: a whole run, the same landing again, ten thousand records more."""
-    assert given.later is not None, "only invented retailers grow"
     data_dir = folder / "data"
     run = run_by_stage([given.landing], data_dir)
-    again = profiles("run", given.landing, data_dir=data_dir)
-    added = profiles("run", given.later, data_dir=data_dir)
+    again, added = again_and_later(given, data_dir)
     return {
         **told(run.answer),
         "whole_processor": round(run.processor_seconds, 2),

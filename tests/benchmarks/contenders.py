@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from tests.benchmarks import peer
-from tests.benchmarks.commands import Budget, Measured, OverBudget, measure, run_by_stage, summed
+from tests.benchmarks.commands import Budget, Measured, OverBudget, measure, profiles, run_by_stage, summed
 from tests.benchmarks.inputs import Input
 from tests.benchmarks.judge import Integers, Verdict, best, components, judge, pair_completeness, persons
 from tests.benchmarks.people import candidates, clean, read
@@ -40,6 +40,12 @@ def contend(who: str, given: Input, folder: Path, budget: Budget) -> Result:
         return _ours(given, folder, budget) if who == OURS else _peer(who, given, folder, budget)
     except OverBudget as stopped:
         return {"over": str(stopped)}
+
+
+def again_and_later(given: Input, data_dir: Path) -> tuple[Measured, Measured]:
+    """After a whole run into ``data_dir``: the same landing again, then the ten thousand records more."""
+    assert given.later is not None, "only invented retailers grow"
+    return profiles("run", given.landing, data_dir=data_dir), profiles("run", given.later, data_dir=data_dir)
 
 
 def _ours(given: Input, folder: Path, budget: Budget) -> Result:

@@ -55,10 +55,7 @@ def prepare(name: str, folder: Path) -> Input:
     """Make the input below ``folder``, or find it there; raises KeyError for a name that is not known."""
     made = folder / name
     if name in RETAILERS:
-        records, seed = RETAILERS[name]
-        if not (made / "truth.csv").is_file():
-            _retailer(made, records, seed)
-        return Input(name, made / "first", made / "truth.csv", later=made / "later")
+        return retailer(name, *RETAILERS[name], folder)
     if name in FEBRL:
         data = labelled.febrl(name, made)
     elif name in LABELLED and (datasets := datasets_folder()):
@@ -68,10 +65,14 @@ def prepare(name: str, folder: Path) -> Input:
     return Input(name, data.landing, data.truth, data.channels)
 
 
-def _retailer(made: Path, records: int, seed: int) -> None:
-    """The retailer split in two; the truth, which comes last, covers both."""
-    whole = made / "whole"
-    simulate(whole, SimulationOptions(records=records + NEW_RECORDS, seed=seed))
-    split(whole, made / "first", made / "later", one_in=(records + NEW_RECORDS) // NEW_RECORDS)
-    (whole / "truth.csv").replace(made / "truth.csv")
-    shutil.rmtree(whole)
+def retailer(name: str, records: int, seed: int, folder: Path, more: int = NEW_RECORDS) -> Input:
+    """An invented retailer below ``folder``, made once, ``more`` of its records apart; the truth covers both."""
+    made = folder / name
+    whole, truth = made / "whole", made / "truth.csv"
+    if not truth.is_file():
+        simulate(whole, SimulationOptions(records=records + more, seed=seed))
+        split(whole, made / "first", made / "later", one_in=(records + more) // more)
+        # last: it says that all else is there
+        (whole / "truth.csv").replace(truth)
+        shutil.rmtree(whole)
+    return Input(name, made / "first", truth, later=made / "later")
