@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ class Interruptible(Protocol):
 
     def interrupt(self) -> None:
         """Break off the query under way, if there is one."""
+
+
+# SQLite's own steps between two looks at the clock: some milliseconds of work, and thousands of look-ups by key
+_STEPS = 100_000
 
 
 class _Mine(threading.local):
@@ -42,8 +47,36 @@ def too_slow() -> Refused:
 
 def check() -> None:
     """To be called in whatever may take long. Raises Refused (too-slow) once the request's time is over."""
-    if _mine.until is not None and monotonic() >= _mine.until:
+    if over():
         raise too_slow()
+
+
+def over() -> bool:
+    """Whether this thread answers a request whose time is over."""
+    return _mine.until is not None and monotonic() >= _mine.until
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """What has begun must come to its end: in the block this thread's request may take as long as it needs."""
+    until, _mine.until = _mine.until, None
+    try:
+        yield
+    finally:
+        _mine.until = until
+
+
+def watch(connection: sqlite3.Connection) -> None:
+    """Have each of its statements broken off when the time of the request that its thread answers is over.
+
+    The statement raises SQLite's own error then, which ``broken_off`` tells from others.
+    """
+    connection.set_progress_handler(over, _STEPS)
+
+
+def broken_off(error: sqlite3.OperationalError) -> bool:
+    """Whether a statement was broken off for its request's time, or by whoever interrupts a connection."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,17 +70,21 @@ def take_record(hand: Hand, sent: SentRecord, actor: str) -> RecordTaken:
 
 
 def take_events(
-    hand: Hand, events: Sequence[SentEvent], published: set[tuple[str, str]], actor: str
+    hand: Hand, events: Sequence[SentEvent], published: set[tuple[str, str]], actor: str, seconds: float = math.inf
 ) -> list[EventTaken]:
     """Take in events, each at most once for ever; answers what became of each, in order.
 
-    ``published``: those of them (channel, event_id) that the generation holds. Raises Refused for an event of an
-    erased person; nothing is then taken.
+    ``published``: those of them (channel, event_id) that the generation holds. Once ``seconds`` are over the rest is
+    left, at least one is taken. Raises Refused for an event of an erased person; nothing is then taken.
     """
     hand.standing.published_events = published
-    taken = []
+    for channel, source_record_id in dict.fromkeys((event.channel, event.source_record_id) for event in events):
+        _keep_away(hand, channel, source_record_id)
+    taken: list[EventTaken] = []
+    until = time.monotonic() + seconds
     for event in events:
-        _keep_away(hand, event.channel, event.source_record_id)
+        if taken and time.monotonic() >= until:
+            break
         known = hand.overlay.event(event.channel, event.event_id)
         if known is not None or (event.channel, event.event_id) in published:
             record = hand.standing.record(event.channel, event.source_record_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from profile_service.api.writing import Written, standing_customer, write
 from profile_service.contracts.requests_live import ConsentsSent, EventsSent, RecordSent
 from profile_service.contracts.taken import TakenConsents, TakenEvents, TakenRecord
 from profile_service.errors import Refused
+from profile_service.live.events import EventTaken
 from profile_service.live.step import Hand
 from profile_service.store.stored import moment_of
 from profile_service.take import (
@@ -26,6 +29,7 @@ from profile_service.take import (
 )
 
 records = blueprint("records", "What channels and customers say now, on the profile at once.")
+_TURN = 0.02  # seconds for which a batch of events may hold the write lock
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _OF_CONSENT = ("purpose", "channel", "consent", "customer_consent", "stated_at")
 
@@ -63,36 +67,26 @@ def write_events(call: Call, sent: dict[str, Any]) -> Response:
     if len(sent["events"]) > most:
         raise Refused("body-too-large", f"send at most {most} events at once")
     events = [_sent_event(call, each) for each in sent["events"]]
-    keys = [(event.channel, event.event_id) for event in events]
-    # looked for before anybody has to wait for this write
     looked_in = call.state.generation
-    published = looked_in.known_events(keys)
+    # looked for before anybody has to wait for this write
+    published = looked_in.known_events([(event.channel, event.event_id) for event in events])
+    taken: list[EventTaken] = []
 
     def do(hand: Hand) -> Written:
-        # another generation may have come to stand meanwhile, and hold them
-        known = published if hand.generation is looked_in else hand.generation.known_events(keys)
-        taken = take_events(hand, events, known, call.key.name)
-        new = sum(each.new for each in taken)
-        document = {
-            "accepted": new,
-            "known": len(taken) - new,
-            "events": [
-                {
-                    "channel": event.channel,
-                    "event_id": event.event_id,
-                    "status": "accepted" if each.new else "known",
-                    "customer_id": each.customer_id,
-                }
-                for event, each in zip(events, taken, strict=True)
-            ],
-        }
-        counts: dict[str | None, int] = {}
-        for each in taken:
-            if each.new:
-                counts[each.customer_id] = counts.get(each.customer_id, 0) + 1
+        # in turns, so that no other write waits for all of them
+        left = events[len(taken) :]
+        known = published
+        if hand.generation is not looked_in:
+            # another generation has come to stand meanwhile, and may hold them
+            known = hand.generation.known_events([(event.channel, event.event_id) for event in left])
+        now = take_events(hand, left, known, call.key.name, _TURN)
+        taken.extend(now)
+        counts = Counter(each.customer_id for each in now if each.new)
         acts = [call.act("event.write", customer_id, {"events": count}) for customer_id, count in counts.items()]
-        only = next(iter(counts)) if len(counts) == 1 else None
-        return Written(document, acts, customer_id=only)
+        if len(taken) < len(events):
+            return Written({}, acts, part=True)
+        whose = {each.customer_id for each in taken if each.new}
+        return Written(_events_taken(events, taken), acts, customer_id=whose.pop() if len(whose) == 1 else None)
 
     return write(call, sent, do)
 
@@ -123,6 +117,23 @@ def write_consents(call: Call, sent: dict[str, Any], customer_id: str) -> Respon
         )
 
     return write(call, sent, do)
+
+
+def _events_taken(events: Sequence[SentEvent], taken: Sequence[EventTaken]) -> dict[str, Any]:
+    new = sum(each.new for each in taken)
+    return {
+        "accepted": new,
+        "known": len(taken) - new,
+        "events": [
+            {
+                "channel": event.channel,
+                "event_id": event.event_id,
+                "status": "accepted" if each.new else "known",
+                "customer_id": each.customer_id,
+            }
+            for event, each in zip(events, taken, strict=True)
+        ],
+    }
 
 
 def _sent_record(call: Call, sent: dict[str, Any]) -> SentRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 from flask import Response
 
+from profile_service import deadline
 from profile_service.api.answers import tagged
 from profile_service.api.calls import Call
 from profile_service.audit import Act
@@ -21,6 +23,8 @@ from profile_service.state import State
 from profile_service.store.ledger import Answer
 from profile_service.store.ledger.answers import Request
 
+_PAUSE = 0.005  # seconds between two turns
+
 
 class _NotMeant(Exception):
     """What was done is a preview: undo it."""
@@ -28,20 +32,34 @@ class _NotMeant(Exception):
 
 @dataclass(frozen=True)
 class Written:
-    """What a write did: the answer's document and status, whom it is about, and what goes to the audit trail."""
+    """What a write did: the answer's document and status, whom it is about, and what goes to the audit trail.
+
+    ``part``: there is more to do, in a further turn; what is done by now stands, and nothing is answered yet.
+    """
 
     document: Mapping[str, Any]
     acts: Sequence[Act]
     status: int = 200
     customer_id: str | None = None
+    part: bool = False
 
 
 def write(call: Call, body: Any, do: Callable[[Hand], Written]) -> Response:
     """Do it under the write lock, or answer again what the same request was answered before.
 
-    ``body``: what was asked, as loaded. Raises IdempotencyConflict for another request under a known Idempotency-Key.
+    ``body``: what was asked, as loaded. Raises IdempotencyConflict for another request under a known Idempotency-Key,
+    and Refused (too-slow) between two turns, of which the first ones stand then.
     """
     asked = _request(call, body)
+    while (answer := _turn(call, asked, do)) is None:
+        deadline.check()
+        # long enough that whoever waits to write notices
+        time.sleep(_PAUSE)
+    return answer
+
+
+def _turn(call: Call, asked: Request | None, do: Callable[[Hand], Written]) -> Response | None:
+    """One turn at the write lock; None when it did a part."""
     with call.frame.world.write() as hand:
         if asked is not None and (known := hand.tx.replayed(asked)) is not None:
             call.note_read("write.replay", known.customer_id)
@@ -49,6 +67,9 @@ def write(call: Call, body: Any, do: Callable[[Hand], Written]) -> Response:
             answer.headers["Idempotency-Replayed"] = "true"
             return answer
         done = do(hand)
+        if done.part:
+            call.frame.audit.change(hand.tx, *done.acts)
+            return None
         document = {**done.document, "snapshot_id": hand.generation.run_id, "entry": hand.tx.seq}
         text = orjson.dumps(document)
         call.frame.audit.change(hand.tx, *done.acts)

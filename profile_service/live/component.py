@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from profile_service import deadline
 from profile_service.identity.cluster import GRAIN, Integers, Judged, Pairs, bounds_of, cluster_records
 from profile_service.identity.hashing import hash_texts
 from profile_service.identity.judgements import reconcile
@@ -45,6 +46,7 @@ def connected(standing: Standing, seeds: Collection[int]) -> Component:
     around = _Around()
     frontier = set(seeds)
     while frontier:
+        deadline.check()
         reached = _reach(standing, frontier, around, least)
         around.revised |= standing.overlay.revised(reached)
         around.live += standing.overlay.pairs_of_all(reached)
@@ -91,6 +93,7 @@ def _reach(standing: Standing, frontier: Collection[int], around: _Around, least
     reached, following = set(frontier), set(frontier)
     around.met |= following
     while following:
+        deadline.check()
         found = standing.generation.pairs_from(following)
         around.published.append(found)
         _, others, bits = found

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from profile_service import deadline
 from profile_service.live.step import Step
 from profile_service.profile import CustomerFacts, Pair, assemble
 from profile_service.search_terms import search_terms
@@ -81,6 +82,7 @@ def _others(step: Step, identifier: Identifier, own: Collection[str]) -> list[st
 def _write(
     step: Step, customer_id: str, records: Sequence[StoredRecord], said: tuple[datetime, Collection[Identifier]]
 ) -> None:
+    deadline.check()
     since, shared = said
     identifiers = identifiers_of(records)
     segments, traits = _value(step, customer_id, records)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from profile_service import deadline
 from profile_service.live.component import Component, clusters, connected
 from profile_service.live.documents import write_documents
 from profile_service.live.owners import Owners, name_of, owners_of
@@ -49,6 +50,7 @@ def recluster(step: Step, seeds: Collection[int], changed: Collection[str] = ())
     if component is None or not component.records:
         write_documents(step, sorted(changed))
         return Reclustered(changed=tuple(sorted(changed)))
+    deadline.check()
     owners = owners_of(step, component, clusters(component, step.standing))
     moved = [
         (record, owners.of[place])

@@ -40,8 +40,13 @@ class Readers:
         self._closed = False
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query on the profiles."""
-        return self._reader().execute(query, parameters).fetchall()
+        """All rows of a query on the profiles; raises Refused (too-slow) when the request's time is over before."""
+        try:
+            return self._reader().execute(query, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if deadline.broken_off(error):
+                raise deadline.too_slow() from error
+            raise
 
     def ask(self, query: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query on the warehouse; raises Refused (too-slow) when the request's time is over before."""
@@ -81,6 +86,7 @@ class Readers:
             path = (self._generation.folder / PROFILES).resolve().as_uri()
             reader = sqlite3.connect(f"{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
             reader.execute("PRAGMA mmap_size = 8589934592")
+            deadline.watch(reader)
             self._mine.reader = self._keep(reader)
         return reader
 

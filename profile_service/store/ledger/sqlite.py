@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from profile_service import deadline
 from profile_service.errors import LedgerBusy, LedgerUnavailable
 from profile_service.store.ledger.columns import METADATA, RETIRED_INDEXES
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
@@ -30,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 
 class SqliteSession:
-    """One connection to the file."""
+    """One connection to the file. Raises Refused (too-slow) when the time of the thread's request is over."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -39,20 +40,32 @@ class SqliteSession:
         """The first row, or ``None``."""
         if not statement.plain:
             values = statement.sqlite_values(values)
-        row: Row | None = self.connection.execute(statement.sqlite, values).fetchone()
+        try:
+            row: Row | None = self.connection.execute(statement.sqlite, values).fetchone()
+        except sqlite3.OperationalError as error:
+            raise _meant(error) from error
         return row
 
     def all(self, statement: Statement, values: Values) -> list[Row]:
         """Every row."""
-        return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).fetchall()
+        try:
+            return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).fetchall()
+        except sqlite3.OperationalError as error:
+            raise _meant(error) from error
 
     def do(self, statement: Statement, values: Values) -> int:
         """How many rows it touched."""
-        return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).rowcount
+        try:
+            return self.connection.execute(statement.sqlite, statement.sqlite_values(values)).rowcount
+        except sqlite3.OperationalError as error:
+            raise _meant(error) from error
 
     def many(self, statement: Statement, rows: Iterable[Values]) -> None:
         """Once for each row."""
-        self.connection.executemany(statement.sqlite, (statement.sqlite_values(row) for row in rows))
+        try:
+            self.connection.executemany(statement.sqlite, (statement.sqlite_values(row) for row in rows))
+        except sqlite3.OperationalError as error:
+            raise _meant(error) from error
 
     def changes(self) -> int | None:
         """SQLite's own count for this connection, which only reads: every commit is another connection's."""
@@ -206,6 +219,11 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -16384")
+    deadline.watch(connection)
+
+
+def _meant(error: sqlite3.OperationalError) -> Exception:
+    return deadline.too_slow() if deadline.broken_off(error) else error
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

@@ -201,6 +201,18 @@ def test_nothing_is_taken_of_an_erased_person(world: World) -> None:
         put_event(world, "web:w-gone", "e-gone", event_type="visit")
 
 
+def test_of_a_batch_with_an_event_of_an_erased_person_none_is_taken(world: World) -> None:
+    taken = put(world, "web:w-gone", **PERSON)
+    with world.write() as hand:
+        erase(hand, taken.customer_id, Wish("test", "asked to be forgotten"))
+    batch = [SentEvent("web", "e-kept", "w-nobody", {}), SentEvent("web", "e-gone", "w-gone", {})]
+    with world.write() as hand:
+        before = hand.tx.seq
+        with pytest.raises(Refused, match="erased"):
+            take_events(hand, batch, set(), "test")
+        assert hand.tx.seq == before
+
+
 def test_a_value_that_two_customers_come_to_share_is_marked_on_both(world: World) -> None:
     one = put(world, "web:w-one", **PERSON)
     stranger = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from profile_service import deadline
 from profile_service.audit import Audit
 from profile_service.keys import SCOPES
 from profile_service.store.ledger import Ledger
@@ -121,6 +122,50 @@ def test_a_wrong_value_is_named_and_nothing_is_written(
     assert answer.json is not None
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
     assert service.client.get("/v1/profiles/by/record/web:r-wrong", headers=key).status_code == 404
+
+
+@pytest.fixture
+def one_event_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profile_service.api.records._TURN", 0.0)
+
+
+@pytest.mark.usefixtures("one_event_a_turn")
+def test_others_write_between_the_turns_of_a_batch_of_events(
+    service: ServiceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = service.key(RECORDS, EVENTS, trusted=True, name="turns")
+    between: list[int] = []
+
+    def write_meanwhile(_: float) -> None:
+        body = record(f"r-between-{len(between)}", given_name="Nyx", family_name="Zabriskie", email="", phone="")
+        between.append(service.client.post("/v1/records", json=body, headers=key).status_code)
+
+    monkeypatch.setattr("profile_service.api.writing.time.sleep", write_meanwhile)
+    events = [{"channel": "web", "event_id": f"e-turn-{n}", "source_record_id": "r-turns"} for n in range(4)]
+    sent = {"events": [*events, events[0]]}
+    headers = key | {"Idempotency-Key": "in-turns"}
+    answer = service.client.post("/v1/events", json=sent, headers=headers)
+    assert answer.status_code == 200
+    assert len(between) == 4
+    assert set(between) <= {200, 201}
+    assert answer.json is not None
+    assert [each["status"] for each in answer.json["events"]] == ["accepted"] * 4 + ["known"]
+    assert service.client.post("/v1/events", json=sent, headers=headers).data == answer.data
+
+
+@pytest.mark.usefixtures("one_event_a_turn")
+def test_a_batch_whose_time_is_over_stands_as_far_as_it_came_and_is_sent_again(
+    service: ServiceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = service.key(EVENTS, name="hurry") | {"Idempotency-Key": "hurry"}
+    sent = {"events": [{"channel": "web", "event_id": f"e-hurry-{n}", "source_record_id": "r-h"} for n in range(3)]}
+    with monkeypatch.context() as hurried:
+        # over while the second turn works
+        hurried.setattr("profile_service.api.writing.time.sleep", lambda _: deadline.begin(0.0))
+        answer = service.client.post("/v1/events", json=sent, headers=key)
+    assert (answer.status_code, answer.json["type"]) == (503, "/problems/too-slow")  # type: ignore[index]
+    again = service.client.post("/v1/events", json=sent, headers=key)
+    assert (again.status_code, again.json["accepted"], again.json["known"]) == (200, 1, 2)  # type: ignore[index]
 
 
 def test_events_count_once_alone_and_in_batches(service: ServiceApp) -> None:
