@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,7 +141,7 @@ def test_others_write_between_the_turns_of_a_batch_of_events(
         body = record(f"r-between-{len(between)}", given_name="Nyx", family_name="Zabriskie", email="", phone="")
         between.append(service.client.post("/v1/records", json=body, headers=key).status_code)
 
-    monkeypatch.setattr("profile_service.api.writing.time.sleep", write_meanwhile)
+    monkeypatch.setattr("profile_service.api.writing.time", SimpleNamespace(sleep=write_meanwhile))
     events = [{"channel": "web", "event_id": f"e-turn-{n}", "source_record_id": "r-turns"} for n in range(4)]
     sent = {"events": [*events, events[0]]}
     headers = key | {"Idempotency-Key": "in-turns"}
@@ -161,7 +162,8 @@ def test_a_batch_whose_time_is_over_stands_as_far_as_it_came_and_is_sent_again(
     sent = {"events": [{"channel": "web", "event_id": f"e-hurry-{n}", "source_record_id": "r-h"} for n in range(3)]}
     with monkeypatch.context() as hurried:
         # over while the second turn works
-        hurried.setattr("profile_service.api.writing.time.sleep", lambda _: deadline.begin(0.0))
+        over = SimpleNamespace(sleep=lambda _: deadline.begin(0.0))
+        hurried.setattr("profile_service.api.writing.time", over)
         answer = service.client.post("/v1/events", json=sent, headers=key)
     assert (answer.status_code, answer.json["type"]) == (503, "/problems/too-slow")  # type: ignore[index]
     again = service.client.post("/v1/events", json=sent, headers=key)
