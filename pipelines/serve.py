@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -62,6 +63,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
             blocking_threads_idle_timeout=_IDLE,
             backlog=_BACKLOG,
             respawn_failed_workers=True,
+            http1_settings=HTTP1Settings(header_read_timeout=_most_for_headers(settings)),
             workers_kill_timeout=math.ceil(settings.request_timeout_seconds + _LET_GO),
             log_level=LogLevels.warning,
             log_dictconfig=_logging(settings.log_level),
@@ -79,6 +81,11 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     finally:
         gc.unfreeze()
         shutil.rmtree(counts, ignore_errors=True)
+
+
+def _most_for_headers(settings: Settings) -> int:
+    """Milliseconds in which a request's line and headers are to arrive; Granian takes no more than a minute."""
+    return min(60_000, math.ceil(1000 * settings.request_timeout_seconds))
 
 
 def load_worker(settings: Settings, parent: int) -> Callable[..., Any]:

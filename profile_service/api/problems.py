@@ -90,6 +90,7 @@ KINDS: Mapping[str, Kind] = {
     "too-many-requests": Kind(429, "Too many requests", "The key's rate is used up: wait for `Retry-After` seconds."),
     "internal": Kind(500, "Internal error", "A fault of this service; it is logged under the request's id."),
     "not-ready": Kind(503, "Not ready", "Nothing is published yet, or a store cannot be reached. Try again."),
+    "busy": Kind(503, "Busy", "Every thread that may is taking in a body that arrives slowly. Try again."),
     "too-slow": Kind(503, "Took too long", "The answer was not ready within the time limit. Ask for less."),
 }
 

@@ -13,6 +13,7 @@ from time import perf_counter, time
 from typing import Any
 
 from profile_service import deadline
+from profile_service.api.bodies import Bodies
 from profile_service.api.calls import FRAME, KEY, RATE, REQUEST_ID, Frame, route_of
 from profile_service.api.tally import Answered
 
@@ -21,6 +22,7 @@ _ID_BYTES = 12
 _UNMATCHED = "unmatched"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"))
 _OTHER = "other"
+_BODILESS = ("GET", "HEAD")  # nothing here reads a body of theirs
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 
 Headers = list[tuple[str, str]]
@@ -31,6 +33,7 @@ def framed(app: Wsgi, frame: Frame) -> Wsgi:
     """``app`` with every request framed."""
     note = frame.tally.note
     next_id = request_ids()
+    guard_body = Bodies(frame.settings.threads).guard
     seconds = frame.settings.request_timeout_seconds
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -40,6 +43,8 @@ def framed(app: Wsgi, frame: Frame) -> Wsgi:
         request_id = named or next_id()
         environ[FRAME] = frame
         environ[REQUEST_ID] = request_id
+        if environ["REQUEST_METHOD"] not in _BODILESS:
+            guard_body(environ)
 
         def start(status: str, headers: Headers, error: Any = None) -> Any:
             headers.append(("Request-Id", request_id))

@@ -33,7 +33,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # What any route with a key may answer besides its own statuses; those of a body come on top.
 _WITH_KEY = (400, 401, 403, 404, 429, 500, 503)
-_WITH_BODY = (413, 415, 422)
+_WITH_BODY = (408, 413, 415, 422)
 
 
 class JsonParser(FlaskParser):

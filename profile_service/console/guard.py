@@ -153,10 +153,11 @@ def desk(permission: str, *, by_itself: bool = False) -> Callable[[View], View]:
             signed_in = desks.users.session(request.cookies.get(SESSION, ""), frame.clock(), in_use=not by_itself)
             if signed_in is None:
                 return _to_sign_in()
+            # before the form is read: whoever is signed in is no stranger
+            at_desk = Desk(frame, desks, signed_in, environ)
             if request.method not in ("GET", "HEAD"):
                 check_form(request, signed_in.form_token)
             check_text(request)
-            at_desk = Desk(frame, desks, signed_in, environ)
             if permission:
                 at_desk.require(permission)
             return view(at_desk, *args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -12,9 +13,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
+import httpx
 import pytest
 
 from tests.end_to_end.served import PROFILES, Server, command, new_key, served
@@ -113,6 +116,23 @@ def test_the_calls_to_copy_work_as_they_stand(server: Server, tmp_path: Path) ->
         key = calls[0].split("Bearer ")[1].split("'")[0]
     with server.client(key) as client:
         assert client.get("/v1/profiles/cus_none").status_code == 401
+
+
+def test_strangers_who_stall_their_bodies_stop_nobody(server: Server) -> None:
+    host, port = server.address.removeprefix("http://").rsplit(":", 1)
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100"
+    with ExitStack() as held:
+        waiting = [held.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(24)]
+        for each in waiting:
+            each.sendall(f"POST /console/sign-in HTTP/1.1\r\nHost: {host}:{port}\r\n{form}\r\n\r\nna".encode())
+        until = time.monotonic() + 30
+        # two workers of four threads read two bodies each; the others have waited for their turn
+        while len(waiting) > 4 and time.monotonic() < until:
+            for answered in select.select(waiting, [], [], 1)[0]:
+                assert b"503" in answered.recv(12)
+                waiting.remove(answered)
+        assert len(waiting) == 4
+        assert [httpx.get(f"{server.address}/healthz", timeout=10).status_code for _ in range(8)] == [200] * 8
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(server: Server) -> None:
