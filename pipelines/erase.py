@@ -38,6 +38,7 @@ from profile_service.store.ledger.erasures import (
 )
 from profile_service.store.serving import ServingGeneration
 from profile_service.store.stored import moment_text
+from profile_service.unsay import unsay
 
 # How long services that are open have to follow to the new generation before the older ones go.
 GRACE_SECONDS = 1.0
@@ -129,6 +130,7 @@ def carry_out(
         stage.advance(1)
         with ledger.write() as tx:
             forget_rulings(tx, due.ruled, due.folded)
+            unsay(tx, Marks.of(row[2:] for row in due.rows).values)
         logged = [one for one in unfinished_erasures(ledger.log()) if one.erasure.erasure_id in due.ids]
         _empty_ledger(ledger, logged, dropped, standing)
         stage.advance(1)
@@ -138,7 +140,10 @@ def carry_out(
         stage.advance(1)
     left = [f"{one.where}: {one.count}" for one in found if one.count]
     if left:
-        raise RunFailed(f"something of an erased person is left in {'; '.join(left)}; run `profiles erase` again")
+        raise RunFailed(
+            f"something of an erased person is left in {'; '.join(left)}: take it out of there and run `profiles run`; "
+            "until then the erasure has no receipt"
+        )
     return receipts
 
 

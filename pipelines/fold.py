@@ -14,6 +14,7 @@ from pipelines.ingest.reading import arriving, create_arriving
 from pipelines.ingest.suppressions import Suppressions
 from pipelines.ingest.versions import settle
 from pipelines.live_log import LiveLog
+from pipelines.marks import unsay_marks
 from pipelines.rulings import make_ruled_anew
 from pipelines.work import FOLDED_SEQ
 from profile_service.contracts.feeds import field_names
@@ -70,6 +71,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     decisions = _fold_decisions(work, [*by_kind.get("judgement", []), *by_kind.get("undo", [])])
     labels = fold_labels(work, by_kind.get("label", []))
     rulings = fold_rulings(work, by_kind.get("ruling", []))
+    unsay_marks(work)
     take_over_ids(work, live, run)
     _mark_changed(work, run)
     work.execute("DELETE FROM meta WHERE key = ?", [FOLDED_SEQ])

@@ -7,6 +7,7 @@ import duckdb
 from pipelines.residue import literally
 from pipelines.work import RECORD_FIELDS
 from profile_service.contracts.fields import quoted
+from profile_service.privacy import UNSAID
 
 Work = duckdb.DuckDBPyConnection
 
@@ -53,6 +54,19 @@ def drop_shared_marks(work: Work) -> None:
         work.execute(
             "DELETE FROM erasing WHERE kind = 'value' AND value IN (SELECT unnest($shared::VARCHAR[]))",
             {"shared": shared},
+        )
+
+
+def unsay_marks(work: Work) -> None:
+    """Where somebody's reason names a value that must be found nowhere, it says ``[erased]`` instead."""
+    values = work.execute("SELECT DISTINCT value FROM erasing WHERE kind = 'value'").fetchall()
+    if not values:
+        return
+    pattern = quoted("|".join(literally(value) for (value,) in sorted(values, key=lambda row: -len(row[0]))))
+    for table in ("constraints", "labels", "generic_rulings"):
+        work.execute(
+            f"""UPDATE {table} SET reason = regexp_replace(reason, {pattern}, {quoted(UNSAID)}, 'gi')
+            WHERE regexp_matches(reason, {pattern}, 'i')"""
         )
 
 

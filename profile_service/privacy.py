@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 RecordKey = tuple[str, str]  # channel, source_record_id
+UNSAID = "[erased]"  # what stands where somebody's words named an erased person
 
 
 def suppression_token(salt: str, channel: str, source_record_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines import erase as erasing
@@ -22,6 +23,7 @@ from profile_service.erase import erase, erasure_of_customer
 from profile_service.errors import Refused
 from profile_service.live.rule import Ruling, ruling_of, rulings_after
 from profile_service.lookup import Erased, by_id
+from profile_service.notes import write_note
 from profile_service.rulings import rule
 from profile_service.settings import Settings
 from profile_service.store.forgotten import place_of
@@ -190,6 +192,35 @@ def test_a_ruling_on_what_only_the_person_had_goes_with_the_person(
     assert kept == ["andrea.solomon@hotmail.com"], "what others hold stays ruled"
     with connect_work(somebody.data_dir, read_only=True) as work:
         assert work.execute("SELECT value FROM generic_rulings").fetchall() == [(kept[0],)]
+
+
+@pytest.mark.parametrize("folded", [True, False], ids=["a run has obeyed", "no run has met"])
+def test_words_about_others_name_the_erased_no_more(
+    somebody: Forgetting, folded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
+    world = somebody.world()
+    ask = world.state().generation.warehouse().execute
+    others = ask("SELECT customer_id FROM customers WHERE record_count = 1 ORDER BY 1 LIMIT 3").fetchall()
+    one, two, three = (world.state().records_of(customer_id)[0] for (customer_id,) in others)
+    wish = Wish("ada", f"as {somebody.email.upper()} told us on the phone")
+    with world.write() as hand:
+        merge(hand, one.customer_id, [two.customer_id], wish)
+        rule(hand, Ruling("email", "andrea.solomon@hotmail.com", "generic"), wish)
+        write_note(hand.tx, [three], "web", "ada", wish.reason)
+    world.close()
+    if folded:
+        somebody.run()
+    somebody.erase()
+    somebody.run()
+    assert somebody.state()[0] == "complete"
+    assert somebody.left() == {}
+    ledger = Ledger.open(somebody.data_dir / "ledger.sqlite")
+    assert not any(rows_holding(ledger.read(), [somebody.email], ()).values())
+    ledger.close()
+    with duckdb.connect(str(somebody.data_dir / "customers.duckdb"), read_only=True) as warehouse:
+        said = warehouse.execute("SELECT DISTINCT reason FROM match_judgements WHERE author = 'ada'").fetchall()
+    assert said == [("as [erased] told us on the phone",)], "the decision and the rest of its reason stay"
 
 
 def answers(somebody: Forgetting, *customer_ids: str) -> set[str]:
