@@ -22,13 +22,12 @@ from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, folded_seq, open_work
 from profile_service.errors import RunFailed, RunLocked
 from profile_service.identity.ids import IdSource
-from profile_service.live.replay import OVERLAYS, bring
-from profile_service.live.step import APPLIED
+from profile_service.live.replay import OVERLAYS, bring, drop_overlay
 from profile_service.privacy import Erasure, RecordKey
 from profile_service.rulings import forget_rulings
 from profile_service.settings import LEDGER_FILE
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
-from profile_service.store.ledger import Ledger, Log, OverlayWriter
+from profile_service.store.ledger import Ledger, Log
 from profile_service.store.ledger.erasures import (
     LoggedErasure,
     erasures_after,
@@ -200,9 +199,7 @@ def _empty_ledger(
             settle(tx, one, None)
         overlaid = orjson.loads(tx.log.meta(OVERLAYS) or "[]")
         for run_id in {*dropped, *overlaid} - {standing.manifest.run_id if standing else ""}:
-            OverlayWriter(tx, run_id, 0).drop_generation(run_id)
-            # should a backup bring that generation back, the whole log is applied to it again
-            tx.set_meta(APPLIED + run_id, "0")
+            drop_overlay(tx, run_id)
     ledger.scrub()
 
 

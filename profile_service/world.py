@@ -13,13 +13,13 @@ from pathlib import Path
 from profile_service.erase import enter_again, erase_again
 from profile_service.errors import LedgerUnavailable, ProfileError, Refused
 from profile_service.identity.ids import IdSource
-from profile_service.live.replay import bring
+from profile_service.live.replay import bring, drop_unread
 from profile_service.live.step import Hand
 from profile_service.privacy import Erasure
 from profile_service.settings import Settings
 from profile_service.state import State
 from profile_service.store.forgotten import keep_forgotten, keep_what_the_log_tells, place_of
-from profile_service.store.generation import Generation, standing_generation
+from profile_service.store.generation import GENERATIONS, Generation, standing_generation
 from profile_service.store.ledger import CURRENT, Glance, Ledger, Overlay
 from profile_service.store.serving import ServingGeneration
 
@@ -66,6 +66,8 @@ class World:
         world = cls(settings, Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds))
         try:
             world.follow()
+            generations = settings.data_dir / GENERATIONS
+            drop_unread(world.ledger, {path.name for path in generations.iterdir()} if generations.is_dir() else ())
             world._forget_again()
         except BaseException:
             world.close()

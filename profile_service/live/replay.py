@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import orjson
 
 from profile_service.identity.ids import IdSource
 from profile_service.live.apply import apply
 from profile_service.live.step import APPLIED, Hand
-from profile_service.store.ledger import CURRENT, Ledger, Transaction
+from profile_service.store.ledger import CURRENT, Ledger, OverlayWriter, Transaction
 from profile_service.store.serving import ServingGeneration
 
 OVERLAYS = "overlays"
@@ -50,6 +51,26 @@ def bring(ledger: Ledger, generation: ServingGeneration, ids: IdSource) -> int:
             return applied
 
 
+def drop_unread(ledger: Ledger, there: Collection[str]) -> None:
+    """Let go of what lies over generations that are not ``there`` any more, as in a ledger put back from a backup."""
+    log = ledger.log()
+    if set(orjson.loads(log.meta(OVERLAYS) or "[]")) <= {*there, log.meta(CURRENT)}:
+        return
+    with ledger.write() as tx:
+        known = orjson.loads(tx.log.meta(OVERLAYS) or "[]")
+        kept = [run_id for run_id in known if run_id in there or run_id == tx.log.meta(CURRENT)]
+        for run_id in set(known) - set(kept):
+            drop_overlay(tx, run_id)
+        tx.set_meta(OVERLAYS, orjson.dumps(kept).decode())
+
+
+def drop_overlay(tx: Transaction, run_id: str) -> None:
+    """Forget all that lies over a generation, and how far the log is applied to it."""
+    OverlayWriter(tx, run_id, 0).drop_generation(run_id)
+    # should a backup bring that generation back, the whole log is applied to it again
+    tx.set_meta(APPLIED + run_id, "0")
+
+
 def _apply_some(hand: Hand, until: float) -> tuple[int, int]:
     """Apply entries until that moment (of the monotonic clock); answers how many, and the number of the last one."""
     log, generation = hand.tx.log, hand.generation
@@ -85,7 +106,6 @@ def _make_current(tx: Transaction, hand: Hand) -> None:
     run_id = hand.generation.run_id
     known = [name for name in orjson.loads(tx.log.meta(OVERLAYS) or "[]") if name != run_id]
     for stale in known[: max(len(known) + 1 - _KEPT, 0)]:
-        hand.overlay.drop_generation(stale)
-        tx.set_meta(APPLIED + stale, "0")
+        drop_overlay(tx, stale)
     tx.set_meta(OVERLAYS, orjson.dumps([*known[-(_KEPT - 1) :], run_id]).decode())
     tx.set_meta(CURRENT, run_id)
