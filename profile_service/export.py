@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,8 @@ def export_customer(
 ) -> dict[str, Any] | None:
     """The export of a customer that stands, or ``None``.
 
-    ``profile``: the merged profile, with where each value of it comes from. ``records``: each as its channel sent it
+    ``profile``: the merged profile, with where each value of it comes from. ``worth``: the traits and segments in it,
+    with what each is computed for. ``records``: each as its channel sent it
     and as it was standardised. ``earlier_versions``: what those records said before. ``events``: of all channels,
     newest first. ``decisions``: what people decided of two of the records. ``former_ids``: ids that answer through this
     one. ``accesses``: who read or changed any of it, when and why.
@@ -41,6 +42,7 @@ def export_customer(
         "as_of": state.generation.as_of,
         "snapshot_id": state.generation.run_id,
         "profile": {**profile, "fields": provenance(records, state.generation.model)},
+        "worth": _worth(state, profile),
         "records": [_record(record) for record in records],
         "earlier_versions": _versions(state, records),
         "events": _events(state, customer_id),
@@ -62,6 +64,17 @@ def _record(record: StoredRecord) -> dict[str, Any]:
         "further": further(extra) if extra else {},
         "as_compared": {name: value for name, value in record.standard.items() if value is not None},
     }
+
+
+def _worth(state: State, profile: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is computed of a customer, as declared: segments that it is in, and traits that it has."""
+    traits, segments = profile.get("traits") or {}, profile.get("segments") or ()
+    told = []
+    for kind, name, words, _, _, currency, why in state.generation.trait_definitions if traits else ():
+        value = traits.get(name) if kind == "trait" else words if name in segments else None
+        if value is not None:
+            told.append({"kind": kind, "name": name, "value": value, "currency": currency, "why": why})
+    return told
 
 
 def _versions(state: State, records: Iterable[StoredRecord]) -> list[dict[str, Any]]:

@@ -16,10 +16,17 @@ h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid 
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;
 border-bottom:1px solid #ddd;overflow-wrap:anywhere}th{color:#444}th[scope=row]{width:8rem}
 caption{text-align:left;font-weight:600;padding:.6rem 0}
+td ul{margin:0;padding-left:1.1rem}
+@media screen and (max-width:40rem){table.rows thead{display:none}table.rows tr{display:block;padding:.4rem 0;
+border-bottom:1px solid #bbb}table.rows td{display:flex;border:0;padding:.1rem 0}table.rows td::before{
+content:attr(data-of);flex:0 0 7.5rem;font-weight:600;color:#444}}
 .none{color:#666}@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
 """
 # Parts of the profile that have a section of their own, and what another part says in words.
-_APART = ("fields", "identifiers", "consents", "records", "sureness", "weakest_link_bits", "channel_count")
+_APART = (
+    "fields", "identifiers", "consents", "records", "sureness", "weakest_link_bits", "channel_count", "segments",
+    "traits",
+)  # fmt: skip
 # What is a moment, besides whatever is called so: ``…_at``.
 _MOMENTS = frozenset(("at", "as_of", "first_seen", "last_seen", "customer_since", "last changed"))
 # Names that say nothing to whom they are about.
@@ -37,8 +44,16 @@ def export_page(export: Mapping[str, Any]) -> str:
     """The HTML of what ``export_customer`` answered; every value is escaped."""
     profile: Mapping[str, Any] = export["profile"]
     plain = {name: value for name, value in profile.items() if name not in _APART and value not in (None, [], {})}
+    plain["address"] = [part for part in (profile.get("address") or {}).values() if part]
+    if not plain["address"]:
+        del plain["address"]
     sections = [
         _section("Your profile", "What all channels together know of you.", _facts(plain)),
+        _section(
+            "What we make of it",
+            "Computed from what you did, and what for.",
+            _table(["what", "value", "why"], list(map(_worth, export["worth"]))),
+        ),
         _section(
             "How sure we are",
             "How likely it is that all these records are of one person.",
@@ -130,9 +145,17 @@ def _rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def _table(head: Iterable[str], rows: Sequence[Sequence[Any]]) -> str:
     if not rows:
         return ""
-    top = "".join(f'<th scope="col">{_text(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    names = [_text(name) for name in head]
+    top = "".join(f'<th scope="col">{name}</th>' for name in names)
+    # on a telephone each cell is told under the name of its column
+    lines = (
+        "".join(
+            f'<td data-of="{name}"><span>{_text(value)}</span></td>' for name, value in zip(names, row, strict=True)
+        )
+        for row in rows
+    )
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<table class="rows"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _list(items: Sequence[str]) -> str:
@@ -143,6 +166,19 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event with its amount and currency as one."""
     amount = event.get("amount")
     return {**event, "amount": None if amount is None else money(amount, event.get("currency"))}
+
+
+def _worth(each: Mapping[str, Any]) -> list[Any]:
+    value, currency = each["value"], each["currency"]
+    if currency:
+        value = money(value, currency)
+    elif isinstance(value, float):
+        value = percent(value)
+    elif isinstance(value, list):
+        value = [_words(item) for item in value]
+    elif isinstance(value, str):
+        value = _words(moment(value))
+    return [_words(each["name"]) if each["kind"] == "trait" else "group", value, each["why"]]
 
 
 def _sureness(sureness: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,13 +209,24 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        told = {name: each for name, each in value.items() if each is not None}
-        return (
-            ", ".join(f"{_text(_words(str(name)))}: {_text(_told(str(name), each))}" for name, each in told.items())
-            or "—"
-        )
+        told = [(str(name), each) for name, each in value.items() if each is not None]
+        parts = [f"{_text(_words(name))}: {_text(_told(name, each))}" for name, each in told]
+        return _parts(parts, any(_is_nested(each) for _, each in told))
     if isinstance(value, str | int | float):
         return escape(str(value))
     if isinstance(value, Iterable):
-        return ", ".join(map(_text, value)) or "—"
+        items = list(value)
+        return _parts(list(map(_text, items)), any(isinstance(each, Mapping | list) for each in items))
     return escape(orjson.dumps(value).decode())
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether what it holds would run into what stands beside it."""
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(e, Mapping | list) for e in value))
+
+
+def _parts(parts: Sequence[str], nested: bool) -> str:
+    """Texts of HTML, each a line of its own where any of them holds several."""
+    if nested:
+        return f"<ul>{''.join(f'<li>{part}</li>' for part in parts)}</ul>"
+    return ", ".join(parts) or "—"

@@ -182,6 +182,11 @@ class Export(Schema):
     as_of = fields.String(required=True, allow_none=True)
     snapshot_id = fields.String(required=True)
     profile = fields.Dict(required=True)
+    worth = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={"description": "Traits and segments as the last run computed them, with what each is for."},
+    )
     records = fields.List(fields.Dict(), required=True)
     earlier_versions = fields.List(fields.Dict(), required=True)
     events = fields.List(fields.Dict(), required=True)

@@ -18,6 +18,7 @@ from profile_service.lookup import Erased, Found, by_id, by_identifier
 from profile_service.review import decide, review_of, reviews
 from profile_service.store.ledger.erasures import is_suppressed, rows_holding
 from profile_service.world import World
+from profile_service.written import money
 from tests.served_world import opened_world
 
 WISH = Wish("steward", "they told us on the phone")
@@ -275,6 +276,24 @@ def test_the_page_of_an_export_writes_moments_amounts_and_likelihoods_as_people_
     for text in (*shown, "call center", "gift card", "1,049.90 USD"):
         assert text in page
     for raw in ("1049.9000", "1204.5000", "18.25", "0.999997", "2025-03-04T", "weakest_link", ">call_center<"):
+        assert raw not in page
+
+
+def test_the_page_of_an_export_tells_traits_by_their_meaning_and_nested_values_apart(world: World) -> None:
+    ask = world.state().generation.ask
+    ((customer_id,),) = ask("SELECT customer_id FROM customer_traits WHERE name = 'average_basket' ORDER BY 1 LIMIT 1")
+    told = export_customer(world.state(), customer_id, datetime(2026, 1, 1, tzinfo=UTC))
+    assert told is not None
+    assert {each["name"] for each in told["worth"]} >= {"orders", "average_basket", "first_purchase"}
+    basket = {"basket": [{"sku": "A-1", "tags": ["new", "sale"]}, {"sku": "B-2"}]}
+    told["events"] = [{"occurred_at": "2025-03-04T18:30:12Z", "channel": "web", "extra": basket}]
+    page = export_page(told)
+    (value,) = (each["value"] for each in told["worth"] if each["name"] == "average_basket")
+    what, amount, why = ("average basket", money(value, "EUR"), "What an order is worth")
+    cells = f'<td data-of="what"><span>{what}</span></td><td data-of="value"><span>{amount}</span></td>'
+    assert f'{cells}<td data-of="why"><span>{why}' in page
+    assert "<li>basket: <ul><li>sku: A-1, tags: new, sale</li><li>sku: B-2</li></ul></li>" in page
+    for raw in ("average_basket", "first_purchase", f": {value}"):
         assert raw not in page
 
 
