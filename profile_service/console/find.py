@@ -12,7 +12,7 @@ from profile_service.console.marked import marked_hit
 from profile_service.console.pages import console
 from profile_service.contracts.answers import unread_fields
 from profile_service.contracts.requests import LONGEST_QUERY
-from profile_service.lookup import Ambiguous, Found, by_id, by_identifier
+from profile_service.lookup import Ambiguous, Found, by_id, by_identifier, standard_value
 from profile_service.search import search
 
 MOST_HITS = 20
@@ -52,7 +52,12 @@ def pop_up(at: Desk) -> Response:
         return leading_to(f"/console/customers/{outcome.customer_id}?by=phone")
     candidates = outcome.candidates if isinstance(outcome, Ambiguous) else ()
     total = outcome.total if isinstance(outcome, Ambiguous) else 0
-    return at.page("pop.html", candidates=candidates_of(at, candidates), total=total, typed="", hits=None)
+    standard = standard_value("phone", number, at.state.generation.model)
+    # else it came without its country, and each reading of it is somebody's
+    shared = standard is not None and set(candidates) <= set(at.state.holders("phone", standard))
+    return at.page(
+        "pop.html", candidates=candidates_of(at, candidates), total=total, shared=shared, typed="", hits=None
+    )
 
 
 def candidates_of(at: Desk, customer_ids: Iterable[str]) -> list[Mapping[str, Any]]:

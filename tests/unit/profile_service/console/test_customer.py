@@ -262,6 +262,19 @@ def test_one_exact_number_opens_several_are_listed_and_none_makes_nobody_up(
     assert "Nobody is known" in nobody and "<input" in nobody
 
 
+def test_a_call_without_its_country_names_all_whom_it_may_be(service: ServiceApp) -> None:
+    key = service.key("records:write", trusted=True)
+    for country, name in (("US", "Amelia"), ("FR", "Baptiste")):
+        body = {"channel": "web", "source_record_id": f"w-{country}", "given_name": name, "country": country}
+        said = body | {"family_name": f"Of-{country}", "phone": "2025550143"}
+        assert service.client.post("/v1/records", json=said, headers=key).status_code == 201
+    listed = signed_in(service, "agent", "countries").get("/console/pop", query_string={"phone": "2025550143"}).text
+    assert "came without its country, and may be that of 2 customers" in listed
+    assert "share this number" not in listed
+    assert "Amelia Of-US" in listed
+    assert "Baptiste Of-FR" in listed
+
+
 def test_a_call_shows_at_the_telephone_it_rings_at_and_at_no_other(service: ServiceApp, known: dict[str, Any]) -> None:
     anna, ben = signed_in(service, "agent", "anna.phone"), signed_in(service, "agent", "ben.phone")
     key = service.key("calls:write")
