@@ -40,8 +40,8 @@ def matches_in(document: Mapping[str, Any], fitting: Iterable[tuple[Part, Sought
 
 def _places(document: Mapping[str, Any], reading: Sought) -> Iterator[tuple[str, tuple[Span, ...]]]:
     """Values of the document in which the reading is met, the most visible first."""
-    if reading.mark in (marks.NAME, marks.SOUND, marks.CITY):
-        field = "/address/city" if reading.mark == marks.CITY else "/full_name"
+    if reading.mark in _OF_WORDS:
+        field = _OF_WORDS[reading.mark]
         text = _value(document, field)
         spans = tuple(_words_met(text, reading)) if text else ()
         if spans:
@@ -57,6 +57,12 @@ def _places(document: Mapping[str, Any], reading: Sought) -> Iterator[tuple[str,
             yield pointer, (span,)
 
 
+_OF_WORDS = {
+    marks.NAME: "/full_name",
+    marks.SOUND: "/full_name",
+    marks.CITY: "/address/city",
+    marks.STREET: "/address/street",
+}
 # Kind of word = what holds it in a document (a field, and identifiers of that type), and the letters that count.
 _KINDS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     marks.MAILBOX: ("email", str.isalnum),
@@ -99,7 +105,7 @@ def _span(text: str, wanted: str, keep: Callable[[str], bool]) -> Span | None:
 
 
 def _words_met(text: str, reading: Sought) -> Iterator[Span]:
-    """Words of a name or a city that the reading means; only their beginning where only that was typed."""
+    """Words of a name, a city or a street that the reading means; only their beginning where only that was typed."""
     roots = packaged_vocabulary().nickname_roots
     for word in re.finditer(r"[^\s-]+", text):
         spelled = plain(fold(word[0]))

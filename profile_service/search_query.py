@@ -213,6 +213,8 @@ def _name(token: str, typed: str, model: Model, words: Vocabulary) -> Iterator[S
     for name, worth in near_names(typed, model):
         yield Sought(marks.NAME, name, "spelling", worth)
     if len(typed) >= 3:
+        yield Sought(marks.STREET, typed, "exact", 0.75)
+        yield Sought(marks.STREET, typed, "start", 0.5)
         yield Sought(marks.SOUND, plain(sound(typed) or ""), "sound", 0.55)
         yield Sought(marks.MAILBOX, typed, "exact", 0.7)
         yield Sought(marks.MAILBOX, typed, "inside", 0.4)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 NAME, SOUND, MAILBOX, DOMAIN, PHONE = "n_", "s_", "m_", "d_", "p_"
 POSTCODE, CITY, LOYALTY, LOYALTY_END, SOURCE, BIRTH = "z_", "c_", "l_", "k_", "i_", "b_"
+STREET = "a_"  # its name in one word, without number and kind
 
 # The field of a profile that a word of each kind tells of; of a record's own id none does.
 TOLD_BY = {
@@ -23,6 +24,7 @@ TOLD_BY = {
     PHONE: "phone",
     POSTCODE: "postcode",
     CITY: "city",
+    STREET: "street",
     LOYALTY: "loyalty_id",
     LOYALTY_END: "loyalty_id",
     BIRTH: "birth_date",
@@ -46,7 +48,7 @@ _NOT_DIGIT = re.compile(r"[^0-9]+")
 SEARCHED_COLUMNS = (
     *_NAMES_APART,
     *_SOUNDS,
-    *("email", "email_local", "phone", "postcode", "city", "loyalty_id", "birth_date"),
+    *("email", "email_local", "phone", "postcode", "city", "street_name", "loyalty_id", "birth_date"),
 )
 
 
@@ -89,6 +91,7 @@ def _words(record: Searchable) -> Iterator[str]:
     yield PHONE + digits(known.get("phone", ""))[::-1]
     yield POSTCODE + known.get("postcode", "")
     yield from (CITY + word for word in known.get("city", "").split())
+    yield STREET + known.get("street_name", "")
     yield LOYALTY + known.get("loyalty_id", "")
     yield LOYALTY_END + known.get("loyalty_id", "")[::-1]
     yield SOURCE + plain(record.source_record_id)
@@ -110,6 +113,7 @@ def search_words_sql(records: str) -> str:
         _one_sql(DOMAIN, "substr(email, length(email_local) + 2)", "email"),
         _one_sql(PHONE, "reverse(ltrim(phone, '+'))", "phone"),
         _one_sql(POSTCODE, "postcode", "postcode"),
+        _one_sql(STREET, "street_name", "street_name"),
         _one_sql(LOYALTY, "loyalty_id", "loyalty_id"),
         _one_sql(LOYALTY_END, "reverse(loyalty_id)", "loyalty_id"),
         _one_sql(SOURCE, _source_sql("source_record_id"), "source_record_id"),

@@ -58,7 +58,8 @@ def explain_profile(call: Call, customer_id: str) -> Response:
 @reading.arguments(Search)
 @reading.response(200, SearchAnswer)
 def find_customers(call: Call, asked: dict[str, Any]) -> Response:
-    """An agent's search: names in any order and spelling, phone, e-mail, postcode, city, birth date, whole or in part.
+    """An agent's search: names in any order and spelling, phone, e-mail, street, postcode, city, birth date, all or
+    in part.
 
     The likeliest come first. Where nobody fits every part, those who fit the most parts are found. By what the key
     may not read nobody is found, but by the whole of an e-mail address, a phone or a card's number.

@@ -43,6 +43,7 @@ cards = st.builds(
             "phone": st.from_regex(r"\A\+?[0-9]{6,12}\Z"),
             "birth_date": st.dates().map(str),
             "postcode": codes,
+            "street_name": st.text("abc", min_size=1, max_size=5),
             "loyalty_id": codes,
         },
     ).map(_with_mailbox),

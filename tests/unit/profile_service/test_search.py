@@ -131,6 +131,30 @@ def test_a_nickname_finds_who_is_called_so(sample_state: State) -> None:
         assert customer_id in found(sample_state, f"Bob {family_name}")
 
 
+@pytest.mark.parametrize("beside", ["postcode", "city"])
+def test_a_street_with_its_postcode_or_city_finds_who_lives_there(sample_state: State, beside: str) -> None:
+    rows = sample_state.generation.ask(
+        f"""SELECT customer_id, regexp_extract(street, '^[0-9]+ ([A-Za-z]{{4,}}) (Street|Road|Lane)$', 1) AS name,
+            {beside} FROM customers WHERE name <> '' AND {beside} IS NOT NULL ORDER BY customer_id LIMIT 25"""
+    )
+    assert len(rows) > 10
+    for customer_id, name, place in rows:
+        hits = {hit.customer_id: hit for hit in search(sample_state, f"{name.lower()} {place}").hits}
+        assert customer_id in hits, (name, place)
+        assert name.lower() in [match.typed for match in hits[customer_id].matches]
+
+
+def test_letters_of_a_street_are_marked(sample_state: State) -> None:
+    ((customer_id, street, postcode),) = sample_state.generation.ask(
+        """SELECT customer_id, street, postcode FROM customers WHERE regexp_matches(street, '^[0-9]+ Cottage Street$')
+        AND postcode IS NOT NULL ORDER BY customer_id LIMIT 1"""
+    )
+    hits = [hit for hit in search(sample_state, f"cottag {postcode}").hits if hit.customer_id == customer_id]
+    (match,) = (match for match in hits[0].matches if match.typed == "cottag")
+    assert (match.how, match.pointer) == ("start", "/address/street")
+    assert [street[start:end] for start, end in match.spans] == ["Cottag"]
+
+
 @pytest.mark.parametrize("text", ["", "   ", "?", "zzqxv", "'\"*%_ ()", "\x00", "qzé@", "@", "0", "a" * 5000, "🙂 🙃"])
 def test_a_search_for_nothing_finds_nobody(sample_state: State, text: str) -> None:
     assert found(sample_state, text) == []
