@@ -47,7 +47,7 @@ class Results:
 
 
 def search(state: State, text: str, limit: int = 20, hidden: Collection[str] = ()) -> Results:
-    """Search for ``text``: names, numbers, e-mails, streets, postcodes, cities, birth dates, whole or in part, or a customer id.
+    """Search for ``text``: names, numbers, e-mails, addresses, birth dates, whole or in part, or a customer id.
 
     Where nobody fits every part, those who fit the most parts are found. ``hidden`` fields are searched for nothing but
     the whole of an identifier, as a look-up is: who may not read a value is not told it bit by bit either.
