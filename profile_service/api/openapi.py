@@ -130,6 +130,8 @@ def _add_headers(description: dict[str, Any]) -> None:
         for method, operation in operations.items():
             if method not in ("get", "put", "post", "delete", "patch"):
                 continue
+            # unlike a description, a summary is no Markdown
+            operation["summary"] = operation.get("summary", "").replace("`", "")
             writes = operation.get("x-scope") not in _READING
             taken = ["Purpose", *(["IdempotencyKey"] if writes and method != "get" else [])]
             taken += ["IfNoneMatch"] if method == "get" else []

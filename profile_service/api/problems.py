@@ -179,7 +179,11 @@ def answer_http(error: HTTPException, environ: Environ) -> Response:
     kind = _OF_STATUS.get(status, "bad-request")
     if isinstance(messages, Mapping):
         return problem(environ, kind, "see errors", errors=list(wrong_values(messages)))
-    answer = problem(environ, kind, KINDS[kind].meaning)
+    detail = KINDS[kind].meaning
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        frame: Frame = environ[FRAME]
+        detail = f"at most {frame.settings.max_body_bytes:,} bytes are read: send it in parts"
+    answer = problem(environ, kind, detail)
     for name, value in error.get_headers():
         if name == "Allow":
             answer.headers[name] = value

@@ -48,7 +48,7 @@ class JsonParser(FlaskParser):
             most = req.max_content_length
             if most is not None and len(content) >= most:
                 # one that did not say its length was read no further than this
-                raise Refused("body-too-large", f"at most {most:,} bytes are read")
+                raise Refused("body-too-large", f"at most {most:,} bytes are read: send it in parts")
             body = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             # the reason may quote the body, its place does not

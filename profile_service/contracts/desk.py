@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from profile_service.contracts.fields import NO_NUL
 from profile_service.contracts.requests_live import RecordSent
 from profile_service.errors import Refused
 
@@ -57,12 +58,12 @@ class CallSent(Schema):
     from_ = fields.String(
         required=True,
         data_key="from",
-        validate=[validate.Length(min=1, max=64), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(min=1, max=64), NO_NUL],
         metadata={"description": "The number that calls.", "example": "+15056178879"},
     )
     to = fields.String(
         load_default="",
-        validate=[validate.Length(max=64), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(max=64), NO_NUL],
         metadata={"description": "The number that is called."},
     )
     direction = fields.String(
@@ -72,7 +73,7 @@ class CallSent(Schema):
     )
     callId = fields.String(  # noqa: N815 (the payload's own name)
         required=True,
-        validate=[validate.Length(min=1, max=128), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(min=1, max=128), NO_NUL],
         metadata={"description": "The call, the same in all its events.", "example": "b7b1f5a4"},
     )
     user = fields.Raw(
@@ -86,7 +87,7 @@ class CallSent(Schema):
     queue = fields.String(
         load_default=None,
         allow_none=True,
-        validate=[validate.Length(max=64), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(max=64), NO_NUL],
         metadata={"description": "Its queue."},
     )
     cause = fields.String(load_default=None, allow_none=True, metadata={"description": "Why it ended."})

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 from profile_service.contracts.nesting import MOST_NESTED, nested_deeper
 
 MAX_CHARACTERS = 10_000  # longer than any name, address or note that a person typed
+NO_NUL = validate.ContainsNoneOf("\0", error="holds a NUL character, which no store takes")
 AMOUNT_PLACES = Decimal("0.0001")  # amounts are kept as DECIMAL(18, 4)
 AMOUNT_LIMIT = Decimal(10) ** 14
 

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from profile_service.contracts.answers import PageOf
+from profile_service.contracts.fields import NO_NUL
 from profile_service.contracts.masks import hidden_fields, masked
 from profile_service.contracts.shown import Count, Text
 from profile_service.contracts.steward import LONGEST_REASON
@@ -18,7 +19,7 @@ _NAME = "name_pair"
 
 
 def _text(longest: int, meaning: str) -> fields.String:
-    checks = [validate.Length(min=1, max=longest), validate.ContainsNoneOf("\0")]
+    checks = [validate.Length(min=1, max=longest), NO_NUL]
     return fields.String(required=True, validate=checks, metadata={"description": meaning})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from profile_service.contracts.fields import Moment
+from profile_service.contracts.fields import NO_NUL, Moment
 from profile_service.lookup import IDENTIFIER_TYPES
 
 MOST_IDENTIFIERS = 20
@@ -29,7 +29,7 @@ class AskedIdentifier(Schema):
     )
     value = fields.String(
         required=True,
-        validate=[validate.Length(min=1, max=LONGEST_VALUE), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(min=1, max=LONGEST_VALUE), NO_NUL],
         metadata={
             "description": "The identifier as anybody may write it; the server standardises it.",
             "example": "Ignatius.Sudkin+news@Yahoo.com",
@@ -54,7 +54,7 @@ class Search(Schema):
 
     query = fields.String(
         required=True,
-        validate=[validate.Length(min=1, max=LONGEST_QUERY), validate.ContainsNoneOf("\0")],
+        validate=[validate.Length(min=1, max=LONGEST_QUERY), NO_NUL],
         metadata={
             "description": "Names, numbers, e-mails, postcodes, cities, birth dates, whole or in part.",
             "example": "sudkinn ignat 80236",
@@ -70,7 +70,7 @@ class Search(Schema):
 
 def _several(meaning: str) -> fields.List[Any]:
     return fields.List(
-        fields.String(validate=[validate.Length(max=LONGEST_VALUE), validate.ContainsNoneOf("\0")]),
+        fields.String(validate=[validate.Length(max=LONGEST_VALUE), NO_NUL]),
         validate=validate.Length(max=MOST_FILTERS),
         metadata={"description": meaning},
     )

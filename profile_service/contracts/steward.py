@@ -8,6 +8,7 @@ from functools import lru_cache
 from marshmallow import Schema, fields, validate
 
 from profile_service.contracts.answers import ExplainedRecord, Link, PageAsked, PageOf
+from profile_service.contracts.fields import NO_NUL
 from profile_service.contracts.masks import MASKABLE
 from profile_service.contracts.shown import Count, Number, Projection, Text, compiled, veiled
 from profile_service.contracts.taken import Alias
@@ -19,7 +20,7 @@ _KEY = validate.Regexp(r"[^\0:]+:[^\0]+\Z", error="is no channel:source_record_i
 
 
 def _text(longest: int, meaning: str, *, required: bool = True) -> fields.String:
-    checks = [validate.Length(min=1, max=longest), validate.ContainsNoneOf("\0")]
+    checks = [validate.Length(min=1, max=longest), NO_NUL]
     return fields.String(required=required, validate=checks, metadata={"description": meaning})
 
 

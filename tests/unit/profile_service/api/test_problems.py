@@ -57,6 +57,18 @@ def test_each_refusal_is_a_problem(service: ServiceApp, call: dict[str, Any], st
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_what_is_too_large_or_no_text_is_told_with_what_may_be(service: ServiceApp) -> None:
+    key = service.key("profiles:read", "profiles:search")
+    large = service.client.post("/v1/profiles/lookup", data=b" " * 2_000_000, headers={**key, **JSON})
+    assert large.get_json(force=True)["detail"] == "at most 1,048,576 bytes are read: send it in parts"
+    nul = service.client.post("/v1/profiles/search", json={"query": "a\0b"}, headers=key).get_json(force=True)
+    assert nul["errors"] == [{"pointer": "/query", "detail": "holds a NUL character, which no store takes"}]
+    described = service.client.get("/openapi.json").json
+    assert described is not None
+    summaries = [each["summary"] for path in described["paths"].values() for each in path.values() if "summary" in each]
+    assert not [summary for summary in summaries if "`" in summary]
+
+
 def test_each_wrong_value_is_named_by_pointer_or_parameter(service: ServiceApp) -> None:
     key = service.key("profiles:read")
     body = {"identifiers": [{"type": "shoe_size", "value": "44"}, {"type": "email"}], "more": 1}
