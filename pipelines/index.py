@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.index_arrays import write_identifiers
+from pipelines.index_arrays import write_customers, write_identifiers
 from pipelines.index_delta import Gone, remove_changed, traits_due, with_marks
 from pipelines.index_lines import LineWriter
 from pipelines.index_rows import (
@@ -25,6 +25,7 @@ from pipelines.index_rows import (
     searched_sql,
 )
 from pipelines.index_search import search_words
+from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED, IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.store.generation import ARRAYS, PROFILES
@@ -33,7 +34,6 @@ from profile_service.store.serving import DOCUMENTS, HASH_PROBE_SQL, RECORD_BODI
 
 _TABLES = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
-    CREATE TABLE profiles (customer_id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
     CREATE TABLE ids (customer_id TEXT PRIMARY KEY, stands_as TEXT, event TEXT) WITHOUT ROWID;
     CREATE TABLE generic_values (field TEXT, value TEXT, holders INTEGER, PRIMARY KEY (field, value)) WITHOUT ROWID;
     CREATE TABLE generic_rulings (field TEXT, value TEXT, verdict TEXT, counted INTEGER,
@@ -53,7 +53,8 @@ _AT_ONCE = 20_000
 def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | None) -> int:
     """Write ``profiles.sqlite`` and what of ``arrays/`` tells of customers; answers the size of the first in bytes.
 
-    To be called while the database ``generation`` is attached and filled, and the temp tables of the build stand.
+    To be called while the database ``generation`` is attached and filled, and the temp tables of the build stand;
+    ``merge_records`` is given back.
     ``standing``: the folder of the generation that is refreshed, or None when everyone is written.
     """
     path, arrays = folder / PROFILES, folder / ARRAYS
@@ -71,23 +72,24 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         if standing is None:
             index.executescript(_TABLES)
         index.execute("BEGIN")
-        before = int(index.execute("SELECT coalesce(max(number), 0) FROM profiles").fetchone()[0])
+        # a number is never given twice: words of a customer who is gone may still stand by it
+        before = 0 if refreshed is None else max(len(Lines(refreshed, DOCUMENTS)) - 1, 0)
         work.execute(f"""
             CREATE OR REPLACE TEMP TABLE index_customers AS
             SELECT {before} + cno AS number, customer_id, cno FROM {CHANGED} WHERE standing""")
         gone = Gone([], set())
         if refreshed is not None:
-            gone = remove_changed(work, index, Lines(refreshed, DOCUMENTS), (documents, records))
-        _fill(work, index, "profiles", "SELECT customer_id, number FROM index_customers ORDER BY customer_id")
+            gone = remove_changed(work, refreshed, (documents, records))
+        write_customers(work, arrays, refreshed, gone.numbers)
         documents.copy(work, documents_sql())
-        write_identifiers(work, folder, refreshed, gone.numbers)
+        write_identifiers(work, arrays, refreshed, gone.numbers)
         if refreshed is not None:
             touched = gone.identifiers.union(_identifiers(work))
             fresh = range(
                 before + 1, 1 + whole_number(work, f"SELECT coalesce(max(number), {before}) FROM index_customers")
             )
-            due = traits_due(work, index)
-            documents.append(with_marks(folder, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
+            due = traits_due(work, refreshed)
+            documents.append(with_marks(arrays, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
         # one thread for what only counts and sorts, beside DuckDB, which writes and joins
         with ThreadPoolExecutor(1) as aside:
             finished = [aside.submit(documents.finish)]
@@ -95,6 +97,9 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
             finished.append(aside.submit(records.finish))
             words = search_words(work, searched_sql(rows, before), arrays, refreshed)
             finished.append(aside.submit(words.write))
+            # read by no one any more; what the first held is freed with the second, beside the sorting
+            for table in (RECORDS, "publish_events"):
+                work.execute(f"DROP TABLE IF EXISTS temp.{table}")
             _fill_lists(work, index)
             index.execute("COMMIT")
             for each in finished:

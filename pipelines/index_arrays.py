@@ -1,4 +1,4 @@
-"""Blocking keys and scored pairs of everyone as sorted arrays, for finding one record's candidates and component."""
+"""Names, blocking keys and scored pairs of everyone as sorted arrays, for finding who is meant and whom one may be."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from pipelines.merge import RECORDS
 from pipelines.relations import IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
+from profile_service.identity.survivorship import quoted
 from profile_service.store.generation import ARRAYS
-from profile_service.store.names import name_sql
+from profile_service.store.names import CUSTOMER, name_sql
 from profile_service.store.serving import (
+    CUSTOMER_NAMES,
+    CUSTOMER_NUMBERS,
     IDENTIFIER_HOLDERS,
     IDENTIFIER_NAMES,
     KEY_REFS,
@@ -67,21 +70,34 @@ def _keys(work: Work, model: Model, refreshed: Path | None) -> dict[str, NDArray
 Keys = tuple[NDArray[np.uint64], NDArray[np.int32]]
 
 
-def write_identifiers(work: Work, folder: Path, refreshed: Path | None, gone: list[int]) -> None:
-    """Write which customers of ``publish_identifiers`` carry which identifiers into the arrays of the generation.
+def write_identifiers(work: Work, arrays: Path, refreshed: Path | None, gone: list[int]) -> None:
+    """Write which customers of ``publish_identifiers`` carry which identifiers into the folder ``arrays``.
 
-    ``gone``: numbers of customers in ``refreshed`` who do not carry anything any more.
+    ``refreshed``: the arrays of the generation that is refreshed; ``gone``: numbers of its customers who do not carry
+    anything any more.
     """
-    columns = work.execute(
-        f"SELECT {name_sql('identifier_type', 'value')} AS name, number "
-        f"FROM {IDENTIFIERS} JOIN index_customers USING (cno)"
-    ).fetchnumpy()
+    named = f"SELECT {name_sql('identifier_type', 'value')} AS name, number FROM {IDENTIFIERS} JOIN index_customers"
+    _write_names(work, f"{named} USING (cno)", (IDENTIFIER_NAMES, IDENTIFIER_HOLDERS), arrays, (refreshed, gone))
+
+
+def write_customers(work: Work, arrays: Path, refreshed: Path | None, gone: list[int]) -> None:
+    """Write the numbers of the customers in ``index_customers``; the rest as in ``write_identifiers``."""
+    named = f"SELECT {name_sql(quoted(CUSTOMER), 'customer_id')} AS name, number FROM index_customers"
+    _write_names(work, named, (CUSTOMER_NAMES, CUSTOMER_NUMBERS), arrays, (refreshed, gone))
+
+
+def _write_names(
+    work: Work, named: str, files: tuple[str, str], arrays: Path, before: tuple[Path | None, list[int]]
+) -> None:
+    """Write the rows (name, number) of a query in the order of their names, among those of the others."""
+    columns = work.execute(named).fetchnumpy()
     found = _in_order(_plain(columns["name"], np.uint64), _plain(columns["number"], np.int32))
+    refreshed, gone = before
     if refreshed is not None:
-        known = (np.load(refreshed / f"{IDENTIFIER_NAMES}.npy"), np.load(refreshed / f"{IDENTIFIER_HOLDERS}.npy"))
+        known = (np.load(refreshed / f"{files[0]}.npy"), np.load(refreshed / f"{files[1]}.npy"))
         found = _merged(found, known, np.array(gone, dtype=np.int64))
-    np.save(folder / ARRAYS / f"{IDENTIFIER_NAMES}.npy", found[0])
-    np.save(folder / ARRAYS / f"{IDENTIFIER_HOLDERS}.npy", found[1])
+    for file, array in zip(files, found, strict=True):
+        np.save(arrays / f"{file}.npy", array)
 
 
 def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:

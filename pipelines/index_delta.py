@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +12,20 @@ import orjson
 
 from pipelines.index_lines import LineWriter
 from pipelines.relations import CHANGED
-from profile_service.store.documents import identifiers_in, marked, record_numbers
-from profile_service.store.generation import ARRAYS
+from profile_service.identity.survivorship import quoted
+from profile_service.store.documents import customer_of, identifiers_in, marked, record_numbers
 from profile_service.store.lines import Lines
-from profile_service.store.names import name_hash
-from profile_service.store.serving import IDENTIFIER_HOLDERS, IDENTIFIER_NAMES
+from profile_service.store.names import CUSTOMER, name_hash, name_sql
+from profile_service.store.serving import (
+    CUSTOMER_NAMES,
+    CUSTOMER_NUMBERS,
+    DOCUMENTS,
+    IDENTIFIER_HOLDERS,
+    IDENTIFIER_NAMES,
+)
 
 Identifier = tuple[str, str]
-_IN_ONE_QUERY = 500
+_NO_ONE = b'[""]'
 
 
 class Gone(NamedTuple):
@@ -30,59 +35,70 @@ class Gone(NamedTuple):
     identifiers: set[Identifier]
 
 
-def remove_changed(
-    work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, known: Lines, writers: tuple[LineWriter, LineWriter]
-) -> Gone:
+def remove_changed(work: duckdb.DuckDBPyConnection, refreshed: Path, writers: tuple[LineWriter, LineWriter]) -> Gone:
     """Remove what the index holds of the customers in ``publish_customers``; answers what that was.
 
     Words of their search stay: those are found by the customer's number, and a changed customer gets another one.
-    ``known``: the documents as they stand; ``writers``: of documents and of records.
+    ``refreshed``: the arrays as they stand; ``writers``: of documents and of records.
     """
-    changed = [customer_id for (customer_id,) in work.execute(f"SELECT customer_id FROM {CHANGED}").fetchall()]
+    known = Lines(refreshed, DOCUMENTS)
     gone = Gone([], set())
     refs: list[int] = []
-    for part in _parts(changed):
-        marks = ", ".join("?" * len(part))
-        numbers = index.execute(f"SELECT number FROM profiles WHERE customer_id IN ({marks})", part).fetchall()
-        for (number,) in numbers:
-            gone.numbers.append(number)
-            text = known.text(number)
-            if text is not None:
-                refs += record_numbers(text)
-                gone.identifiers.update(identifiers_in(text))
-        index.execute(f"DELETE FROM profiles WHERE customer_id IN ({marks})", part)
+    for number in numbers_of(work, CHANGED, refreshed).values():
+        text = known.text(number) or b""
+        gone.numbers.append(number)
+        refs += record_numbers(text)
+        gone.identifiers.update(identifiers_in(text))
     documents, records = writers
     documents.remove(gone.numbers)
     records.remove(refs)
     return gone
 
 
+def numbers_of(work: duckdb.DuckDBPyConnection, customers: str, arrays: Path) -> dict[str, int]:
+    """The numbers of the customers in a relation with ``customer_id``, of those that the arrays know."""
+    known = Lines(arrays, DOCUMENTS)
+    names, numbers = (np.load(arrays / f"{name}.npy", mmap_mode="r") for name in (CUSTOMER_NAMES, CUSTOMER_NUMBERS))
+    rows = work.execute(f"SELECT customer_id, {name_sql(quoted(CUSTOMER), 'customer_id')} FROM {customers}").fetchall()
+    wanted = np.array([name for _, name in rows], dtype=np.uint64)
+    first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
+    return {
+        customer_id: number
+        for (customer_id, _), start, end in zip(rows, first, last, strict=True)
+        for number in numbers[start:end].tolist()
+        if customer_of(known.text(number) or _NO_ONE) == customer_id
+    }
+
+
 Told = tuple[list[str], dict[str, Any]]
 
 
-def traits_due(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> dict[int, Told]:
-    """Segments and traits, as they are now, of customers whom only passing time has changed, by number."""
-    due = work.execute("SELECT customer_id, segments, said::VARCHAR FROM publish_traits WHERE cno IS NULL").fetchall()
-    told: dict[str, Told] = {customer_id: (segments, orjson.loads(said)) for customer_id, segments, said in due}
-    found: dict[int, Told] = {}
-    for part in _parts(list(told)):
-        marks = ", ".join("?" * len(part))
-        rows = index.execute(f"SELECT number, customer_id FROM profiles WHERE customer_id IN ({marks})", part)
-        found |= {number: told[customer_id] for number, customer_id in rows}
-    return found
+def traits_due(work: duckdb.DuckDBPyConnection, refreshed: Path) -> dict[int, Told]:
+    """Segments and traits, as they are now, of customers whom only passing time has changed, by number.
+
+    ``refreshed``: the arrays as they stand.
+    """
+    passed = "FROM publish_traits WHERE cno IS NULL"
+    due = work.execute(f"SELECT customer_id, segments, said::VARCHAR {passed}").fetchall()
+    numbers = numbers_of(work, f"(SELECT customer_id {passed})", refreshed)
+    return {
+        numbers[customer_id]: (segments, orjson.loads(said))
+        for customer_id, segments, said in due
+        if customer_id in numbers
+    }
 
 
 def with_marks(
-    folder: Path, known: Lines, touched: Iterable[Identifier], told: tuple[Collection[int], Mapping[int, Told]]
+    arrays: Path, known: Lines, touched: Iterable[Identifier], told: tuple[Collection[int], Mapping[int, Told]]
 ) -> Iterator[tuple[int, bytes]]:
     """Lines of the unchanged who hold an identifier ``touched``, where the mark ``shared`` is another one now.
 
-    ``folder``: the generation, its arrays of identifiers written; ``told``: numbers that are new in it, and of others
+    ``arrays``: the generation's, those of identifiers written; ``told``: numbers that are new in it, and of others
     the segments and traits that passing time has changed.
     """
     fresh, due = told
-    names = np.load(folder / ARRAYS / f"{IDENTIFIER_NAMES}.npy", mmap_mode="r")
-    holders = np.load(folder / ARRAYS / f"{IDENTIFIER_HOLDERS}.npy", mmap_mode="r")
+    names = np.load(arrays / f"{IDENTIFIER_NAMES}.npy", mmap_mode="r")
+    holders = np.load(arrays / f"{IDENTIFIER_HOLDERS}.npy", mmap_mode="r")
     identifiers = list(touched)
     wanted = np.array([name_hash(*identifier) for identifier in identifiers], dtype=np.uint64)
     first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
@@ -95,8 +111,3 @@ def with_marks(
         text = marked(known.text(number) or b"", shared.get(number, {}), due.get(number))
         if text is not None:
             yield number, text
-
-
-def _parts(ids: Sequence[str]) -> Iterator[list[Any]]:
-    for start in range(0, len(ids), _IN_ONE_QUERY):
-        yield list(ids[start : start + _IN_ONE_QUERY])

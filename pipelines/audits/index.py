@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,40 +13,48 @@ from numpy.typing import NDArray
 from pipelines.audits.audit import SHOWN
 from pipelines.work import whole_number
 from profile_service.errors import PromiseBroken
+from profile_service.identity.survivorship import quoted
 from profile_service.store.documents import customer_of, identifiers_in, record_numbers, whole
-from profile_service.store.generation import ARRAYS, PROFILES
+from profile_service.store.generation import ARRAYS
 from profile_service.store.lines import LENGTH, Lines
-from profile_service.store.names import named
-from profile_service.store.serving import DOCUMENTS, IDENTIFIER_HOLDERS, IDENTIFIER_NAMES, RECORD_BODIES
+from profile_service.store.names import CUSTOMER, name_sql, named
+from profile_service.store.serving import (
+    CUSTOMER_NAMES,
+    CUSTOMER_NUMBERS,
+    DOCUMENTS,
+    IDENTIFIER_HOLDERS,
+    IDENTIFIER_NAMES,
+    RECORD_BODIES,
+)
 from profile_service.store.stored import head_of
 
 # Documents that are read through, evenly from those written now: all of a small run, some of a whole build.
 MOST_READ = 2_000
 
+_ID_OF = f"""SELECT customer_id FROM generation.main.customers
+    WHERE {name_sql(quoted(CUSTOMER), "customer_id")} = $name"""
+
 Names = NDArray[np.uint64]
 Holders = NDArray[np.int32]
+Named = tuple[Names, Holders]
 
 
 def audit_index(work: duckdb.DuckDBPyConnection, folder: Path, changed: str | None = None) -> None:
-    """Raises PromiseBroken when ``profiles.sqlite`` and ``arrays/`` in ``folder`` break a promise.
+    """Raises PromiseBroken when ``arrays/`` in ``folder`` breaks a promise.
 
     To be called while the database ``generation`` is attached. Counts are compared for everyone; documents are read
     through against identifiers and records for up to two thousand customers. ``changed``: a table of the customer ids
     that were written now; those of the others were found when they were, and are only counted.
     """
-    index = sqlite3.connect(f"{(folder / PROFILES).resolve().as_uri()}?mode=ro", uri=True)
-    try:
-        documents, records = Lines(folder / ARRAYS, DOCUMENTS), Lines(folder / ARRAYS, RECORD_BODIES)
-        _check("every standing customer has one document", _without_document(work, index, documents, changed))
-        _check("every current record is found by its number", _without_body(work, records, changed))
-        names, holders = (np.load(folder / ARRAYS / f"{name}.npy") for name in (IDENTIFIER_NAMES, IDENTIFIER_HOLDERS))
-        _check("every identifier of a customer finds it", _unlike_counts(work, names, holders))
-        found = (names, holders)
-        _check(
-            "a document tells of its own customer, records and identifiers", _astray(index, found, documents, records)
-        )
-    finally:
-        index.close()
+    arrays = folder / ARRAYS
+    documents, records = Lines(arrays, DOCUMENTS), Lines(arrays, RECORD_BODIES)
+    customers = np.load(arrays / f"{CUSTOMER_NAMES}.npy"), np.load(arrays / f"{CUSTOMER_NUMBERS}.npy")
+    _check("every standing customer has one document", _without_document(work, customers, documents, changed))
+    _check("every current record is found by its number", _without_body(work, records, changed))
+    found = np.load(arrays / f"{IDENTIFIER_NAMES}.npy"), np.load(arrays / f"{IDENTIFIER_HOLDERS}.npy")
+    _check("every identifier of a customer finds it", _unlike_counts(work, *found))
+    told = _astray((customers, found), documents, records)
+    _check("a document tells of its own customer, records and identifiers", told)
 
 
 def _check(promise: str, broken_by: Iterator[str]) -> None:
@@ -57,20 +64,23 @@ def _check(promise: str, broken_by: Iterator[str]) -> None:
 
 
 def _without_document(
-    work: duckdb.DuckDBPyConnection, index: sqlite3.Connection, documents: Lines, changed: str | None
+    work: duckdb.DuckDBPyConnection, customers: Named, documents: Lines, changed: str | None
 ) -> Iterator[str]:
-    ids = work.execute(f"SELECT customer_id FROM generation.main.customers {_of(changed)}").fetchall()
-    if changed is None:
-        known = dict(index.execute("SELECT customer_id, number FROM profiles"))
-    else:
-        asked = (index.execute("SELECT customer_id, number FROM profiles WHERE customer_id = ?", each) for each in ids)
-        known = dict(row for rows in asked for row in rows)
-    yield from (customer_id for (customer_id,) in ids if customer_id not in known)
-    numbered = int(index.execute("SELECT count(*) FROM profiles").fetchone()[0])
+    names, numbers = customers
+    name = name_sql(quoted(CUSTOMER), "customer_id")
+    named = work.execute(f"SELECT {name} AS name FROM generation.main.customers {_of(changed)}").fetchnumpy()
+    wanted = np.ma.getdata(named["name"]).astype(np.uint64)
+    places = np.searchsorted(names, wanted)
+    there = places < len(names)
+    there[there] = names[places[there]] == wanted[there]
+    for lacking in wanted[~there].tolist():
+        yield from (row[0] for row in work.execute(_ID_OF, {"name": lacking}).fetchall())
     standing = whole_number(work, "SELECT count(*) FROM generation.main.customers")
-    if numbered > standing:
-        yield f"{numbered - standing} numbers of customers who do not stand"
-    yield from _lacking(np.fromiter(known.values(), np.int64, len(known)), standing, documents)
+    if len(names) > standing:
+        yield f"{len(names) - standing} numbers of customers who do not stand"
+    if np.any(names[1:] < names[:-1]):
+        yield "their order, by which they are found"
+    yield from _lacking(numbers[places[there]].astype(np.int64), standing, documents)
 
 
 def _without_body(work: duckdb.DuckDBPyConnection, records: Lines, changed: str | None) -> Iterator[str]:
@@ -104,21 +114,19 @@ def _unlike_counts(work: duckdb.DuckDBPyConnection, names: Names, holders: Holde
         yield "their order, by which they are found"
 
 
-def _astray(
-    index: sqlite3.Connection, identifiers: tuple[Names, Holders], documents: Lines, records: Lines
-) -> Iterator[str]:
-    newest: Sequence[tuple[int, str]] = index.execute(
-        "SELECT number, customer_id FROM profiles WHERE number % (SELECT max(1, count(*) / ?) FROM profiles) = 0 "
-        "UNION SELECT * FROM (SELECT number, customer_id FROM profiles ORDER BY number DESC LIMIT ?)",
-        [MOST_READ // 2, MOST_READ // 2],
-    ).fetchall()
-    for number, customer_id in newest:
+def _astray(named_in: tuple[Named, Named], documents: Lines, records: Lines) -> Iterator[str]:
+    customers, identifiers = named_in
+    numbers = np.sort(customers[1])
+    evenly = numbers[:: max(1, len(numbers) // (MOST_READ // 2))]
+    for number in np.unique(np.concatenate([evenly, numbers[-(MOST_READ // 2) :]])).tolist():
         text = documents.text(number) or b""
         document = whole(orjson.loads(text))
+        customer_id = customer_of(text)
         bodies = [head_of(records.text(ref) or b"") for ref in record_numbers(text)]
         found = [number in named(*identifiers, *identifier) for identifier in identifiers_in(text)]
         if (
-            not document["customer_id"] == customer_of(text) == customer_id
+            document["customer_id"] != customer_id
+            or number not in named(*customers, CUSTOMER, customer_id)
             or not all(found)
             or {(body.customer_id, body.channel, body.source_record_id) for body in bodies}
             != {(customer_id, each["channel"], each["source_record_id"]) for each in document["records"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from pipelines.audits.audit import Audit, check
+from pipelines.audits.audit import Audit, check, more_than_once
 
 WORK = (
     Audit(
@@ -24,7 +24,7 @@ WORK = (
     ),
     Audit(
         "a record is kept once: one row for a channel and an id",
-        "SELECT channel, source_record_id FROM {namesakes} GROUP BY ALL HAVING count(*) > 1",
+        more_than_once("{namesakes}", ("channel", "source_record_id")),
     ),
     Audit(
         "every customer of a record is an id that stands",
@@ -71,8 +71,8 @@ WORK = (
     ),
     Audit(
         "both records of a scored pair are current",
-        """SELECT rid FROM (SELECT l AS rid FROM {scored_pairs} UNION SELECT r FROM {scored_pairs})
-           ANTI JOIN records USING (rid)""",
+        """SELECT l FROM {scored_pairs} ANTI JOIN records ON rid = l
+           UNION ALL SELECT r FROM {scored_pairs} ANTI JOIN records ON rid = r""",
     ),
     Audit(
         "cannot-link: two records judged different are never in one customer",
@@ -95,7 +95,7 @@ WORK = (
     ),
     Audit(
         "an event is kept once: one row for a channel and an id",
-        "SELECT channel, event_id FROM {events} GROUP BY ALL HAVING count(*) > 1",
+        more_than_once("{events}", ("channel", "event_id")),
     ),
 )
 

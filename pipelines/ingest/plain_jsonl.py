@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.ingest.look import LINE_LIMIT, count_even_lines
+from pipelines.ingest.look import LINE_LIMIT
 from profile_service.contracts.fields import quoted
 
 _MOST_KEYS = 200  # a feed has some dozens of keys; a file with more makes up its own in every row
@@ -57,13 +57,15 @@ class PlainJsonl:
         )
 
 
-def look_into_jsonl(work: duckdb.DuckDBPyConnection, path: Path, wanted: Sequence[str]) -> PlainJsonl | None:
-    """The file, if every line is one flat object whose keys fill each of ``wanted`` at most once.
+def look_into_jsonl(
+    work: duckdb.DuckDBPyConnection, path: Path, wanted: Sequence[str], lines: int | None
+) -> PlainJsonl | None:
+    """The file of ``lines``, if each is one flat object whose keys fill each of ``wanted`` at most once.
 
-    ``None`` where anything at all is unusual and each line needs care.
+    ``lines``: how many there are, where all are even. ``None`` where anything at all is unusual and each line needs
+    care.
     """
-    lines = None if _GLOBS.intersection(str(path)) else count_even_lines(path)
-    if not lines:
+    if not lines or _GLOBS.intersection(str(path)):
         return None
     shapes = _shapes(work, path)
     if len(shapes) > _MOST_SHAPES or sum(rows for _, rows, _ in shapes) != lines or not all(fit for *_, fit in shapes):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,20 +9,19 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.ingest.early import Early, reading_named, stamp_of
 from pipelines.ingest.landing import FeedFile
 from pipelines.ingest.layout import Layout, lay_out, named_apart, need_required, select_sql
-from pipelines.ingest.look import look
 from pipelines.ingest.parquet import parquet_columns
 from pipelines.ingest.plain_jsonl import look_into_jsonl
 from pipelines.ingest.rejected import BadRow, RejectedRows
 from pipelines.ingest.sieve import CsvSieve, JsonlSieve, Reject, Sieved
-from pipelines.ingest.text import PlainText, plain_text
 from profile_service.contracts.channels import Channel
 from profile_service.contracts.feeds import ALIASES, FeedContract, field_names
 from profile_service.contracts.fields import quoted
-from profile_service.errors import NotEnoughDisk, PromiseBroken, UnusableInput
+from profile_service.errors import PromiseBroken, UnusableInput
 
-DELIMITERS = (",", ";", "\t", "|")
+CLEAN = "clean"  # the sieve's copy, in the file's scratch folder
 _LONGEST = 4_000_000  # bytes of a line in the sieve's clean copy, where quotes are doubled
 
 
@@ -73,46 +71,35 @@ def create_arriving(work: duckdb.DuckDBPyConnection, kind: str) -> None:
 class Reader:
     """Reads one file after another into the arriving tables."""
 
-    def __init__(self, work: duckdb.DuckDBPyConnection, scratch: Path, bad: RejectedRows, now: datetime) -> None:
-        """Unpack into ``scratch``, a folder of this run's own; rows that cannot be read at all go to ``bad``.
-
-        ``now``: the moment of the run, beyond which no row can have been changed.
-        """
+    def __init__(self, work: duckdb.DuckDBPyConnection, bad: RejectedRows, now: datetime) -> None:
+        """Rows that cannot be read at all go to ``bad``; no row can have been changed after ``now``."""
         self._work = work
-        self._scratch = scratch
         self._bad = bad
         self._now = now
 
-    def read(self, file: FeedFile, file_id: int) -> Reading:
+    def read(self, early: Early, file_id: int) -> Reading:
         """Stage one file's rows; UnusableInput, naming the file, where it cannot be read as a whole."""
+        file = early.file
         contract = FeedContract(file.kind, file.channel.formats, now=self._now)
-        try:
-            before = file.path.stat()
-            reading = self._read(file, file_id, contract)
-            after = file.path.stat()
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise NotEnoughDisk(f"no room to unpack {file.name} in {self._scratch}: free some disk") from error
-            raise UnusableInput(f"{file.name} cannot be read: {error.strerror or error}") from error
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        with reading_named(file, early.scratch):
+            reading = self._read(early, file_id, contract)
+            changed = stamp_of(file) != early.stamp
+        if changed:
             raise UnusableInput(f"{file.name} changed while it was read: run again when it is complete")
         return reading
 
-    def _read(self, file: FeedFile, file_id: int, contract: FeedContract) -> Reading:
-        text: PlainText | None = None
+    def _read(self, early: Early, file_id: int, contract: FeedContract) -> Reading:
+        file, text = early.file, early.text
         refused = 0
         source: Source | None = None
         notes: Sequence[str] = ()
-        if file.path.stat().st_size == 0:
+        if not early.stamp[0]:
             pass
-        elif file.form == "parquet":
+        elif text is None:
             source, notes = self._parquet(file, contract)
         else:
-            text = plain_text(file.path, file.name, self._scratch)
-            if file.form == "csv":
-                source, refused, notes = self._csv(file, contract, text.path)
-            else:
-                source, refused, notes = self._jsonl(file, contract, text.path)
+            read = self._csv if file.form == "csv" else self._jsonl
+            source, refused, notes = read(early, contract, text.path)
             notes = [*text.notes, *notes]
         if source is not None:
             self._stage(file, file_id, contract, source)
@@ -162,47 +149,51 @@ class Reader:
         table = f"read_parquet({quoted(str(file.path))}, file_row_number = true, binary_as_string = true)"
         return Source(table, select, "file_row_number + 1", rows), _said(file, layout.notes)
 
-    def _csv(self, file: FeedFile, contract: FeedContract, path: Path) -> tuple[Source | None, int, Sequence[str]]:
-        delimiter, header = _header(path, file)
-        if not header:
+    def _csv(self, early: Early, contract: FeedContract, path: Path) -> tuple[Source | None, int, Sequence[str]]:
+        file, delimiter = early.file, early.delimiter
+        if not early.header:
             return None, 0, ()
-        names, notes = named_apart(header)
+        names, notes = named_apart(early.header)
         layout = lay_out(names, file.channel, file.kind)
         need_required(layout, contract, file.name, names)
         notes = _said(file, [*notes, *layout.notes])
         select = select_sql(layout, contract, lambda position: f"c{position}")
-        plain = look(path, delimiter, len(names))
-        if plain is not None:
+        if early.rows is not None:
             table = _csv_table(path, len(names), delimiter)
-            return Source(table, select, "NULL::BIGINT", plain), 0, notes
+            return Source(table, select, "NULL::BIGINT", early.rows), 0, notes
         key = layout.fields.get("source_record_id", ())
         sieve = CsvSieve(delimiter, len(names), key[0] if len(key) == 1 else None, self._refuse(file))
-        sieved = sieve.sift(path, self._scratch / "clean")
-        return self._clean(sieved, len(names), delimiter, select), sieved.refused, notes
+        clean = early.scratch / CLEAN
+        sieved = sieve.sift(path, clean)
+        return _clean(clean, sieved, (len(names), delimiter), select), sieved.refused, notes
 
-    def _jsonl(self, file: FeedFile, contract: FeedContract, path: Path) -> tuple[Source, int, Sequence[str]]:
+    def _jsonl(self, early: Early, contract: FeedContract, path: Path) -> tuple[Source, int, Sequence[str]]:
+        file = early.file
         wanted = _wanted(file.channel, file.kind)
-        if (plain := look_into_jsonl(self._work, path, wanted)) is not None:
+        if (plain := look_into_jsonl(self._work, path, wanted, early.rows)) is not None:
             layout, select = _layout(file, contract, wanted, [place for _, place in plain.keys], "further")
             return Source(plain.table, select, "NULL::BIGINT", plain.rows, top=1), 0, _said(file, layout.notes)
         keys = (*file.channel.columns.get("source_record_id", ())[:1], "source_record_id")
         sieve = JsonlSieve(wanted, keys, self._refuse(file))
-        sieved = sieve.sift(path, self._scratch / "clean")
+        clean = early.scratch / CLEAN
+        sieved = sieve.sift(path, clean)
         layout, select = _layout(file, contract, wanted, list(sieve.present), f"c{len(wanted)}")
         notes = _said(file, layout.notes if sieved.kept else ())
-        return self._clean(sieved, len(wanted) + 1, ",", select), sieved.refused, notes
-
-    def _clean(self, sieved: Sieved, columns: int, delimiter: str, select: str) -> Source:
-        # a reader at work in parallel may begin inside a field of several lines
-        options = f", parallel = {str(not sieved.multi_line).lower()}, max_line_size = {_LONGEST}"
-        table = _csv_table(self._scratch / "clean", columns, delimiter, options, first="'line': 'BIGINT', ")
-        return Source(table, select, "line", sieved.kept)
+        return _clean(clean, sieved, (len(wanted) + 1, ","), select), sieved.refused, notes
 
     def _refuse(self, file: FeedFile) -> Reject:
         def refuse(line: int, text: bytes, length: int, reason: str, key: str | None) -> None:
             self._bad.add(file, BadRow(line, text, length, [reason], key))
 
         return refuse
+
+
+def _clean(path: Path, sieved: Sieved, shape: tuple[int, str], select: str) -> Source:
+    """What a sieve has kept, in ``path``; shape: columns and delimiter."""
+    # a reader at work in parallel may begin inside a field of several lines
+    options = f", parallel = {str(not sieved.multi_line).lower()}, max_line_size = {_LONGEST}"
+    table = _csv_table(path, *shape, options, first="'line': 'BIGINT', ")
+    return Source(table, select, "line", sieved.kept)
 
 
 def _csv_table(path: Path, columns: int, delimiter: str, options: str = "", first: str = "") -> str:
@@ -212,20 +203,6 @@ def _csv_table(path: Path, columns: int, delimiter: str, options: str = "", firs
         f" delim = {quoted(delimiter)}, quote = '\"', escape = '\"', nullstr = '', strict_mode = true,"
         f" null_padding = false, skip = 1{options})"
     )
-
-
-def _header(path: Path, file: FeedFile) -> tuple[str, list[str]]:
-    """The delimiter under which the header names most fields of the contract (the comma, if none does better)."""
-    best, found = DELIMITERS[0], CsvSieve(DELIMITERS[0], 0, None, _never).header(path)
-    for delimiter in DELIMITERS[1:]:
-        names = CsvSieve(delimiter, 0, None, _never).header(path)
-        if len(lay_out(names, file.channel, file.kind).fields) > len(lay_out(found, file.channel, file.kind).fields):
-            best, found = delimiter, names
-    return best, found
-
-
-def _never(line: int, text: bytes, length: int, reason: str, key: str | None) -> None:
-    raise PromiseBroken(f"a header was refused: {reason}")
 
 
 def _wanted(channel: Channel, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import duckdb
 from pipelines.ingest.account import hold_to_account
 from pipelines.ingest.counts import FeedCounts, IngestCounts
 from pipelines.ingest.doubtful import judge_doubtful
-from pipelines.ingest.landing import FeedFile, content_hash, find_files
+from pipelines.ingest.early import Early, look_early
+from pipelines.ingest.landing import find_files
 from pipelines.ingest.reading import Reader, arriving, create_arriving
 from pipelines.ingest.rejected import RejectedRows
 from pipelines.ingest.suppressions import Suppressions
@@ -23,7 +24,6 @@ from pipelines.ingest.versions import Feed, Outcomes, settle
 from pipelines.run_context import RunContext
 from profile_service.contracts.channels import Channel
 from profile_service.contracts.feeds import KINDS
-from profile_service.errors import UnusableInput
 
 _SCRATCH = "ingest-"
 
@@ -54,10 +54,13 @@ def ingest(
     bad = RejectedRows(work, run.run_seq, suppressions)
     for kind in KINDS:
         create_arriving(work, kind)
+    known = {str(known_as) for (known_as,) in work.execute("SELECT content_hash FROM files").fetchall()}
     with run.progress.stage("ingest", total=len(found.files)) as stage:
-        for file in found.files:
-            _take(work, file, bad, tally, run)
-            stage.advance(1)
+        with _scratch(work) as scratch, closing(look_early(found.files, known, scratch)) as files:
+            for early in files:
+                _take(work, early, bad, tally, run)
+                shutil.rmtree(early.scratch)
+                stage.advance(1)
         outcomes = {kind: _settle(work, kind, run.run_seq, suppressions, tally) for kind in KINDS}
         counts = IngestCounts(_feed_counts(channels, tally, bad, outcomes), tuple(tally.notes))
         hold_to_account(work, run.run_seq, counts)
@@ -70,25 +73,21 @@ def ingest(
     return counts
 
 
-def _take(work: duckdb.DuckDBPyConnection, file: FeedFile, bad: RejectedRows, tally: _Tally, run: RunContext) -> None:
+def _take(work: duckdb.DuckDBPyConnection, early: Early, bad: RejectedRows, tally: _Tally, run: RunContext) -> None:
     """Stage the rows of one file, unless it is known, and reject its bad ones."""
+    file = early.file
     feed = (file.channel.name, file.kind)
-    try:
-        known_as = file.channel.known_as(file.kind, content_hash(file.path))
-    except OSError as error:
-        raise UnusableInput(f"{file.name} cannot be read: {error.strerror or error}") from error
-    if work.execute("SELECT 1 FROM files WHERE content_hash = ?", [known_as]).fetchone():
+    if work.execute("SELECT 1 FROM files WHERE content_hash = ?", [early.known_as]).fetchone():
         tally.files_skipped[feed] += 1
         return
     row = work.execute("SELECT coalesce(max(file_id), 0) + 1 FROM files").fetchone()
     file_id = int(row[0]) if row else 1
-    with _scratch(work) as scratch:
-        reading = Reader(work, scratch, bad, run.now).read(file, file_id)
-        judge_doubtful(work, reading, bad, bad.suppressions.condition_sql())
+    reading = Reader(work, bad, run.now).read(early, file_id)
+    judge_doubtful(work, reading, bad, bad.suppressions.condition_sql())
     bad.flush()
     work.execute(
         "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [file_id, known_as, *feed, file.name, reading.received, bad.run_seq],
+        [file_id, early.known_as, *feed, file.name, reading.received, bad.run_seq],
     )
     tally.files_read[feed] += 1
     tally.received[feed] += reading.received

@@ -1,4 +1,4 @@
-"""Numbers found by a name of two parts, through arrays of hashes in order: records and identifiers.
+"""Numbers found by a name of two parts, through arrays of hashes in order: records, identifiers and customers.
 
 Measured at a million records: SQLite took 2.6 s to write the identifiers, the arrays take a fifth of that.
 """
@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# The first part of a customer's name; the second is its id.
+CUSTOMER = "customer"
 
 
 def name_sql(kind: str, name: str) -> str:

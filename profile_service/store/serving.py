@@ -24,7 +24,7 @@ from profile_service.store.damage import damage_named
 from profile_service.store.former import FormerId
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.lines import Lines, mapped_array
-from profile_service.store.names import named
+from profile_service.store.names import CUSTOMER, named
 from profile_service.store.readers import Readers
 from profile_service.store.review_row import Review
 from profile_service.store.shared_values import SharedValues
@@ -34,7 +34,8 @@ from profile_service.store.touch import touch
 
 # The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
 # the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs,
-# and hashed identifiers in ascending order with the numbers of the customers who carry them.
+# hashed identifiers in ascending order with the numbers of the customers who carry them, and hashed ids of customers
+# in ascending order with the number of each.
 (
     KEYS,
     KEY_REFS,
@@ -45,6 +46,8 @@ from profile_service.store.touch import touch
     RECORD_REFS,
     IDENTIFIER_NAMES,
     IDENTIFIER_HOLDERS,
+    CUSTOMER_NAMES,
+    CUSTOMER_NUMBERS,
 ) = ARRAY_NAMES = (
     "keys",
     "key_refs",
@@ -55,6 +58,8 @@ from profile_service.store.touch import touch
     "record_refs",
     "identifier_names",
     "identifier_holders",
+    "customer_names",
+    "customer_numbers",
 )
 # Its texts by number: profile documents by the customer's number, and records by their own.
 DOCUMENTS, RECORD_BODIES = "documents", "records"
@@ -150,7 +155,7 @@ class ServingGeneration:
 
     def stands(self, customer_id: str) -> bool:
         """Whether somebody of that id is published and stands."""
-        return self._number(customer_id) is not None
+        return self._text(customer_id) is not None
 
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers who carry an identifier, by its standard form."""
@@ -295,13 +300,14 @@ class ServingGeneration:
         """Close every thread's connections; to be called when no one reads any more."""
         self._readers.close()
 
-    def _number(self, customer_id: str) -> int | None:
-        rows = self._read("SELECT number FROM profiles WHERE customer_id = ?", (customer_id,))
-        return rows[0][0] if rows else None
-
     def _text(self, customer_id: str) -> bytes | None:
-        number = self._number(customer_id)
-        return None if number is None else self._documents.text(number)
+        names, numbers = self._arrays[CUSTOMER_NAMES], self._arrays[CUSTOMER_NUMBERS]
+        for number in named(names, numbers, CUSTOMER, customer_id):
+            text = self._documents.text(number)
+            # two ids may share a hash: the document says whose it is
+            if text is not None and documents.customer_of(text) == customer_id:
+                return text
+        return None
 
     def _one(self, query: str, *parameters: str) -> bytes | None:
         rows = self._read(query, parameters)

@@ -60,7 +60,10 @@ def moment_of(text: str | None) -> datetime | None:
 
 def moment_sql(column: str) -> str:
     """``moment_text`` as SQL over a TIMESTAMPTZ; without the calendar of ICU, which takes ten times as long."""
-    return f"replace(make_timestamp(epoch_us({column}))::VARCHAR, ' ', 'T') || 'Z'"
+    plain = f"make_timestamp(epoch_us({column}))"
+    # formatting takes half as long, and knows no fraction of a second that ends where it may
+    return f"""CASE WHEN epoch_us({column}) % 1000000 = 0 AND year({plain}) BETWEEN 1000 AND 9999
+        THEN strftime({plain}, '%Y-%m-%dT%H:%M:%SZ') ELSE replace({plain}::VARCHAR, ' ', 'T') || 'Z' END"""
 
 
 @dataclass(frozen=True)

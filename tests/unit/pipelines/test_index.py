@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
+from numpy.typing import NDArray
 
 from pipelines.audits import audit_index
 from pipelines.block import keys_sql
@@ -22,7 +23,7 @@ from profile_service.errors import NotFound, PromiseBroken
 from profile_service.profile import CustomerFacts, assemble
 from profile_service.store.generation import ARRAYS, Generation, generation_in, standing_generation
 from profile_service.store.lines import LENGTH, Lines, places_file
-from profile_service.store.serving import DOCUMENTS, RECORD_BODIES, ServingGeneration
+from profile_service.store.serving import CUSTOMER_NAMES, CUSTOMER_NUMBERS, DOCUMENTS, RECORD_BODIES, ServingGeneration
 from profile_service.store.stored import StoredRecord, moment_of
 from tests.linkage_world import SAMPLE
 
@@ -237,13 +238,25 @@ def spoil_place(name: str, number: int) -> Any:
     return spoil
 
 
+def spoil_array(name: str, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    def spoil(folder: Path) -> None:
+        path = folder / ARRAYS / f"{name}.npy"
+        array = np.load(path)
+        path.unlink()
+        np.save(path, change(array))
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "promise"),
     [
         (spoil_place(DOCUMENTS, 7), "every standing customer has one document"),
         (spoil_place(RECORD_BODIES, 7), "every current record is found by its number"),
+        (spoil_array(CUSTOMER_NAMES, lambda names: names[::-1]), "every standing customer has one document"),
+        (spoil_array(CUSTOMER_NUMBERS, lambda numbers: numbers[::-1]), "a document tells of its own customer"),
     ],
-    ids=["documents", "records"],
+    ids=["documents", "records", "ids out of order", "another's document"],
 )
 def test_an_index_that_lacks_something_is_not_published(
     spoil: Any, promise: str, sample: ServingGeneration, tmp_path: Path

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -20,7 +21,7 @@ from profile_service.identity.model import packaged_model
 from profile_service.store.documents import PLAIN
 from profile_service.store.generation import ARRAYS, open_standing, standing_generation
 from profile_service.store.lines import Lines
-from profile_service.store.serving import DOCUMENTS
+from profile_service.store.serving import CUSTOMER_NUMBERS, DOCUMENTS
 from profile_service.traits import DECLARED, packaged_traits
 from tests.work_world import WorkWorld, moment, run_context
 
@@ -89,12 +90,8 @@ def documents(world: WorkWorld) -> dict[str, tuple[Any, Any]]:
     standing = standing_generation(world.data_dir)
     assert standing is not None
     lines = Lines(standing.folder / ARRAYS, DOCUMENTS)
-    import sqlite3
-
-    index = sqlite3.connect(standing.folder / "profiles.sqlite")
-    numbers = index.execute("SELECT customer_id, number FROM profiles").fetchall()
-    index.close()
-    tables = {customer_id: orjson.loads(lines.text(number) or b"") for customer_id, number in numbers}
+    numbers = np.load(standing.folder / ARRAYS / f"{CUSTOMER_NUMBERS}.npy").tolist()
+    tables = {table[0]: table for table in (orjson.loads(lines.text(number) or b"") for number in numbers)}
     cells = (PLAIN.index("segments"), PLAIN.index("traits"))
     return {customer_id: (table[cells[0]], table[cells[1]]) for customer_id, table in tables.items()}
 
