@@ -118,7 +118,7 @@ def publish(
                 refreshed = None if standing is None or job.whole else standing.folder
                 with (
                     _attached(work, folder / WAREHOUSE),
-                    _one_checkpoint(work),
+                    _waiting_for_no_disk(work),
                     _arrays_beside(work, folder, model, refreshed),
                 ):
                     if job.whole:
@@ -279,13 +279,13 @@ def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _one_checkpoint(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """None but the one at the end: those that come by themselves would write half-filled row groups again and again."""
-    work.execute("SET checkpoint_threshold = '1TB'")
+def _waiting_for_no_disk(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """While a new generation is filled, and nothing else: ``_settle`` waits for all of it before anyone reads it."""
+    work.execute("SET fsync_mode = 'NONE'")
     try:
         yield
     finally:
-        work.execute("RESET checkpoint_threshold")
+        work.execute("RESET fsync_mode")
 
 
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:

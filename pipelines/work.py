@@ -163,6 +163,8 @@ def open_work(data_dir: Path, *, memory_limit: str = f"{_MEMORY}B") -> duckdb.Du
     work.execute(f"SET block_allocator_memory = '{_KEPT}'")
     work.execute("SET preserve_insertion_order = false")
     work.execute("SET TimeZone = 'UTC'")
+    # none but the one at closing: those that come by themselves write half-filled row groups again and again
+    work.execute("SET checkpoint_threshold = '1TB'")
     spill = str(folder / "spill").replace("'", "''")
     work.execute(f"SET temp_directory = '{spill}'")
     # at once: each table by itself would wait for the disk by itself
