@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
+import httpx
 import pytest
 
 from tests.end_to_end import worlds
 from tests.end_to_end.callers import Callers, calling
 from tests.end_to_end.served import new_key, served
+from tests.linkage_world import SAMPLE
 
 SCOPES = ("profiles:read", "records:write", "events:write", "consents:write")
 
@@ -59,6 +64,49 @@ def test_two_workers_write_one_ledger_while_a_run_publishes_and_one_of_them_is_k
     assert callers.failed == []
     assert len(callers.lost) <= 2
     callers.check_ledger(data_dir)
+
+
+@pytest.mark.slow
+def test_a_decision_taken_back_gives_each_its_id_however_a_run_or_a_kill_comes_between(
+    published: Path, tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    shutil.copytree(published, data_dir, symlinks=True)
+    key = new_key(data_dir, "steward", "profiles:read", "reviews")
+    with duckdb.connect(str(data_dir / "customers.duckdb"), read_only=True) as warehouse:
+        rows = warehouse.execute(
+            "SELECT customer_id, record_count FROM customers ORDER BY hash(customer_id)"
+        ).fetchall()
+    pairs = list(zip(rows[::2], rows[1::2], strict=False))
+    back: list[int] = []  # pairs whose merge was acknowledged, and then its undoing
+
+    def decide(client: httpx.Client) -> None:
+        with suppress(httpx.TransportError):
+            for place, ((one, _), (other, _)) in enumerate(pairs):
+                merged = client.post(f"/v1/profiles/{one}/merge", json={"customer_ids": [other], "reason": "alike"})
+                decision = merged.raise_for_status().json()["decision_id"]
+                client.post(f"/v1/judgements/{decision}/undo", json={"reason": "not so"}).raise_for_status()
+                back.append(place)
+
+    def check(client: httpx.Client) -> None:
+        for place in back:
+            for customer_id, records in pairs[place]:
+                stands = client.get(f"/v1/profiles/{customer_id}")
+                assert (stands.status_code, stands.json()["record_count"]) == (200, records), customer_id
+
+    with served(data_dir, tmp_path / "killed.log") as server, server.client(key) as client:
+        deciding = threading.Thread(target=decide, args=(client,))
+        deciding.start()
+        assert worlds.profiles("run", SAMPLE, "--accept", data_dir=data_dir).status == 0
+        with_run = len(back)
+        time.sleep(0.5)
+        os.killpg(server.process.pid, signal.SIGKILL)
+        deciding.join(30)
+    assert 0 < with_run < len(back) < len(pairs)
+    with served(data_dir, tmp_path / "log") as server, server.client(key) as client:
+        check(client)
+        assert worlds.profiles("run", SAMPLE, "--accept", data_dir=data_dir).status == 0
+        check(client)
 
 
 def _workers(server: int) -> list[int]:
