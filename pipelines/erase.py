@@ -20,12 +20,13 @@ from pipelines.progress import Progress
 from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, folded_seq, open_work
+from profile_service.audit import Audit
 from profile_service.errors import RunFailed, RunLocked
 from profile_service.identity.ids import IdSource
 from profile_service.live.replay import OVERLAYS, bring, drop_overlay
 from profile_service.privacy import Erasure, RecordKey
 from profile_service.rulings import forget_rulings
-from profile_service.settings import LEDGER_FILE
+from profile_service.settings import LEDGER_FILE, load_settings
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
 from profile_service.store.ledger import Ledger, Log
 from profile_service.store.ledger.erasures import (
@@ -129,7 +130,7 @@ def carry_out(
         stage.advance(1)
         with ledger.write() as tx:
             forget_rulings(tx, due.ruled, due.folded)
-            unsay(tx, Marks.of(row[2:] for row in due.rows).values)
+            unsay(tx, Marks.of(row[2:] for row in due.rows).values, lambda: _audit(ledger, data_dir))
         logged = [one for one in unfinished_erasures(ledger.log()) if one.erasure.erasure_id in due.ids]
         _empty_ledger(ledger, logged, dropped, standing)
         stage.advance(1)
@@ -144,6 +145,11 @@ def carry_out(
             "until then the erasure has no receipt"
         )
     return receipts
+
+
+def _audit(ledger: Ledger, data_dir: Path) -> Audit:
+    """The audit trail, sealed with the secret of the service."""
+    return Audit(ledger, load_settings(os.environ, {"data_dir": data_dir}).server_secret())
 
 
 def _make_current(ledger: Ledger, standing: Generation | None, data_dir: Path) -> None:

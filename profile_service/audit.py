@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -17,8 +17,10 @@ from profile_service.store.ledger.audit_rows import (
     AuditRow,
     add_audit_rows,
     audit_rows_after,
+    audit_rows_of,
     last_audit_row,
     newest_audit_rows,
+    reword_audit_row,
 )
 from profile_service.store.ledger.times import as_text
 
@@ -26,6 +28,7 @@ from profile_service.store.ledger.times import as_text
 Content = tuple[str, str, str, str | None, str | None, str | None, str]
 HEAD = "audit_head"
 FIRST_HASH = "0" * 64  # what the first row follows
+UNSAID = "purpose.unsaid"  # the act of an erasure, when a purpose had named the person
 BROKEN = "chain.broken"  # the act of the trail itself, when its last row is not the one that was sealed
 _PAGE = 2000
 _LONGEST_PURPOSE = 200
@@ -98,6 +101,19 @@ class Audit:
         add_audit_rows(tx.session, rows)
         tx.set_meta(HEAD, f"{seq}:{link}:{self._seal(seq, link)}")
 
+    def unsay(self, tx: Transaction, rows: Sequence[AuditRow], less: Callable[[str], str]) -> None:
+        """Let the purposes of rows say less, as ``less`` makes them; the chain tells which, so that a check accepts it.
+
+        Everything else of those rows, and their place, is checked as before.
+        """
+        told_of: dict[str, str] = {}
+        for row in rows:
+            reworded = replace(row, purpose=less(row.purpose or ""))
+            reword_audit_row(tx.session, row.seq, reworded.purpose or "")
+            told_of[str(row.seq)] = _hash(_content_of(reworded))
+        if told_of:
+            self.change(tx, Act("eraser", UNSAID, details={"rows": told_of}))
+
     def head(self) -> str:
         """``seq:hash`` of the last row: written down elsewhere, it proves later that the chain still holds it."""
         last = last_audit_row(self._ledger.read())
@@ -126,8 +142,14 @@ class Audit:
         count, link = 0, FIRST_HASH
         looked_into = int(noted.partition(":")[0]) if noted and noted.partition(":")[0].isdigit() else 0
         found = noted is None or noted == f"0:{FIRST_HASH}"
+        # each such row is itself checked when its turn comes
+        unsaid = {
+            int(seq): said
+            for row in audit_rows_of(session, UNSAID)
+            for seq, said in orjson.loads(row.details)["rows"].items()
+        }
         for row in _every_row(session):
-            wrong = _wrong(row, count, link)
+            wrong = _wrong(row, count, link, unsaid.get(row.seq))
             if not wrong and row.action == BROKEN and row.seq > looked_into:
                 wrong = f"rows before it were dropped, put in or changed: {row.details}"
             if wrong:
@@ -178,13 +200,20 @@ def _hash(content: tuple[object, ...]) -> str:
     return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
-def _wrong(row: AuditRow, before: int, link: str) -> str:
-    """What is wrong with the row that follows number ``before``; empty when nothing is."""
+def _content_of(row: AuditRow) -> tuple[object, ...]:
+    return tuple(vars(row).values())[:-1]
+
+
+def _wrong(row: AuditRow, before: int, link: str, unsaid: str | None) -> str:
+    """What is wrong with the row that follows number ``before``; empty when nothing is.
+
+    ``unsaid``: the hash of what it says since its purpose was made to say less.
+    """
     if row.seq != before + 1:
         return f"row {before + 1} is missing"
     if row.previous_hash != link:
         return f"row {row.seq} does not follow the row before it"
-    if row.hash != _hash(tuple(vars(row).values())[:-1]):
+    if _hash(_content_of(row)) not in (row.hash, unsaid):
         return f"row {row.seq} is not as it was written"
     return ""
 

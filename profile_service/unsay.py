@@ -1,4 +1,4 @@
-"""What people said in their own words, reasons and notes, names an erased person no more, whomever else it is about."""
+"""What people said in their own words, in reasons, purposes and notes, names an erased person no more."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from profile_service.audit import Audit
 from profile_service.labels import LABEL, label_of
 from profile_service.privacy import UNSAID
 from profile_service.store.ledger import Transaction
+from profile_service.store.ledger.audit_rows import audit_rows_purposed
 from profile_service.store.ledger.erasures import rewrite_entry
 from profile_service.store.ledger.word_rows import reasoned, reword
 
 _REASON = "reason"
 
 
-def unsay(tx: Transaction, values: Iterable[str]) -> int:
-    """Put ``privacy.UNSAID`` in the place of each value, in whatever case; answers how many rows say less by it."""
+def unsay(tx: Transaction, values: Iterable[str], audit: Callable[[], Audit]) -> int:
+    """Put ``privacy.UNSAID`` in the place of each value, in whatever case; answers how many rows say less by it.
+
+    ``audit``: the trail, asked for only where a purpose in it names one.
+    """
     if not (wanted := sorted(set(values), key=len, reverse=True)):
         return 0
     pattern = re.compile("|".join(map(re.escape, wanted)), re.IGNORECASE)
@@ -30,7 +35,10 @@ def unsay(tx: Transaction, values: Iterable[str]) -> int:
         if said != (reason, payload):
             rewrite_entry(tx, seq, said[1], reason=said[0])
             changed += 1
-    return changed + reword(tx.session, less)
+    purposed = [row for row in audit_rows_purposed(tx.session, wanted) if pattern.search(row.purpose or "")]
+    if purposed:
+        audit().unsay(tx, purposed, less)
+    return changed + len(purposed) + reword(tx.session, less)
 
 
 def _reworded(said: Any, less: Callable[[str], str]) -> Any:

@@ -18,6 +18,7 @@ from pipelines.progress import SilentProgress
 from pipelines.residue import Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.run import Places, RunOptions, run
 from pipelines.work import connect_work
+from profile_service.audit import Act, Audit
 from profile_service.correct import Wish, merge
 from profile_service.erase import erase, erasure_of_customer
 from profile_service.errors import Refused
@@ -204,10 +205,13 @@ def test_words_about_others_name_the_erased_no_more(
     others = ask("SELECT customer_id FROM customers WHERE record_count = 1 ORDER BY 1 LIMIT 3").fetchall()
     one, two, three = (world.state().records_of(customer_id)[0] for (customer_id,) in others)
     wish = Wish("ada", f"as {somebody.email.upper()} told us on the phone")
+    said_of_them = "as [erased] told us on the phone"
     with world.write() as hand:
         merge(hand, one.customer_id, [two.customer_id], wish)
         rule(hand, Ruling("email", "andrea.solomon@hotmail.com", "generic"), wish)
         write_note(hand.tx, [three], "web", "ada", wish.reason)
+        audit = Audit(world.ledger, world.settings.server_secret())
+        audit.change(hand.tx, Act("ada", "customer.reveal", three.customer_id, wish.reason), Act("ada", "x"))
     world.close()
     if folded:
         somebody.run()
@@ -217,10 +221,13 @@ def test_words_about_others_name_the_erased_no_more(
     assert somebody.left() == {}
     ledger = Ledger.open(somebody.data_dir / "ledger.sqlite")
     assert not any(rows_holding(ledger.read(), [somebody.email], ()).values())
+    audit = Audit(ledger, Settings(data_dir=somebody.data_dir).server_secret())
+    assert [row.purpose for row in audit.rows() if row.action == "customer.reveal"] == [said_of_them]
+    assert audit.verify().broken_at is None
     ledger.close()
     with duckdb.connect(str(somebody.data_dir / "customers.duckdb"), read_only=True) as warehouse:
         said = warehouse.execute("SELECT DISTINCT reason FROM match_judgements WHERE author = 'ada'").fetchall()
-    assert said == [("as [erased] told us on the phone",)], "the decision and the rest of its reason stay"
+    assert said == [(said_of_them,)], "the decision and the rest of its reason stay"
 
 
 def answers(somebody: Forgetting, *customer_ids: str) -> set[str]:

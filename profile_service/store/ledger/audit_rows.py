@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, and_, bindparam, or_, select
+from sqlalchemy import BigInteger, and_, bindparam, or_, select, update
 
 from profile_service.store.ledger.session import Session
 from profile_service.store.ledger.statement import Statement, adding, dropping, putting
@@ -43,9 +43,33 @@ _OF_CUSTOMER = Statement(_ALL.where(_ABOUT, AUDIT.c.seq > bindparam("seq")).orde
 _NEWEST = Statement(_ALL.order_by(AUDIT.c.seq.desc()).limit(_LIMIT))
 _NEWEST_OF_CUSTOMER = Statement(_ALL.where(_ABOUT).order_by(AUDIT.c.seq.desc()).limit(_LIMIT))
 _ADD = adding(AUDIT)
+_OF_ACTION = Statement(_ALL.where(AUDIT.c.action == bindparam("action")).order_by(AUDIT.c.seq))
+_REWORD = Statement(update(AUDIT).where(AUDIT.c.seq == bindparam("number")).values(purpose=bindparam("why")))
+_LOOKED_FOR_AT_ONCE = 50  # texts in one statement
 _FOLDED = Statement(select(AUDIT_JOURNALS.c.folded_bytes).where(AUDIT_JOURNALS.c.name == bindparam("name")))
 _PUT_FOLDED = putting(AUDIT_JOURNALS)
 _DROP_FOLDED = dropping(AUDIT_JOURNALS, "name")
+
+
+def audit_rows_purposed(session: Session, texts: Sequence[str]) -> list[AuditRow]:
+    """The rows whose purpose holds one of some texts, in whatever case; ``%`` and ``_`` stand for anything."""
+    found: dict[int, AuditRow] = {}
+    for start in range(0, len(texts), _LOOKED_FOR_AT_ONCE):
+        part = texts[start : start + _LOOKED_FOR_AT_ONCE]
+        tests = [AUDIT.c.purpose.icontains(bindparam(f"text{number}")) for number in range(len(part))]
+        values = {f"text{number}": text for number, text in enumerate(part)}
+        found |= {row[0]: AuditRow(*row) for row in session.all(Statement(_ALL.where(or_(*tests))), values)}
+    return [found[seq] for seq in sorted(found)]
+
+
+def audit_rows_of(session: Session, action: str) -> list[AuditRow]:
+    """Every row of one action, in order."""
+    return [AuditRow(*row) for row in session.all(_OF_ACTION, {"action": action})]
+
+
+def reword_audit_row(session: Session, seq: int, purpose: str) -> None:
+    """Let a row's purpose say something else; its hash stays, so the chain must tell of it."""
+    session.do(_REWORD, {"number": seq, "why": purpose})
 
 
 def last_audit_row(session: Session) -> AuditRow | None:

@@ -162,3 +162,19 @@ def test_progress_is_told_over_many_pages(ledger: Ledger) -> None:
         audit.change(tx, *[Act("desk", "profile.read")] * 4500)
     assert audit.verify(progress=told.append).rows == ROWS + 4500
     assert told == [2000, 4000]
+
+
+@pytest.mark.parametrize("change", ["purpose = 'because'", "actor = 'ben'", "customer_id = 'cus_2'"])
+def test_a_purpose_that_was_made_to_say_less_is_accepted_and_nothing_else(
+    change: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    audit = Audit(ledger, SECRET)
+    with ledger.write() as tx:
+        audit.change(tx, Act("ada", "customer.reveal", "cus_1", "as jane@example.org said"), Act("ada", "x", "cus_2"))
+    named = [row for row in audit.rows() if row.purpose == "as jane@example.org said"]
+    with ledger.write() as tx:
+        audit.unsay(tx, named, lambda said: said.replace("jane@example.org", "[erased]"))
+    assert [row.purpose for row in audit.rows("cus_1")][-1] == "as [erased] said"
+    assert audit.verify().broken_at is None
+    (row,) = named
+    assert tampered(ledger, tmp_path, f"UPDATE audit SET {change} WHERE seq = {row.seq}").verify().broken_at == row.seq
