@@ -96,11 +96,11 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
         np.asarray(scored["bits"], dtype=np.float64) * LOG2,
     )
     order = np.empty(len(rids), dtype=np.int64)
-    order[np.argsort(np.asarray(records["place"], dtype=np.uint64), kind="stable")] = np.arange(len(rids))
+    order[np.argsort(np.asarray(records["place"], dtype=np.uint64))] = np.arange(len(rids))
     apart = np.ma.filled(np.ma.asarray(records["apart"]), 0).astype(np.int64)
     masks = np.where(apart > 0, np.left_shift(np.int64(1), np.maximum(apart - 1, 0)), 0)
     judged = Judged(_judged(work, "same", position), _judged(work, "different", position), masks)
-    clustered = cluster_with_history(pairs, bounds_of(model), judged, order)
+    clustered = cluster_with_history(pairs, bounds_of(model), judged, order, inside=everyone)
     label = clustered.label
     table = {"rid": rids.astype(np.int32), "cluster": rids[label].astype(np.int32)}
     work.register("labels", table)

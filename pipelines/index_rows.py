@@ -12,7 +12,7 @@ from pipelines.relations import IDENTIFIERS
 from profile_service.identity.records import STANDARD_COLUMNS
 from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store import documents
-from profile_service.store.stored import SAME, SENT, STANDARD, VALUES, moment_sql
+from profile_service.store.stored import PART, SAME, SAME_MOMENT, SENT, STANDARD, VALUES, moment_sql
 
 MOST_REVIEWS = 20_000
 # So many of the most doubtful pairs are looked at for what hangs on them: that decides less than the doubt.
@@ -21,6 +21,7 @@ MOST_DOUBTFUL = 100_000
 _AMOUNTS_SQL = """('{' || coalesce(string_agg(to_json(currency)::VARCHAR || ':"' || amount::VARCHAR || '"', ',')
     FILTER (amount IS NOT NULL AND currency IS NOT NULL), '') || '}')::JSON"""
 NOTHING = "NULL::VARCHAR"
+_PART = f"chr({ord(PART)})"
 # What a pair that the clustering cut is worth beside one that the model is wholly unsure of.
 _CUT_IS_WORTH = 0.5
 
@@ -97,15 +98,28 @@ def _moment(column: str) -> str:
 
 
 def record_bodies_sql(rows: Rows) -> str:
-    """Lines of the records in ``merge_records``, each as ``StoredRecord.to_json`` writes it."""
+    """Lines of the records in ``merge_records``, each as ``StoredRecord.from_body`` reads it."""
     values = [rows.value(kind, name) for kind, name in VALUES]
     while values and values[-1] == NOTHING:
         values.pop()
     first = "least(m.updated_at, h.first_seen)"
-    text = f"""json_array(m.rid, m.channel, m.source_record_id, i.customer_id, {rows.authenticated},
-        {moment_sql("m.updated_at")}, {_or_same(first)}, p.said, {_or_same("p.stated_at")}, p.statements,
-        e.events, {moment_sql("e.first_at")}, {moment_sql("e.last_at")}, e.amounts, k.statements,
-        {", ".join(values)})::VARCHAR"""
+    key = ["m.rid", "m.channel", "m.source_record_id", "i.customer_id", rows.authenticated]
+    amounts = ["e.amounts", "k.statements"]
+    plain = [
+        *(*key, "epoch_us(m.updated_at)", _or_same(first, SAME_MOMENT, "epoch_us({})::VARCHAR")),
+        *("p.said", _or_same("p.stated_at", SAME_MOMENT, "epoch_us({})::VARCHAR"), "p.statements"),
+        *("e.events", "epoch_us(e.first_at)", "epoch_us(e.last_at)", *amounts, *values),
+    ]
+    careful = [
+        *(*key, moment_sql("m.updated_at"), _or_same(first, SAME, moment_sql("{}"))),
+        *("p.said", _or_same("p.stated_at", SAME, moment_sql("{}")), "p.statements"),
+        *("e.events", moment_sql("e.first_at"), moment_sql("e.last_at"), *amounts, *values),
+    ]
+    sent = [rows.value(SENT, name) for kind, name in VALUES if kind == SENT and name in rows.sent]
+    free = f"concat({', '.join(['m.channel', 'm.source_record_id', *sent])})"
+    odd = " OR ".join(f"contains({free}, {mark})" for mark in (_PART, "chr(10)"))
+    text = f"""CASE WHEN {odd} THEN json_array({", ".join(careful)})::VARCHAR
+        ELSE concat({f", {_PART}, ".join(plain)}) END"""
     return f"""
         WITH spent AS (
             SELECT rid, currency, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
@@ -126,8 +140,8 @@ def record_bodies_sql(rows: Rows) -> str:
         LEFT JOIN k ON k.rid = m.rid {rows.claims}"""
 
 
-def _or_same(column: str) -> str:
-    return f"CASE WHEN {column} = m.updated_at THEN '{SAME}' ELSE {moment_sql(column)} END"
+def _or_same(column: str, same: str, written: str) -> str:
+    return f"CASE WHEN {column} = m.updated_at THEN '{same}' ELSE {written.replace('{}', column)} END"
 
 
 def searched_sql(rows: Rows, before_first: int) -> str:

@@ -117,15 +117,18 @@ def cluster_records(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integer
     return _linked(pairs, bounds, judged, order).labels(order)
 
 
-def cluster_with_history(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> Clustered:
-    """The same with what led there and what nearly came about."""
-    linkage = _linked(pairs, bounds, judged, order)
+def cluster_with_history(
+    pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers, *, inside: bool = False
+) -> Clustered:
+    """The same with what led there and what nearly came about; ``inside``: ``pairs`` are those of components alone."""
+    linkage = _linked(pairs, bounds, judged, order, inside=inside)
     label = linkage.labels(order)
     return Clustered(label, linkage.merges(order), linkage.near_misses(order, _would_join(pairs, bounds, label)))
 
 
-def _linked(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers) -> _Linkage:
-    linkage = _Linkage(_within_components(pairs, bounds, judged), bounds, judged, order)
+def _linked(pairs: Pairs, bounds: Bounds, judged: Judged, order: Integers, *, inside: bool = False) -> _Linkage:
+    deciding = pairs if inside else _within_components(pairs, bounds, judged)
+    linkage = _Linkage(deciding, bounds, judged, order)
     linkage.join(judged.same)
     while linkage.merge_best_neighbours():
         pass

@@ -182,7 +182,7 @@ class ServingGeneration:
         for ref in named(self._arrays[RECORD_NAMES], self._arrays[RECORD_REFS], channel, source_record_id):
             # two names may share a hash: the record itself says which it is
             body = self._records.text(ref)
-            record = None if body is None else StoredRecord.from_json(body)
+            record = None if body is None else StoredRecord.from_body(body)
             if record and (record.channel, record.source_record_id) == (channel, source_record_id):
                 return record
         return None
@@ -195,7 +195,7 @@ class ServingGeneration:
     def records(self, refs: Iterable[int]) -> list[StoredRecord]:
         """The records of those numbers, in ascending order; numbers it does not know are passed over."""
         bodies = (self._records.text(ref) for ref in sorted({int(ref) for ref in refs}))
-        return [StoredRecord.from_json(body) for body in bodies if body is not None]
+        return [StoredRecord.from_body(body) for body in bodies if body is not None]
 
     def heads(self, refs: Iterable[int]) -> list[RecordHead]:
         """Key and customer of the records of those numbers; numbers it does not know are passed over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,6 +33,13 @@ VALUES = (
 )
 # In a record's JSON, a moment that is its ``updated_at``.
 SAME = ""
+# A generation keeps a record as its JSON's parts with a mark between them, moments in microseconds since 1970 and what
+# is not there as nothing: that takes two thirds of the time to write. JSON is only kept of a record whose values hold
+# such a mark, or a line break.
+PART = "\x1f"
+SAME_MOMENT = "="
+_BEGIN_JSON = b"["
+_BEFORE_VALUES = 15
 _UNKNOWN: Mapping[str, str | None] = dict.fromkeys(STANDARD_COLUMNS)
 Consent = tuple[str, datetime | None, int]
 
@@ -110,8 +117,11 @@ class RecordHead(NamedTuple):
 
 
 def head_of(body: bytes) -> RecordHead:
-    """The head of a record's JSON, which stands first in it; a third of the time that the record takes."""
-    return RecordHead(*orjson.loads(body)[:4])
+    """The head of a record as a generation keeps it, which stands first; a fifth of the time that the record takes."""
+    if body.startswith(_BEGIN_JSON):
+        return RecordHead(*orjson.loads(body)[:4])
+    ref, channel, source_record_id, customer_id, _ = body.split(PART.encode(), 4)
+    return RecordHead(int(ref), channel.decode(), source_record_id.decode(), customer_id.decode())
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ class StoredRecord:
         return StandardisedRecord(self.channel, self.source_record_id, self.standard, bins)
 
     def to_json(self) -> bytes:
-        """The record as JSON, a list; ``from_json`` makes the same of it as of what ``pipelines.index`` writes."""
+        """The record as JSON, a list, for ``from_json``."""
         said: Consent | tuple[None, None, None] = self.consent or (None, None, None)
         spent = self.events
         values = [(self.fields if kind == SENT else self.standard).get(name) for kind, name in VALUES]
@@ -187,12 +197,7 @@ class StoredRecord:
         ref, channel, source_record_id, customer_id, authenticated, at, first, *more = orjson.loads(text)
         said, stated_at, times, events, first_at, last_at, amounts, statements, *values = more
         updated_at = moment_of(at)
-        fields: dict[str, str] = {}
-        standard = dict(_UNKNOWN)
-        for (kind, name), value in zip(VALUES, values, strict=False):
-            if value is not None:
-                (fields if kind == SENT else standard)[name] = value
-        _add_what_follows(standard)
+        fields, standard = _values(values)
         return cls(
             ref=ref,
             channel=channel,
@@ -207,11 +212,63 @@ class StoredRecord:
             if events is None
             else EventSummary(events, moment_of(first_at), moment_of(last_at), _amounts_of(amounts)),
             authenticated=authenticated,
-            statements=tuple(
-                CarriedConsent(purpose, channel, said, moment_of(stated_at), times)
-                for purpose, channel, said, stated_at, times in statements or ()
-            ),
+            statements=_statements(statements or ()),
         )
+
+    @classmethod
+    def from_body(cls, body: bytes) -> StoredRecord:
+        """The record as a generation keeps it, see ``PART``."""
+        if body.startswith(_BEGIN_JSON):
+            return cls.from_json(body)
+        parts = body.decode().rstrip(PART).split(PART)
+        parts += [""] * (_BEFORE_VALUES - len(parts))
+        ref, channel, source_record_id, customer_id, authenticated, at, first, *more = parts
+        said, stated_at, times, events, first_at, last_at, amounts, statements, *values = more
+        updated_at = _moment(at)
+        since = updated_at if stated_at == SAME_MOMENT else _moment(stated_at)
+        fields, standard = _values(values)
+        return cls(
+            ref=int(ref),
+            channel=channel,
+            source_record_id=source_record_id,
+            customer_id=customer_id,
+            fields=fields,
+            standard=standard,
+            updated_at=updated_at,
+            first_seen=updated_at if first == SAME_MOMENT else _moment(first),
+            consent=(said, since, int(times)) if said else None,
+            events=EventSummary(int(events), _moment(first_at), _moment(last_at), _amounts_of(orjson.loads(amounts)))
+            if events
+            else None,
+            authenticated=authenticated == "true",
+            statements=_statements(orjson.loads(statements) if statements else ()),
+        )
+
+
+def _moment(microseconds: str) -> datetime | None:
+    if not microseconds:
+        return None
+    seconds, fraction = divmod(int(microseconds), 1_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.replace(microsecond=fraction) if fraction else moment
+
+
+def _values(values: Iterable[str | None]) -> tuple[dict[str, str], dict[str, str | None]]:
+    """Values as sent and as standardised, in the order of ``VALUES``."""
+    fields: dict[str, str] = {}
+    standard = dict(_UNKNOWN)
+    for (kind, name), value in zip(VALUES, values, strict=False):
+        if value:
+            (fields if kind == SENT else standard)[name] = value
+    _add_what_follows(standard)
+    return fields, standard
+
+
+def _statements(told: Iterable[Sequence[Any]]) -> tuple[CarriedConsent, ...]:
+    return tuple(
+        CarriedConsent(purpose, channel, said, moment_of(stated_at), times)
+        for purpose, channel, said, stated_at, times in told
+    )
 
 
 def _add_what_follows(standard: dict[str, str | None]) -> None:
