@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from pipelines.journals import unsay_folded
 from pipelines.lock import RunLock
 from pipelines.model_report.files import remove_reports
 from pipelines.progress import Progress
@@ -118,6 +119,7 @@ def carry_out(
     due = _under_way(data_dir)
     if not due.rows:
         return []
+    marks = Marks.of(row[2:] for row in due.rows)
     with progress.stage("erase", total=4) as stage:
         standing = standing_generation(data_dir)
         _make_current(ledger, standing, data_dir)
@@ -130,11 +132,12 @@ def carry_out(
         stage.advance(1)
         with ledger.write() as tx:
             forget_rulings(tx, due.ruled, due.folded)
-            unsay(tx, Marks.of(row[2:] for row in due.rows).values, lambda: _audit(ledger, data_dir))
+            unsay(tx, marks.values, lambda: _audit(ledger, data_dir))
+        unsay_folded(data_dir / "audit", ledger, marks.in_bytes)
         logged = [one for one in unfinished_erasures(ledger.log()) if one.erasure.erasure_id in due.ids]
         _empty_ledger(ledger, logged, dropped, standing)
         stage.advance(1)
-        found = _search(data_dir, ledger, fresh, Marks.of(row[2:] for row in due.rows))
+        found = _search(data_dir, ledger, fresh, marks)
         _put_in_place(data_dir, fresh)
         receipts = _keep_receipts(ledger, logged, due, found, now)
         stage.advance(1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from profile_service.audit_reads import packed, told
+from profile_service.audit_reads import packed, reworded, told
 from profile_service.store.ledger import Ledger, Log, Session, Transaction
 from profile_service.store.ledger.audit_rows import (
     READS,
@@ -101,18 +101,18 @@ class Audit:
         add_audit_rows(tx.session, rows)
         tx.set_meta(HEAD, f"{seq}:{link}:{self._seal(seq, link)}")
 
-    def unsay(self, tx: Transaction, rows: Sequence[AuditRow], less: Callable[[str], str]) -> None:
-        """Let the purposes of rows say less, as ``less`` makes them; the chain tells which, so that a check accepts it.
+    def unsay(self, tx: Transaction, rows: Sequence[AuditRow], less: Callable[[str], str]) -> int:
+        """Let the purposes in rows say less, as ``less`` makes them; the chain tells which, so that a check accepts it.
 
-        Everything else of those rows, and their place, is checked as before.
+        Everything else of those rows, and their place, is checked as before. Answers how many say less.
         """
-        told_of: dict[str, str] = {}
-        for row in rows:
-            reworded = replace(row, purpose=less(row.purpose or ""))
-            reword_audit_row(tx.session, row.seq, reworded.purpose or "")
-            told_of[str(row.seq)] = _hash(_content_of(reworded))
-        if told_of:
-            self.change(tx, Act("eraser", UNSAID, details={"rows": told_of}))
+        changed = [said for row in rows if (said := reworded(row, less)) != row]
+        for row in changed:
+            reword_audit_row(tx.session, row)
+        if changed:
+            hashes = {str(row.seq): _hash(_content_of(row)) for row in changed}
+            self.change(tx, Act("eraser", UNSAID, details={"rows": hashes}))
+        return len(changed)
 
     def head(self) -> str:
         """``seq:hash`` of the last row: written down elsewhere, it proves later that the chain still holds it."""

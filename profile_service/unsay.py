@@ -10,7 +10,7 @@ from profile_service.audit import Audit
 from profile_service.labels import LABEL, label_of
 from profile_service.privacy import UNSAID
 from profile_service.store.ledger import Transaction
-from profile_service.store.ledger.audit_rows import audit_rows_purposed
+from profile_service.store.ledger.audit_rows import audit_rows_saying
 from profile_service.store.ledger.erasures import rewrite_entry
 from profile_service.store.ledger.word_rows import reasoned, reword
 
@@ -35,10 +35,10 @@ def unsay(tx: Transaction, values: Iterable[str], audit: Callable[[], Audit]) ->
         if said != (reason, payload):
             rewrite_entry(tx, seq, said[1], reason=said[0])
             changed += 1
-    purposed = [row for row in audit_rows_purposed(tx.session, wanted) if pattern.search(row.purpose or "")]
-    if purposed:
-        audit().unsay(tx, purposed, less)
-    return changed + len(purposed) + reword(tx.session, less)
+    changed += reword(tx.session, less)
+    if saying := audit_rows_saying(tx.session, wanted):
+        changed += audit().unsay(tx, saying, less)
+    return changed
 
 
 def _reworded(said: Any, less: Callable[[str], str]) -> Any:

@@ -44,19 +44,28 @@ _NEWEST = Statement(_ALL.order_by(AUDIT.c.seq.desc()).limit(_LIMIT))
 _NEWEST_OF_CUSTOMER = Statement(_ALL.where(_ABOUT).order_by(AUDIT.c.seq.desc()).limit(_LIMIT))
 _ADD = adding(AUDIT)
 _OF_ACTION = Statement(_ALL.where(AUDIT.c.action == bindparam("action")).order_by(AUDIT.c.seq))
-_REWORD = Statement(update(AUDIT).where(AUDIT.c.seq == bindparam("number")).values(purpose=bindparam("why")))
+_REWORD = Statement(
+    update(AUDIT).where(AUDIT.c.seq == bindparam("number")).values(purpose=bindparam("why"), details=bindparam("what"))
+)
 _LOOKED_FOR_AT_ONCE = 50  # texts in one statement
 _FOLDED = Statement(select(AUDIT_JOURNALS.c.folded_bytes).where(AUDIT_JOURNALS.c.name == bindparam("name")))
 _PUT_FOLDED = putting(AUDIT_JOURNALS)
 _DROP_FOLDED = dropping(AUDIT_JOURNALS, "name")
 
 
-def audit_rows_purposed(session: Session, texts: Sequence[str]) -> list[AuditRow]:
-    """The rows whose purpose holds one of some texts, in whatever case; ``%`` and ``_`` stand for anything."""
+def audit_rows_saying(session: Session, texts: Sequence[str]) -> list[AuditRow]:
+    """The rows whose purpose, or any that is in their details, holds one of some texts, in whatever case.
+
+    More than these may be found: ``%`` and ``_`` stand for anything, and details hold other things too.
+    """
     found: dict[int, AuditRow] = {}
     for start in range(0, len(texts), _LOOKED_FOR_AT_ONCE):
         part = texts[start : start + _LOOKED_FOR_AT_ONCE]
-        tests = [AUDIT.c.purpose.icontains(bindparam(f"text{number}")) for number in range(len(part))]
+        tests = [
+            column.icontains(bindparam(f"text{number}"))
+            for number in range(len(part))
+            for column in (AUDIT.c.purpose, AUDIT.c.details)
+        ]
         values = {f"text{number}": text for number, text in enumerate(part)}
         found |= {row[0]: AuditRow(*row) for row in session.all(Statement(_ALL.where(or_(*tests))), values)}
     return [found[seq] for seq in sorted(found)]
@@ -67,9 +76,9 @@ def audit_rows_of(session: Session, action: str) -> list[AuditRow]:
     return [AuditRow(*row) for row in session.all(_OF_ACTION, {"action": action})]
 
 
-def reword_audit_row(session: Session, seq: int, purpose: str) -> None:
-    """Let a row's purpose say something else; its hash stays, so the chain must tell of it."""
-    session.do(_REWORD, {"number": seq, "why": purpose})
+def reword_audit_row(session: Session, row: AuditRow) -> None:
+    """Let the purpose and the details of the row of that number be as in ``row``; the chain must tell of it."""
+    session.do(_REWORD, {"number": row.seq, "why": row.purpose, "what": row.details})
 
 
 def last_audit_row(session: Session) -> AuditRow | None:

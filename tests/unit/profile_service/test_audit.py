@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from profile_service.audit import Act, Audit
 from profile_service.store.ledger import Ledger
+from profile_service.store.ledger.audit_rows import audit_rows_saying
 
 SECRET = b"a secret that only tests know, and they tell"
 ROWS = 6
@@ -171,10 +173,12 @@ def test_a_purpose_that_was_made_to_say_less_is_accepted_and_nothing_else(
     audit = Audit(ledger, SECRET)
     with ledger.write() as tx:
         audit.change(tx, Act("ada", "customer.reveal", "cus_1", "as jane@example.org said"), Act("ada", "x", "cus_2"))
-    named = [row for row in audit.rows() if row.purpose == "as jane@example.org said"]
+        read = ["2026-11-26T10:00:00Z", "desk", "profile.read", "cus_1", "for jane@example.org", "req-1", {}]
+        audit.append_reads(tx, [orjson.dumps(read), orjson.dumps([*read[:4], None, "req-2", {}])])
     with ledger.write() as tx:
-        audit.unsay(tx, named, lambda said: said.replace("jane@example.org", "[erased]"))
-    assert [row.purpose for row in audit.rows("cus_1")][-1] == "as [erased] said"
+        saying = audit_rows_saying(tx.session, ["Jane@example.org", "nobody"])
+        assert audit.unsay(tx, saying, lambda said: said.replace("jane@example.org", "[erased]")) == 2
+    assert [row.purpose for row in audit.rows("cus_1")][-3:] == ["as [erased] said", "for [erased]", None]
     assert audit.verify().broken_at is None
-    (row,) = named
+    row = saying[0]
     assert tampered(ledger, tmp_path, f"UPDATE audit SET {change} WHERE seq = {row.seq}").verify().broken_at == row.seq
