@@ -1,11 +1,13 @@
 """The sample, by the real command line, as a stranger would use it."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end import worlds
+from tests.end_to_end.served import PROFILES
 
 
 @pytest.fixture
@@ -138,3 +140,13 @@ def test_analysts_read_while_a_run_is_at_work_and_after(standing: Path) -> None:
         worlds.run(worlds.SAMPLE, standing, "--rebuild", "--keep", "1")
         assert warehouse.execute("SELECT count(*) FROM customers").fetchone() == before
     assert len(list((standing / "generations").iterdir())) == 1
+
+
+def test_a_command_says_nothing_once_it_has_ended(standing: Path) -> None:
+    # by the script itself: what a process says at its very end, one that was forked does not
+    arguments = ["run", str(worlds.SAMPLE), "--data-dir", str(standing)]
+    ended = subprocess.run([*PROFILES, *arguments], capture_output=True, text=True, check=True)
+    assert "nothing new" in ended.stdout
+    assert "leaked" not in ended.stderr
+    wrong = subprocess.run([*PROFILES, "explain", "web:none", "web:none"], capture_output=True, text=True, check=False)
+    assert len(wrong.stderr.strip().splitlines()) == 1, wrong.stderr
