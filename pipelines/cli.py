@@ -216,7 +216,7 @@ def simulate_command(out: Path, **options: Any) -> None:
 def _leave_at_once() -> None:
     """At its end Python would look through all that was ever imported for what refers to itself: a third of a second.
 
-    DuckDB's binding takes what is left uncollected for a leak, and would say so in thirty lines; nobody speaks after it.
+    DuckDB's binding takes what is left uncollected for a leak and would say so in thirty lines; nobody speaks after it.
     """
     gc.freeze()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
