@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -61,16 +61,29 @@ def block_all(work: Work, model: Model) -> int:
 
 
 def too_wide(work: Work, model: Model) -> list[str]:
-    """The wide rules that find more pairs of their own a record than the model's budget allows.
+    """The wide rules that find more pairs of their own than the model's budget allows.
 
     A pair that a rule before it finds too is none of its own: where records have many true partners, those who share a
     key are mostly these. Counted on a sample of keys where a rule has more pairs than the budget in all.
     """
     records = count(work, "standardised")
-    taken = [rule for rule in model.blocking_rules if not rule.wide]
+    return rules_beyond_budget(model, records, lambda rule, taken: _own_pairs(work, model, rule, taken))
+
+
+def rules_beyond_budget(
+    model: Model, records: int, own_pairs: Callable[[BlockingRule, Sequence[BlockingRule]], float]
+) -> list[str]:
+    """Names of the rules that are left out among so many records.
+
+    ``own_pairs``: how many pairs a rule finds that none of some others does. Few records have the budget of more.
+    """
+    few = model.settings["blocking"].get("few", 0)
+    most = model.settings["blocking"]["budget"] * max(records, few)
+    taken = [rule for rule in model.blocking_rules if not (rule.wide or rule.few)]
     names = []
-    for rule in (rule for rule in model.blocking_rules if rule.wide):
-        if _own_pairs(work, model, rule, taken) > model.settings["blocking"]["budget"] * records:
+    for rule in (rule for rule in model.blocking_rules if rule.wide or rule.few):
+        # what is for few records need not be counted among more
+        if (rule.few and records > few) or own_pairs(rule, taken) > most:
             names.append(rule.name)
         else:
             taken.append(rule)

@@ -131,7 +131,14 @@ def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture
         shares = _shares(weighted.sum(axis=0), evidence.all_pairs, least, most)
         if round_ % 10 == 9:
             strangers = [
-                _without_matches(random, table, shares) for random, table in zip(evidence.random, tables, strict=True)
+                _without_known(
+                    random,
+                    shares[:REST] @ table[:REST],
+                    _of_other_classes(counts[start : start + len(random)], speaking * evidence.all_pairs),
+                )
+                for random, table, start, speaking in zip(
+                    evidence.random, tables, offsets, evidence.speaking, strict=True
+                )
             ]
             chance = _chance_of_both_names(evidence.parts, strangers)
         tables = [
@@ -279,10 +286,23 @@ def _shares(pairs: Floats, all_pairs: float, least: Floats, most: Floats) -> Flo
     return result
 
 
-def _without_matches(random: Floats, table: Floats, shares: Floats) -> Floats:
-    """What strangers share: random pairs, less what the other classes are expected to put among them."""
-    known = shares[:REST] @ table[:REST]
-    return _floored(np.maximum(random - known, 0.02 * random))
+def _without_known(random: Floats, by_class: Floats, by_count: Floats) -> Floats:
+    """What strangers share: random pairs, less those that are of other classes, as two counts of them have it.
+
+    The classes' own probabilities hold what the prior has put there: on few records nearly all agreements on a rare
+    value were taken for one person's, and a shared birth date weighed six bits too many. Pairs counted hold what the
+    fit already takes for granted. The less of both is taken off.
+    """
+    return _floored(np.maximum(random - np.minimum(by_class, by_count), 0.02 * random))
+
+
+def _of_other_classes(counts: Floats, speaking: float) -> Floats:
+    """The share of each outcome in ``counts``, shape (outcomes, classes), that is of no random pair.
+
+    ``speaking``: all pairs where both speak.
+    """
+    result: Floats = counts[:, :REST].sum(axis=1) / max(speaking, 1.0)
+    return result
 
 
 def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weight: float) -> Floats:

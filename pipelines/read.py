@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines import frequency, standardise
-from pipelines.work import RECORD_FIELDS
+from pipelines.work import RECORD_FIELDS, whole_number
 from profile_service.identity.mixture import CLASSES, Mixture
 from profile_service.identity.model import Model, Trained
 from profile_service.identity.vocabulary import packaged_vocabulary
@@ -26,8 +26,32 @@ def vouched(work: Work) -> str:
     return "vouched_records"
 
 
+def lines_in_order(work: Work, rows: str) -> str:
+    """The relation of the same rows in which no two lines of an address stand in each other's place.
+
+    A view over ``rows`` and ``reordered(rid, lines)``; ``rows`` itself where no record's do.
+    """
+    words = packaged_vocabulary()
+    standardise.define_line_rule(work, words)
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE reordered AS SELECT rid, lines FROM (
+            SELECT rid, rule_lines(street, street_2) AS lines FROM {rows}
+            WHERE street IS NOT NULL AND street_2 IS NOT NULL) WHERE lines IS NOT NULL"""
+    )
+    if not whole_number(work, "SELECT count(*) FROM reordered"):
+        return rows
+    work.execute(
+        f"""CREATE OR REPLACE TEMP VIEW rows_in_order AS SELECT f.* REPLACE (
+            CASE WHEN lines IS NULL THEN street ELSE lines[1] END AS street,
+            CASE WHEN lines IS NULL THEN street_2 ELSE lines[2] END AS street_2)
+        FROM {rows} f LEFT JOIN reordered USING (rid)"""
+    )
+    return "rows_in_order"
+
+
 def read_with(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_standardised`` from relation ``fresh`` with a trained model."""
+    fresh = lines_in_order(work, fresh)
     read_values(work, fresh, model)
     work.execute(f"CREATE OR REPLACE TEMP TABLE fresh_standardised ({standardise.standardised_columns(model)})")
     put_together(work, fresh, model, "fresh_standardised")

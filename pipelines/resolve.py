@@ -230,7 +230,7 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
         work.execute(f"DELETE FROM {table}")
     for table in ("standardised", block.KEYS):
         work.execute(f"DROP TABLE IF EXISTS {table}")
-    rows = read.vouched(work)
+    rows = read.lines_in_order(work, read.vouched(work))
     if learning:
         model = read.read_and_learn(work, rows, model)
     else:

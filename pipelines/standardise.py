@@ -13,7 +13,7 @@ from pipelines.work import RECORD_FIELDS, uncompressed
 from profile_service.identity import phones, shortcuts, values
 from profile_service.identity.model import Frequencies, Model
 from profile_service.identity.records import DERIVED_FROM, STANDARD_COLUMNS
-from profile_service.identity.spelling import sound
+from profile_service.identity.spelling import in_each_others_place, sound
 from profile_service.identity.standardise import ends_of_full, middle_of_full, nickname_roots
 from profile_service.identity.vocabulary import Vocabulary
 
@@ -77,6 +77,15 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
     _define(work, "rule_phone", phones.phone, 2, "VARCHAR")
 
 
+def define_line_rule(work: Work, words: Vocabulary) -> None:
+    """Make ``rule_lines`` callable: two lines of an address, put right where they stand in each other's place."""
+
+    def lines(first: str | None, second: str | None) -> tuple[str, str | None] | None:
+        return values.lines_in_order(first, second, words) if first and second else None
+
+    _define(work, "rule_lines", lines, 2, "VARCHAR[]")
+
+
 # Column of a record = the rule for it and, for rules that answer lists, the standard columns of the list's places.
 TEXT_FIELDS = {
     "middle_name": "middle",
@@ -125,7 +134,9 @@ def read_values(work: Work, fresh: str, words: Vocabulary) -> None:
             select = f"SELECT raw, n, coalesce(cheap, rule_{TEXT_FIELDS[field]}(raw)) AS value FROM ({with_cheap})"
         elif field in _LIST_RULES:
             rule, places = _LIST_RULES[field]
-            columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
+            # as ``values.first_line``
+            some = "CASE WHEN list[3] IS NOT NULL THEN list[{}] END" if field == "street" else "list[{}]"
+            columns = ", ".join(f"{some.format(i)} AS {place}" for i, place in enumerate(places, start=1))
             lists = f"SELECT raw, n, coalesce(cheap, rule_{rule}(raw)) AS list FROM ({with_cheap})"
             select = f"SELECT raw, n, {columns} FROM ({streets_sql(distinct) if rule == 'street' else lists})"
         else:
@@ -201,8 +212,12 @@ def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> 
         work.unregister("rows_of_it")
 
 
-# The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables.
-_SWAPPED_IN_RECORD = "coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1)"
+# The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables. Where it may take a
+# name for a slip, the rule itself is asked.
+_SWAPPED_IN_RECORD = """CASE
+    WHEN gg.n IS NULL AND fg.n IS NULL AND gf.n > coalesce(ff.n, 0)
+        OR gf.n IS NULL AND ff.n IS NULL AND fg.n > coalesce(gg.n, 0) THEN rule_swapped(t.whole, t.family_name)
+    ELSE coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1) END"""
 
 
 def read_names(work: Work, fresh: str, model: Model) -> None:
@@ -264,6 +279,12 @@ def _dictionaries(fields: Iterable[str]) -> str:
 
 def _put_names_right(work: Work, fresh: str, model: Model) -> None:
     """Make ``fresh_names(rid, given_name, family_name, middle_name, suffix)``: read, and out of each other's place."""
+    givens, families = model.spellings["given_name"], model.spellings["family_name"]
+
+    def swapped(given: str | None, family: str | None) -> bool:
+        return in_each_others_place(given, family, givens, families)
+
+    _define(work, "rule_swapped", swapped, 2, "BOOLEAN")
     for table, column in (("given", "given_name"), ("family", "family_name")):
         known = model.trained.frequencies[column].counts if model.trained else {}
         _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)

@@ -14,7 +14,7 @@ from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
 from pipelines.work import whole_number
 from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
-from profile_service.identity.model import Comparison, Model
+from profile_service.identity.model import Clustering, Comparison, Model
 
 Work = duckdb.DuckDBPyConnection
 ComparePairs = Callable[[Work, Model, str, str], None]  # as ``compare.compare_pairs``
@@ -81,8 +81,7 @@ def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compa
     mixture = replace(mixture, anchors=anchoring.anchors)
     partners = float(mixture.shares[list(SAME_PERSON)].sum() * evidence.all_pairs / max(records, 1))
     # weights that ids have put right need no help from dense data
-    dense = partners >= model.clustering.dense and anchoring.anchors is None
-    stop = model.clustering.stop_dense if dense else model.clustering.stop
+    stop = stop_among(model.clustering, partners) if anchoring.anchors is None else model.clustering.stop
     facts = {
         **model.trained.facts,
         "records": records,
@@ -94,6 +93,12 @@ def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compa
     return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), suspicious_fit(
         evidence, prior, mixture, iterations
     )
+
+
+def stop_among(clustering: Clustering, partners: float) -> float:
+    """Natural log-odds at which groups join where a record is expected to have so many true partners."""
+    lowered = (clustering.stop_dense - clustering.stop) * min(1.0, partners / clustering.dense)
+    return round(clustering.stop + lowered, 4)
 
 
 def gather_evidence(
@@ -144,14 +149,17 @@ def _thinned(patterns: Integers, counts: Floats) -> tuple[Integers, Floats]:
 def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs) -> tuple[Integers, Floats]:
     """What random pairs of records are alike in; the same draw for the same records.
 
+    Few are drawn by what they hold, whatever the order in which they came: a pair more or less matters among few.
+
     Level numbers, shape (patterns, comparisons), and how many pairs have them, shape (patterns,).
     """
     wanted = int(model.settings["mixture"]["random_pairs"])
+    held = "hash(name_pair, birth_date, email, phone, street, postcode), " if records <= _SAMPLE else ""
     work.execute(
         "CREATE OR REPLACE TEMP TABLE places AS "
-        "SELECT rid, row_number() OVER (ORDER BY rid) - 1 AS place FROM standardised"
+        f"SELECT rid, row_number() OVER (ORDER BY {held}rid) - 1 AS place FROM standardised"
     )
-    if records * (records - 1) // 2 <= wanted:
+    if records * (records - 1) // 2 <= 2 * wanted:
         work.execute(
             "CREATE OR REPLACE TEMP TABLE drawn AS "
             "SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid"

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.block import SAMPLED_PAIRS
+from pipelines.block import SAMPLED_PAIRS, rules_beyond_budget
 from pipelines.engines.coded_levels import Sides
 from pipelines.engines.coded_records import CodedRecords, Codes, Rids
 from pipelines.work import PRIVATE
@@ -86,16 +86,10 @@ def _neighbours(rids: Rids, end: Rids, cap: int, taken: NDArray[np.bool_] | None
     return found
 
 
-def too_wide(records: CodedRecords, model: Model, most: float) -> list[str]:
-    """The wide rules that find more than ``most`` pairs of their own; see ``block.too_wide``."""
-    taken = [rule for rule in model.blocking_rules if not rule.wide]
-    names = []
-    for rule in (rule for rule in model.blocking_rules if rule.wide):
-        if _own_pairs(records, rule, taken, model.blocking_cap) > most:
-            names.append(rule.name)
-        else:
-            taken.append(rule)
-    return names
+def too_wide(records: CodedRecords, model: Model, count: int) -> list[str]:
+    """The wide rules that find too many pairs of their own among ``count`` records; see ``block.too_wide``."""
+    cap = model.blocking_cap
+    return rules_beyond_budget(model, count, lambda rule, taken: _own_pairs(records, rule, taken, cap))
 
 
 def _own_pairs(records: CodedRecords, rule: BlockingRule, others: Sequence[BlockingRule], cap: int) -> int:

@@ -32,8 +32,7 @@ class DuckDBEngine:
     def too_wide(self, work: Work, model: Model) -> list[str]:
         """See ``block.too_wide``; where a rule has very many pairs the keys sampled are not the same ones."""
         self._records = code_records(work, model)
-        records = block.count(work, "standardised")
-        return coded_blocks.too_wide(self._records, model, model.settings["blocking"]["budget"] * records)
+        return coded_blocks.too_wide(self._records, model, block.count(work, "standardised"))
 
     def block_all(self, work: Work, model: Model) -> int:
         """See ``block.block_all``."""

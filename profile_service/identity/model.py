@@ -62,11 +62,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class BlockingRule:
-    """Records that agree on every column of ``key`` are candidate pairs; ``wide``: only within the budget of pairs."""
+    """Records that agree on all of ``key`` are candidate pairs; ``wide``, ``few``: only as [blocking] allows."""
 
     name: str
     key: tuple[str, ...]
     wide: bool = False
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,10 +244,7 @@ def declared_model(text: str) -> Model:
             text=text,
             settings=settings,
             comparisons=comparisons,
-            blocking_rules=tuple(
-                BlockingRule(rule["name"], tuple(rule["key"]), rule.get("wide", False))
-                for rule in table["blocking_rule"]
-            ),
+            blocking_rules=tuple(BlockingRule(**rule | {"key": tuple(rule["key"])}) for rule in table["blocking_rule"]),
             clustering=Clustering(**clustering, borderline_bits=(float(zone[0]), float(zone[1]))),
             survivorship=survivorship_from(table.get("survivorship", {})),
             household=household_from(table.get("household")),

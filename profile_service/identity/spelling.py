@@ -87,8 +87,19 @@ def in_each_others_place(given: str | None, family: str | None, givens: Spelling
     """Whether a given and a family name stand swapped in one record, as far as everyone else's names can tell.
 
     Asks for evidence from both names together: each is known in the other's place, or one so well that it outweighs.
+    A name that neither column knows counts as what it is corrected to, where the other one is a name of its column.
     """
     if given is None or family is None:
         return False
-    swapped = families.count(given) * givens.count(family)
-    return swapped > 30 * (givens.count(given) + 1) * (families.count(family) + 1)
+    as_given, as_family = givens.count(given), families.count(given)
+    their_given, their_family = givens.count(family), families.count(family)
+    if not as_given and not as_family and their_given > their_family:
+        as_given, as_family = givens.count(_corrected(given, givens)), families.count(_corrected(given, families))
+    elif not their_given and not their_family and as_family > as_given:
+        their_given = givens.count(_corrected(family, givens))
+        their_family = families.count(_corrected(family, families))
+    return as_family * their_given > 30 * (as_given + 1) * (their_family + 1)
+
+
+def _corrected(name: str, spellings: Spellings) -> str:
+    return spellings.correct(name) or name

@@ -40,8 +40,10 @@ def standardise_record(
     words = words or packaged_vocabulary()
     standard = _names(record, model, words)
     country = phones.country_code(record.value("country"), words)
-    street = values.street(record.value("street"), words)
-    second = values.street(record.value("street_2"), words)
+    first, second = record.value("street"), record.value("street_2")
+    if first and second:
+        first, second = values.lines_in_order(first, second, words) or (first, second)
+    street = values.first_line(first, words)
     email = values.email(record.value("email"), words)
     default_country = model.trained.default_country if model.trained else None
     phone = phones.phone(record.value("phone"), country or default_country)
@@ -57,7 +59,7 @@ def standardise_record(
         "street": street.line,
         "street_number": street.number,
         "street_name": street.name,
-        "street_2": second.line,
+        "street_2": values.street(second, words).line,
         "postcode": values.postcode(record.value("postcode"), words),
         "city": values.place(record.value("city"), words),
         "region": values.place(record.value("region"), words),

@@ -19,6 +19,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _ONE_DIGIT_REPEATED = re.compile(r"(.)\1*")
 _US_ZIP_PLUS_FOUR = re.compile(r"(\d{5})-\d{4}")
 _NO_SEX = frozenset("uonx90")
+_HOUSE_NUMBER = re.compile(r"[0-9]+[a-z]?")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -123,11 +124,17 @@ class Street:
 _NO_STREET = Street(None, None, None)
 
 
+def first_line(text: str | None, words: Vocabulary) -> Street:
+    """A street line that names a street; a house number or a flat alone is none, and says nothing of two records."""
+    line = street(text, words)
+    return line if line.name else _NO_STREET
+
+
 def street(text: str | None, words: Vocabulary) -> Street:
     """Read a street line: words in one spelling, the house number apart, flat numbers kept only in the line."""
     if text is None:
         return _NO_STREET
-    tokens = [words.street_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
+    tokens = _street_words(text, words)
     line = " ".join(tokens)
     if not tokens or line in words.junk:
         return _NO_STREET
@@ -141,9 +148,42 @@ def street(text: str | None, words: Vocabulary) -> Street:
             skip = True
         elif token[0].isdigit():
             number = number or token
-        elif token not in words.street_kinds:
+        elif token not in words.street_kinds and token not in words.street_directions:
             name.append(token)
     return Street(line, number, "".join(name) or None)
+
+
+def _street_words(text: str, words: Vocabulary) -> list[str]:
+    return [words.street_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
+
+
+def lines_in_order(first: str, second: str, words: Vocabulary) -> tuple[str, str | None] | None:
+    """The two lines of an address that stand in each other's place, put right as sent, or ``None`` where they do not.
+
+    ``Flat 4, Rose House`` over ``12 Church Lane``: the second line ends in a kind of street and the first holds none.
+    A house number stays with the street: ``12 Rose House`` over ``Church Lane`` is number 12.
+    """
+    top, below = _street_words(first, words), _street_words(second, words)
+    until = next((place for place, word in enumerate(below) if word in words.unit_words), len(below))
+    numbered = any(_HOUSE_NUMBER.fullmatch(word) for word in below[:until])
+    named = [
+        word for word in below[:until] if word not in words.street_directions and not _HOUSE_NUMBER.fullmatch(word)
+    ]
+    if not top or not named or not _is_street(named[-1], len(named) > 1, words):
+        return None
+    if any(_is_street(word, True, words) for word in top):
+        return None
+    number, _, rest = first.strip().partition(" ")
+    if numbered or not _HOUSE_NUMBER.fullmatch(fold(number)):
+        return second, first
+    return f"{number} {second.strip()}", rest.strip() or None
+
+
+def _is_street(word: str, after_others: bool, words: Vocabulary) -> bool:
+    """Whether the word makes a line a street's: a kind of street after its name, or in one with it (Hauptstrasse)."""
+    if word in words.street_kinds:
+        return after_others
+    return word.endswith(words.street_endings) and word not in words.street_endings
 
 
 def postcode(text: str | None, words: Vocabulary) -> str | None:

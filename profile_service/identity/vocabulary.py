@@ -26,6 +26,8 @@ class Vocabulary:
     unit_words: frozenset[str]
     street_words: Mapping[str, str]
     street_kinds: frozenset[str]
+    street_directions: frozenset[str]
+    street_endings: tuple[str, ...]
     place_words: Mapping[str, str]
     countries: Mapping[str, str]
     nickname_roots: Mapping[str, tuple[str, ...]]
@@ -64,6 +66,8 @@ def packaged_vocabulary() -> Vocabulary:
         unit_words=frozenset(words["street"]["unit_words"]),
         street_words=words["street"]["words"],
         street_kinds=frozenset(words["street"]["kinds"]["words"]),
+        street_directions=frozenset(words["street"]["kinds"]["directions"]),
+        street_endings=tuple(words["street"]["kinds"]["endings"]),
         place_words=words["place"]["words"],
         countries=words["countries"],
         nickname_roots=_nickname_roots(nicknames),

@@ -199,8 +199,8 @@ def test_the_history_replayed_one_merge_at_a_time_is_the_clustering(
         assert abs(average - counted(edges, bounds, groups[left], groups[right])) < 2 / GRAIN
     would = {
         frozenset((id(groups[a]), id(groups[b])))
-        for (a, b), odds in edges.items()
-        if groups[a] is not groups[b] and odds >= bounds.stop
+        for a, b in edges
+        if groups[a] is not groups[b] and counted(edges, bounds, {a}, {b}) >= bounds.stop
     }
     told = {
         frozenset((id(groups[a]), id(groups[b]))) for a, b in zip(near.left.tolist(), near.right.tolist(), strict=True)

@@ -15,7 +15,13 @@ from pipelines.engines.duckdb_engine import DuckDBEngine
 from profile_service.identity.model import BlockingRule, Model, packaged_model
 from tests.linkage_world import standard, standardised_table
 
-MODEL = packaged_model()
+PACKAGED = packaged_model()
+# with the budget of many records
+MODEL = replace(
+    PACKAGED,
+    blocking_rules=tuple(rule for rule in PACKAGED.blocking_rules if not rule.few),
+    settings={**PACKAGED.settings, "blocking": {**PACKAGED.settings["blocking"], "few": 0}},
+)
 TooWide = Callable[[duckdb.DuckDBPyConnection, Model], list[str]]
 
 
@@ -73,6 +79,23 @@ def test_a_sample_of_the_keys_tells_how_wide_a_rule_is(too_wide: TooWide, monkey
         settings = {**model.settings, "blocking": {"cap": 60, "budget": budget}}
         with work_of(threes) as work:
             assert too_wide(work, replace(model, settings=settings)) == left_out
+
+
+def test_few_records_have_the_budget_of_more(too_wide: TooWide) -> None:
+    crowd: list[dict[str, str | None]] = [{"birth_date": "1980-01-01", "city": "springfield"}] * 20
+    with work_of(crowd) as work:
+        assert too_wide(work, PACKAGED) == []
+
+
+@pytest.mark.parametrize(("few", "left_out"), [(20, []), (19, ["postcode"])])
+def test_a_rule_for_few_records_takes_no_part_among_more(too_wide: TooWide, few: int, left_out: list[str]) -> None:
+    model = replace(
+        MODEL,
+        blocking_rules=(BlockingRule("postcode", ("postcode",), few=True),),
+        settings={**MODEL.settings, "blocking": {"cap": 60, "budget": 10, "few": few}},
+    )
+    with work_of([{"postcode": "60614"}] * 20) as work:
+        assert too_wide(work, model) == left_out
 
 
 def test_a_key_beyond_the_cap_counts_nothing_against_a_wide_rule(too_wide: TooWide) -> None:

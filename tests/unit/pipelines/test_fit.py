@@ -137,6 +137,35 @@ def test_a_hundred_records_do_not_collapse(matches: int, housemates: int) -> Non
     assert (mixture.log_odds(never) < 0).all()
 
 
+def test_a_rare_birth_date_that_strangers_share_weighs_what_it_does_by_the_count() -> None:
+    """Of few records most have a birth date to themselves, so the prior expects too much agreement on these."""
+    kinds = ("missing", "exact", "exact", "near", "differ")
+    birth = Part("birth_date", "birth", kinds, (False, False, False, False, False))
+    found = evidence(5000, 1500, 0, strangers=0)
+    # nine in ten of the pairs agree on a date of many records, one in thirty on one that no more than two records have
+    levels, counts = found.levels.repeat(30, axis=0), found.counts.repeat(30) / 30
+    agreed = levels[:, 2] == 1
+    levels[:, 2] += (levels[:, 2] > 1).astype(int)
+    rare = agreed & (np.arange(len(levels)) % 30 == 0)
+    levels[rare, 2] = 2
+    speaking = found.speaking[2] * found.all_pairs
+    strangers = 150 / speaking
+    u = np.array([0.0, 1e-5, strangers, 0.02, 0.98])
+    random = u.copy()
+    random[1] += counts[levels[:, 2] == 1].sum() / speaking
+    random[2] += counts[rare].sum() / speaking
+    binned = replace(
+        found,
+        parts=(*PARTS[:2], birth, *PARTS[3:]),
+        levels=levels,
+        counts=counts,
+        random=(*found.random[:2], random, *found.random[3:]),
+        itself=(*found.itself[:2], np.array([0.0, 0.3, 0.7, 0.0, 0.0]), *found.itself[3:]),
+    )
+    rest = fit_mixture(binned, prior(5000), iterations=60).probability[2][-1]
+    assert np.log2(rest[2] / strangers) == pytest.approx(0.0, abs=1.0)
+
+
 def test_no_iteration_leaves_the_packaged_parameters() -> None:
     found = evidence(3000, 2500, 600)
     packaged = fit_mixture(found, prior(3000), iterations=0)

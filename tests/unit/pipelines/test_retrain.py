@@ -75,7 +75,7 @@ def test_a_declaration_of_ones_own_is_learned_with_shown_and_kept(ran: Path) -> 
     """A stop far above all evidence: nobody may join by weight, and a dry run names whom that splits, and why."""
     data = shutil.copytree(ran / "data", ran / "own", symlinks=True)
     own = ran / "model.toml"
-    own.write_text(standing_declaration(data).replace("stop_dense = -1.0", "stop_dense = 4.0").replace(
+    own.write_text(standing_declaration(data).replace("stop_dense = -1.4", "stop_dense = 4.0").replace(
         "\nstop = 0.0", "\nstop = 4.0"), encoding="utf-8")  # fmt: skip
     training = retrain(data, SilentProgress(), TrainOptions(model=own))
     assert (training.model_version != training.follows, training.declared_in) == (True, str(own))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipelines.train import parts_of, taking_part
+from pipelines.train import parts_of, stop_among, taking_part
 from profile_service.identity.mixture import CLASSES
 from profile_service.identity.model import Model, packaged_model, standing_model
 from profile_service.identity.records import RawRecord
@@ -44,6 +45,12 @@ def test_a_column_that_says_nothing_takes_no_part(cities: list[str | None], take
     with LinkageWorld(tmp_path) as world:
         standardised_table(world.work, PACKAGED, [standard(city=city) for city in cities])
         assert ("city" in taking_part(world.work, PACKAGED)) is takes_part
+
+
+@pytest.mark.parametrize(("partners", "stop"), [(0.0, 0.0), (1.0, -0.6), (2.0, -1.2), (2.4, -1.2), (50.0, -1.2)])
+def test_the_more_partners_a_record_has_the_weaker_a_single_pair_may_be(partners: float, stop: float) -> None:
+    clustering = replace(PACKAGED.clustering, stop=0.0, stop_dense=-1.2, dense=2.0)
+    assert stop_among(clustering, partners) == stop
 
 
 def test_fewer_than_three_comparisons_keep_the_packaged_parameters(learned: Learned, tmp_path: Path) -> None:

@@ -73,6 +73,12 @@ def test_a_number_without_a_country_is_dialled_where_most_records_are(learned: L
     assert standardise_record(raw(phone="(212) 555-0147"), learned.model, {})["phone"] == "+12125550147"
 
 
+def test_lines_of_an_address_in_each_others_place_are_read_as_if_they_were_not() -> None:
+    swapped = standardise_record(raw(street="Flat 4", street_2="12 Church Lane"), MODEL, {})
+    right = standardise_record(raw(street="12 Church Lane", street_2="Flat 4"), MODEL, {})
+    assert swapped.values == right.values
+
+
 def test_swapped_names_meet_in_their_pair() -> None:
     assert name_pair("ann", "lee") == name_pair("lee", "ann") == "ann lee"
     assert name_pair(None, "lee") is None
@@ -81,5 +87,5 @@ def test_swapped_names_meet_in_their_pair() -> None:
 
 def test_a_missing_value_is_never_a_key() -> None:
     record = standardise_record(raw(given_name="Ann", postcode="60614", phone="00000000"), MODEL, {})
-    assert blocking_keys(record, MODEL) == {"given and postcode": ("ann", "60614")}
+    assert blocking_keys(record, MODEL) == {"given and postcode": ("ann", "60614"), "postcode": ("60614",)}
     assert blocking_keys(standardise_record(raw(), MODEL, {}), MODEL) == {}

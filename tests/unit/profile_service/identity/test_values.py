@@ -170,6 +170,49 @@ def test_a_street_line_is_read_for_its_number_and_name(
     assert values.street(text, WORDS) == values.Street(line, number, name)
 
 
+@pytest.mark.parametrize("text", ["221", "Flat 3", "12 North", "St"])
+def test_a_number_or_a_door_alone_is_no_street(text: str) -> None:
+    assert values.first_line(text, WORDS) == values.Street(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "in_order"),
+    [
+        ("Flat 4", "12 Church Lane", ("12 Church Lane", "Flat 4")),
+        ("Acme Ltd", "12 Main St, Apt 3", ("12 Main St, Apt 3", "Acme Ltd")),
+        ("PO Box 7", "Main Street North", ("Main Street North", "PO Box 7")),
+        ("Rose Cottage", "Church Lane", ("Church Lane", "Rose Cottage")),
+        ("12 Rose House", "Church Lane", ("12 Church Lane", "Rose House")),
+        ("12a", "Church Lane", ("12a Church Lane", None)),
+        ("Hinterhaus", "Hauptstraße 5", ("Hauptstraße 5", "Hinterhaus")),
+        ("Apt 4", "12 42nd St", ("12 42nd St", "Apt 4")),
+    ],
+)
+def test_a_street_on_the_second_line_of_an_address_is_its_street(
+    first: str, second: str, in_order: tuple[str, str | None]
+) -> None:
+    assert values.lines_in_order(first, second, WORDS) == in_order
+    if in_order[1] is not None:
+        assert values.lines_in_order(in_order[0], in_order[1], WORDS) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("12 Main Street", "Flat 4"),
+        ("12 Rose Court", "Church Lane"),
+        ("12 Hauptstraße", "Church Lane"),
+        ("12 Broadway", "Floor 3"),
+        ("Rose House", "Lane"),
+        ("Rose House", "St Mary"),
+        ("n/a", ","),
+        (".", "Church Lane"),
+    ],
+)
+def test_lines_of_an_address_stay_where_they_may_be_right(first: str, second: str) -> None:
+    assert values.lines_in_order(first, second, WORDS) is None
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
