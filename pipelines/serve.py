@@ -110,7 +110,10 @@ def _end_after(parent: int) -> None:
     """End this worker in good order when ``parent`` was killed: it would hold the port against the next service."""
     while os.getppid() == parent:
         time.sleep(_BETWEEN_LOOKS)
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        # said once, it is lost on a worker that is just being started
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_BETWEEN_LOOKS)
 
 
 def free_port(settings: Settings) -> int:
