@@ -6,7 +6,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from profile_service.store.ledger.columns import METADATA, RETIRED_INDEXES
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
+from profile_service.store.ledger.write_ahead import WriteAheadLog
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
 # A live write fills many pages: with SQLite's own 1000 one in some of them waited for two more writes to the disk.
@@ -25,6 +27,8 @@ _PAGES_BEFORE_A_WRITER_WAITS = 16_384
 _LONG_LOG = 1 << 20  # bytes
 # Seconds: a check-point takes several flushes of the disk, and whoever commits meanwhile waits for them.
 _BETWEEN_CHECKPOINTS = 3.0
+_A_MOMENT = 0.05  # seconds
+_ATTEMPTS = 3  # of a check-point to bring over all, what others wrote during it included
 _STATEMENTS = 256  # kept prepared by each connection
 
 _logger = logging.getLogger(__name__)
@@ -91,8 +95,8 @@ class SqliteDriver:
         self._readers = PerThread(self._connect)
         # the writer waits for its turn by itself, in shorter naps than SQLite's
         self._writer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
-        self._checkpointer = SharedByThreads(self._connect)
-        self._log = path.with_name(f"{path.name}-wal")
+        self._checkpointer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
+        self._log = WriteAheadLog(path.with_name(f"{path.name}-wal"))
         self._rests_until = 0.0
 
     def _connect(self, wait_seconds: float = 5.0) -> SqliteSession:
@@ -126,18 +130,13 @@ class SqliteDriver:
     def begin(self, wait_seconds: float) -> Session:
         """BEGIN IMMEDIATE, tried again and again: SQLite's own waiting sleeps up to a tenth of a second."""
         session = self._writer.get()
-        nap, end = _SHORTEST_NAP, time.monotonic() + wait_seconds
-        while True:
-            try:
-                session.connection.execute("BEGIN IMMEDIATE")
-                return session
-            except sqlite3.OperationalError as error:
-                if not _is_busy(error):
-                    raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
-                if time.monotonic() >= end:
-                    raise LedgerBusy("the ledger is being written by others; try again in a moment") from error
-            time.sleep(nap)
-            nap = min(nap * 1.5, _LONGEST_NAP)
+        try:
+            _begin(session.connection, wait_seconds)
+        except sqlite3.OperationalError as error:
+            if _is_busy(error):
+                raise LedgerBusy("the ledger is being written by others; try again in a moment") from error
+            raise LedgerUnavailable(f"the ledger cannot be written: {error}") from error
+        return session
 
     def commit(self) -> None:
         """COMMIT: with ``synchronous = FULL`` it is on the disk when this returns."""
@@ -173,14 +172,34 @@ class SqliteDriver:
     def checkpoint(self) -> None:
         """Bring the write-ahead log into the file once it is long; whoever writes meanwhile does not wait for it."""
         try:
-            # looked at, never opened: closing a file of the database would drop the locks that this process has on it
-            if self._log.stat().st_size < _LONG_LOG or time.monotonic() < self._rests_until:
+            if self._log.used_bytes() < _LONG_LOG or time.monotonic() < self._rests_until:
                 return
             self._rests_until = time.monotonic() + _BETWEEN_CHECKPOINTS
-            self._checkpointer.get().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            # while it is open, nobody is the last to close the database: the log stays the same file
+            connection = self._checkpointer.get().connection
+            self._log.make_room(self._alone)
+            for _ in range(_ATTEMPTS):
+                _, written, brought = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                # what came meanwhile is little: the log begins anew only where all of it is in the file
+                if written == brought:
+                    break
         except (OSError, sqlite3.Error) as error:
             # another process is at it, or the disk is full: a later round or the next writer does so
             _logger.debug("no checkpoint: %s", error)
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no process writes inside the block; whoever writes is waited for a moment, not longer."""
+        connection = self._checkpointer.get().connection
+        try:
+            _begin(connection, _A_MOMENT)
+        except sqlite3.OperationalError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            connection.execute("ROLLBACK")
 
     def scrub(self) -> None:
         """Deleted content is zeroed by ``secure_delete``; what still stands in the WAL goes with its truncation."""
@@ -199,6 +218,20 @@ class SqliteDriver:
         self._readers.close()
         self._writer.close()
         self._checkpointer.close()
+
+
+def _begin(connection: sqlite3.Connection, wait_seconds: float) -> None:
+    """Take the write lock; raises OperationalError, busy when it is not free in time."""
+    nap, end = _SHORTEST_NAP, time.monotonic() + wait_seconds
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= end:
+                raise
+        time.sleep(nap)
+        nap = min(nap * 1.5, _LONGEST_NAP)
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
