@@ -31,9 +31,9 @@ class Glance:
 
 
 class Glances(threading.local):
-    """One thread's last glance; a database counts its changes for each connection, and a thread has one."""
+    """One thread's last glance, and what the database told of its changes before it."""
 
-    _seen: tuple[Session, int, Glance] | None = None
+    _seen: tuple[Session, bytes, Glance] | None = None
 
     def take(self, session: Session) -> Glance:
         """What stands now. One question where nothing was written since this thread asked, or else two."""
@@ -41,7 +41,7 @@ class Glances(threading.local):
         seen = self._seen
         if seen is not None and changes is not None and seen[0] is session and seen[1] == changes:
             return seen[2]
-        # counted before it is read: what is written in between is seen by the next glance
+        # told before it is read: what is written in between is seen by the next glance
         keys_version, current, covered = session.one(_ALL, {}) or (None, None, False)
         glance = Glance(int(keys_version or 0), current, not covered)
         if changes is not None:

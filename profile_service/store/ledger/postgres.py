@@ -63,8 +63,8 @@ class PostgresSession:
             with self.connection.cursor() as cursor:
                 cursor.executemany(_query(statement.postgres), prepared)
 
-    def changes(self) -> int | None:
-        """The server counts none that cost less than asking what one wants to know."""
+    def changes(self) -> bytes | None:
+        """The server tells of none that cost less than asking what one wants to know."""
         return None
 
     def execute(self, text: str) -> None:

@@ -26,8 +26,8 @@ class Session(Protocol):
     def many(self, statement: Statement, rows: Iterable[Values]) -> None:
         """Run a statement once for each row of values."""
 
-    def changes(self) -> int | None:
-        """A number that differs whenever others have committed since; ``None`` where the database counts none."""
+    def changes(self) -> bytes | None:
+        """What differs whenever others have committed since; ``None`` where the database does not tell."""
 
 
 class Driver(Protocol):

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from profile_service import deadline
 from profile_service.errors import LedgerBusy, LedgerUnavailable
 from profile_service.store.ledger.columns import METADATA, RETIRED_INDEXES
 from profile_service.store.ledger.connections import PerThread, SharedByThreads
+from profile_service.store.ledger.log_index import LogIndex
 from profile_service.store.ledger.session import Row, Session
 from profile_service.store.ledger.statement import SQLITE, Statement, Values
 from profile_service.store.ledger.write_ahead import WriteAheadLog
@@ -24,7 +25,8 @@ from profile_service.store.ledger.write_ahead import WriteAheadLog
 _SHORTEST_NAP, _LONGEST_NAP = 0.0002, 0.002  # seconds between two attempts at the write lock
 # A live write fills many pages: with SQLite's own 1000 one in some of them waited for two more writes to the disk.
 _PAGES_BEFORE_A_WRITER_WAITS = 16_384
-_LONG_LOG = 1 << 20  # bytes
+# Bytes from which the log is brought into the file: once nobody writes, or else when it has become so much longer.
+_LONG_LOG, _LONGEST_LOG = 1 << 20, 16 << 20
 # Seconds: a check-point takes several flushes of the disk, and whoever commits meanwhile waits for them.
 _BETWEEN_CHECKPOINTS = 3.0
 _A_MOMENT = 0.05  # seconds
@@ -35,10 +37,14 @@ _logger = logging.getLogger(__name__)
 
 
 class SqliteSession:
-    """One connection to the file. Raises Refused (too-slow) when the time of the thread's request is over."""
+    """One connection to the file, and the index of its log.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Raises Refused (too-slow) when the time of the thread's request is over.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, index: LogIndex) -> None:
         self.connection = connection
+        self.changes = index.head
 
     def one(self, statement: Statement, values: Values) -> Row | None:
         """The first row, or ``None``."""
@@ -71,11 +77,6 @@ class SqliteSession:
         except sqlite3.OperationalError as error:
             raise _meant(error) from error
 
-    def changes(self) -> int | None:
-        """SQLite's own count for this connection, which only reads: every commit is another connection's."""
-        count: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
-        return count
-
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
@@ -88,16 +89,21 @@ class SqliteDriver:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # it holds personal data: for this user's eyes, from the first byte
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            # it holds personal data: for this user's eyes, from the first byte. One that is there is not opened here:
+            # closing it would drop the locks that another ledger of this process has on it
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
         self._readers = PerThread(self._connect)
         # the writer waits for its turn by itself, in shorter naps than SQLite's
         self._writer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
         self._checkpointer = SharedByThreads(lambda: self._connect(wait_seconds=0.0))
+        # made beside the first connection of a process, closed after the last
+        self._index = SharedByThreads(lambda: LogIndex(path.with_name(f"{path.name}-shm")))
         self._log = WriteAheadLog(path.with_name(f"{path.name}-wal"))
         self._rests_until = 0.0
+        self._last_used = 0
 
     def _connect(self, wait_seconds: float = 5.0) -> SqliteSession:
         try:
@@ -109,9 +115,9 @@ class SqliteDriver:
                 timeout=wait_seconds,
             )
             _set_up(connection)
-        except sqlite3.Error as error:
+            return SqliteSession(connection, self._index.get())
+        except (sqlite3.Error, OSError) as error:
             raise LedgerUnavailable(f"the ledger {self._path} cannot be opened: {error}") from error
-        return SqliteSession(connection)
 
     def reader(self) -> Session:
         """This thread's reading connection."""
@@ -172,12 +178,16 @@ class SqliteDriver:
     def checkpoint(self) -> None:
         """Bring the write-ahead log into the file once it is long; whoever writes meanwhile does not wait for it."""
         try:
-            if self._log.used_bytes() < _LONG_LOG or time.monotonic() < self._rests_until:
-                return
-            self._rests_until = time.monotonic() + _BETWEEN_CHECKPOINTS
             # while it is open, nobody is the last to close the database: the log stays the same file
             connection = self._checkpointer.get().connection
+            used, before = self._log.used_bytes(), self._last_used
+            self._last_used = used
+            if used < _LONG_LOG or time.monotonic() < self._rests_until:
+                return
             self._log.make_room(self._alone)
+            if used != before and used < _LONGEST_LOG:
+                return
+            self._rests_until = time.monotonic() + _BETWEEN_CHECKPOINTS
             for _ in range(_ATTEMPTS):
                 _, written, brought = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 # what came meanwhile is little: the log begins anew only where all of it is in the file
@@ -218,6 +228,7 @@ class SqliteDriver:
         self._readers.close()
         self._writer.close()
         self._checkpointer.close()
+        self._index.close()
 
 
 def _begin(connection: sqlite3.Connection, wait_seconds: float) -> None:
@@ -252,6 +263,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -16384")
+    # with the first read the log and its index are there
+    connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
     deadline.watch(connection)
 
 

@@ -12,7 +12,8 @@ def now_utc() -> datetime:
 
 def as_text(at: datetime) -> str:
     """``2026-11-21T20:01:02.000003Z``; ``at`` carries its time zone."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    here = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{here.isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
 
 
 def as_time(text: str) -> datetime:
