@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -16,51 +15,14 @@ import orjson
 
 from profile_service.audit import Act, Audit
 from profile_service.errors import LedgerBusy, LedgerUnavailable
+from profile_service.journal_file import LONGEST, JournalFile
 from profile_service.store.ledger import Ledger
 from profile_service.store.ledger.audit_rows import drop_folded_bytes, folded_bytes, put_folded_bytes
 from profile_service.store.ledger.times import as_text, now_utc
 
-_LINES_AT_ONCE = 500  # in one transaction: others wait for it some milliseconds
-_LONGEST_FILE = 4_000_000  # bytes, before a journal is put away and another begun
 _LOOK_FOR_ORPHANS = 50  # rounds between two looks for journals whose process is gone
 
 _log = logging.getLogger(__name__)
-
-
-class JournalFile:
-    """One process's journal: lines appended by it alone, under a lock that ends with the process."""
-
-    def __init__(self, path: Path, *, make: bool) -> None:
-        """Open and lock a journal; raises ``BlockingIOError`` while its process lives, ``OSError`` as usual."""
-        self.path = path
-        flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if make else 0)
-        self._file = os.open(path, flags, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise
-
-    def append(self, line: bytes) -> int:
-        """Add a line; answers how many bytes of it are there."""
-        return os.write(self._file, line)
-
-    def size(self) -> int:
-        """Bytes written."""
-        return os.fstat(self._file).st_size
-
-    def lines_from(self, start: int) -> tuple[list[bytes], int]:
-        """The next whole lines from byte ``start``, and the byte after them."""
-        content = os.pread(self._file, 1 << 20, start)
-        lines = content.splitlines(keepends=True)[:_LINES_AT_ONCE]
-        if lines and not lines[-1].endswith(b"\n"):
-            # cut short: its writer is at it, or was killed before it answered anybody
-            lines.pop()
-        return lines, start + sum(len(line) for line in lines)
-
-    def close(self) -> None:
-        """Unlock and close."""
-        os.close(self._file)
 
 
 class ReadJournal:
@@ -100,14 +62,13 @@ class ReadJournal:
         )
         try:
             with self._lock:
-                if self._own is None:
-                    self._own = self._begin()
-                written = self._own.append(line)
-                if written != len(line):
-                    # what stands of it ends in no line of its own: the next one must not be drawn into it
-                    self._full.append(self._own)
+                own = self._own
+                if own is None or not own.append(line):
+                    if own is not None:
+                        self._full.append(own)
                     self._own = None
-                    raise OSError("the disk is full")
+                    self._own = own = self._begin(len(line))
+                    own.append(line)
         except OSError as error:
             raise LedgerUnavailable(f"a read cannot be noted in the audit trail: {error.strerror or error}") from error
 
@@ -133,9 +94,6 @@ class ReadJournal:
         count = 0
         with self._lock:
             own = self._own
-            if own is not None and self._folded.get(own.path, 0) >= _LONGEST_FILE:
-                self._full.append(own)
-                self._own = own = None
             full = list(self._full)
         for journal in full:
             count += self._fold_all(journal)
@@ -160,8 +118,9 @@ class ReadJournal:
                 self._put_away(journal)
         return count
 
-    def _begin(self) -> JournalFile:
-        return JournalFile(self._folder / f"reads-{os.getpid()}-{secrets.token_hex(8)}.jsonl", make=True)
+    def _begin(self, least: int) -> JournalFile:
+        path = self._folder / f"reads-{os.getpid()}-{secrets.token_hex(8)}.jsonl"
+        return JournalFile(path, make=True, room=max(LONGEST, least))
 
     def _fold_all(self, journal: JournalFile) -> int:
         """Fold the rest of a journal."""

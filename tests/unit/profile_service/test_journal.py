@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from profile_service.audit import Act, Audit
 from profile_service.errors import LedgerBusy, LedgerUnavailable
-from profile_service.journal import JournalFile, ReadJournal
+from profile_service.journal import ReadJournal
 from profile_service.store.ledger import Ledger
 
 SECRET = b"a secret that only tests know, and they tell"
@@ -128,20 +129,56 @@ def test_a_ledger_that_is_busy_keeps_no_read_from_being_noted(ledger: Ledger, tm
 
 
 def test_a_full_disk_refuses_the_read(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profile_service.journal.LONGEST", 150)
     journal = journal_of(ledger, tmp_path)
     journal.note(read(1))
-    whole = JournalFile.append
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with monkeypatch.context() as full:
-        full.setattr(JournalFile, "append", lambda self, line: whole(self, line[:10]))
-        with pytest.raises(LedgerUnavailable, match="the disk is full"):
+        full.setattr(os, "posix_fallocate", no_room)
+        with pytest.raises(LedgerUnavailable, match="No space left"):
             journal.note(read(2))
     journal.note(read(3))
+    assert len(list((tmp_path / "audit").iterdir())) == 2, "nothing is left of the one that found no room"
     journal.stop()
     assert sorted(map(str, requests(ledger))) == ["req-1", "req-3"]
 
 
+def test_a_journal_has_its_room_on_the_disk_from_the_beginning(ledger: Ledger, tmp_path: Path) -> None:
+    journal = journal_of(ledger, tmp_path)
+    journal.note(read(0))
+    (path,) = (tmp_path / "audit").iterdir()
+    assert path.stat().st_blocks * 512 >= path.stat().st_size >= 1_000_000, "its room is its own"
+    journal.stop()
+
+
+def test_a_line_longer_than_a_journal_has_one_of_its_own(ledger: Ledger, tmp_path: Path) -> None:
+    journal = journal_of(ledger, tmp_path)
+    journal.note(read(1))
+    journal.note(Act("desk", "profile.read", "cus_2", "x" * 150, "req-2", {"fields": ["y" * 5_000_000]}))
+    journal.note(read(3))
+    journal.stop()
+    assert requests(ledger) == ["req-1", "req-2", "req-3"]
+
+
+def test_zeros_behind_what_a_dead_process_wrote_are_no_lines(ledger: Ledger, tmp_path: Path) -> None:
+    path = left_behind(tmp_path, WHOLE * 3 + WHOLE[:20] + bytes(3_000_000))
+    assert journal_of(ledger, tmp_path).fold_orphans() == 3
+    assert requests(ledger) == ["req-1"] * 3
+    assert not path.exists()
+
+
+def test_a_journal_in_which_nothing_was_noted_is_put_away(ledger: Ledger, tmp_path: Path) -> None:
+    path = left_behind(tmp_path, bytes(5000))
+    assert journal_of(ledger, tmp_path).fold_orphans() == 0
+    assert not path.exists()
+    assert requests(ledger) == []
+
+
 def test_a_long_journal_is_put_away(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profile_service.journal._LONGEST_FILE", 300)
+    monkeypatch.setattr("profile_service.journal.LONGEST", 300)
     journal = journal_of(ledger, tmp_path)
     names = set()
     for number in range(20):
