@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,10 +32,10 @@ UNSAID = "purpose.unsaid"  # the act of an erasure, when a purpose had named the
 BROKEN = "chain.broken"  # the act of the trail itself, when its last row is not the one that was sealed
 _PAGE = 2000
 _LONGEST_PURPOSE = 200
+_NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class Act:
+class Act(NamedTuple):
     """Something done: ``actor`` is a key's name or ``cli:user``, ``action`` a verb such as ``profile.read``.
 
     ``details`` names fields, counts and ids, never a person's values.
@@ -46,7 +46,7 @@ class Act:
     customer_id: str | None = None
     purpose: str | None = None
     request_id: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = _NOTHING
 
 
 @dataclass(frozen=True)

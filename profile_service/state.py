@@ -27,6 +27,8 @@ class State(NamedTuple):
     def holders(self, identifier_type: str, value: str) -> list[str]:
         """The customers who stand and carry an identifier, by its standard form, in order."""
         published = self.generation.holders(identifier_type, value)
+        if self.overlay.bare:
+            return published
         here = self.overlay.holders(identifier_type, value)
         if not published:
             return sorted(here)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -127,11 +126,15 @@ class Call:
         self.key = key
         self.environ = environ
         self.glance = glance
+        self._state: State | None = None
 
-    @cached_property
+    @property
     def state(self) -> State:
         """The generation and the overlay on it, one consistent pair for the whole request."""
-        return self.frame.world.state(self.glance)
+        # no cached_property: until Python 3.12 it takes a lock
+        if self._state is None:
+            self._state = self.frame.world.state(self.glance)
+        return self._state
 
     def read(self) -> Request:
         """The request with its body and parameters, which may take long to arrive: what was glanced at grows old."""
@@ -154,7 +157,7 @@ class Call:
 
     def act(self, action: str, customer_id: str | None, details: Mapping[str, Any] | None = None) -> Act:
         """What this call does, for the audit trail; ``details`` names fields, counts and ids, never values."""
-        return Act(self.key.name, action, customer_id, self.purpose, self.request_id, details or {})
+        return Act(self.key.name, action, customer_id, self.purpose, self.environ[REQUEST_ID], details or {})
 
     def view(self, what: str) -> Projection:
         """How this key sees ``what``: profile, event, hit or explanation."""

@@ -37,7 +37,7 @@ def published_view(audience: str, mask: frozenset[str]) -> Show:
     members = _members(veiled(view, hidden | mask)())
     known: dict[str, Any] = {
         "masked": masked,
-        "sureness": sureness,
+        "sureness": _sureness(members),
         "hidden": _hidden_types(members),
         # a record is put in order by its key, without its number
         "key": itemgetter(slice(1, None)),
@@ -59,9 +59,7 @@ def _written(members: Members) -> str:
     said += [f"{name!r}: {how}" for name, how in _COUNTED.items() if name in members]
     sure = members.get("sureness")
     if isinstance(sure, fields.Nested):
-        shown = sorted(_members(sure.schema))
-        of = f"sureness({cell['weakest_link_bits']}, len(records))"
-        said.append(f"'sureness': {{name: each for name, each in {of}.items() if name in {shown!r}}}")
+        said.append(f"'sureness': sureness({cell['weakest_link_bits']}, len(records))")
     named = members.get(_IDENTIFIERS)
     if isinstance(named, Named):
         row = dict(
@@ -99,6 +97,18 @@ def _value(field: fields.Field[Any], cell: str) -> str:
 def _hidden_types(members: Members) -> frozenset[str]:
     named = members.get(_IDENTIFIERS)
     return named.hidden if isinstance(named, Named) else frozenset()
+
+
+def _sureness(members: Members) -> Callable[[float | None, int], dict[str, Any]]:
+    """How sure a merge is, as the view shows it: the same weights come again and again; nobody changes the answer."""
+    sure = members.get("sureness")
+    shown = _members(sure.schema).keys() if isinstance(sure, fields.Nested) else ()
+
+    @lru_cache(maxsize=16_384)
+    def told(weakest: float | None, records: int) -> dict[str, Any]:
+        return {name: each for name, each in sureness(weakest, records).items() if name in shown}
+
+    return told
 
 
 def _members(shape: Any) -> dict[str, fields.Field[Any]]:

@@ -93,7 +93,7 @@ def identifiers_in(text: bytes) -> list[tuple[str, str]]:
 
 def holds(table: list[Any], identifier_type: str, value: str) -> bool:
     """Whether the customer has that identifier."""
-    return any(each[1] == value and each[0] == identifier_type for each in table[len(PLAIN)])
+    return [identifier_type, value] in [each[:2] for each in table[len(PLAIN)]]
 
 
 def marked(text: bytes, shared: Mapping[tuple[str, str], bool], told: tuple[Any, Any] | None = None) -> bytes | None:
