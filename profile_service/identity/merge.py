@@ -65,14 +65,22 @@ class GoldenValue:
 def golden_record(records: Sequence[Evidence], rules: Mapping[str, SurvivorshipRule]) -> dict[str, GoldenValue]:
     """The golden value of each field that any record can fill; the order of ``records`` never matters."""
     ordered = sorted(records, key=lambda evidence: (evidence.record.channel, evidence.record.source_record_id))
+    recency = _recency(ordered)
     golden: dict[str, GoldenValue] = {}
     for rule in rules.values():
-        golden |= _survivors(ordered, rule)
+        golden |= _survivors(ordered, rule, recency)
     return golden
 
 
-def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str, GoldenValue]:
-    candidates = _candidates(ordered, rule)
+def _recency(ordered: Sequence[Evidence]) -> list[int]:
+    """For each record how many moments are newer than its own; one without a moment comes after all."""
+    times = sorted({e.record.updated_at for e in ordered if e.record.updated_at is not None}, reverse=True)
+    place: dict[datetime | None, int] = {moment: number for number, moment in enumerate(times)}
+    return [place.get(each.record.updated_at, len(times)) for each in ordered]
+
+
+def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule, recency: Sequence[int]) -> dict[str, GoldenValue]:
+    candidates = _candidates(ordered, rule, recency)
     if not candidates:
         return {}
     best: dict[tuple[str | None, ...], tuple[tuple[int, ...], Candidate]] = {}
@@ -111,9 +119,7 @@ def _survivors(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> dict[str,
     }
 
 
-def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Candidate]:
-    times = sorted({e.record.updated_at for e in ordered if e.record.updated_at is not None}, reverse=True)
-    recency = {moment: place for place, moment in enumerate(times)}
+def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule, recency: Sequence[int]) -> list[Candidate]:
     offers = []
     for position, evidence in enumerate(ordered):
         sent = {
@@ -130,7 +136,7 @@ def _candidates(ordered: Sequence[Evidence], rule: SurvivorshipRule) -> list[Can
             channel=evidence.record.channel,
             source_record_id=evidence.record.source_record_id,
             position=position,
-            recent=len(times) if evidence.record.updated_at is None else recency[evidence.record.updated_at],
+            recent=recency[position],
             shown={name: _shown(rule, name, value, evidence) for name, value in sent.items()},
             standard=evidence.standard.get(rule.fields[0]),
             text=evidence.standard.get(rule.fields[0]) or sent.get(rule.fields[0]) or "",
