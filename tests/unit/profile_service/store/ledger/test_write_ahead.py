@@ -68,7 +68,13 @@ def test_whoever_finds_the_files_of_a_killed_process_reads_all_that_was_committe
 def test_room_is_made_beside_writers_and_takes_nothing_from_them(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     ledger, beside = Ledger.open(path), Ledger.open(path)
-    maker = threading.Thread(target=beside.checkpoint)
+
+    def make() -> None:
+        while (tmp_path / LOG).stat().st_size < ROOM:
+            beside.checkpoint()
+            time.sleep(0.01)
+
+    maker = threading.Thread(target=make)
     try:
         _write(ledger, range(15))
         maker.start()
