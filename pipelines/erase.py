@@ -225,14 +225,15 @@ def _search(data_dir: Path, ledger: Ledger, fresh: Path, marks: Marks) -> list[F
     ]
     ids = rows_holding(ledger.read(), marks.customers, ())
     found += [Found(f"ledger:{table}", count) for table, count in ids.items() if table not in _SAY_ERASED]
+    locked = list(data_dir.glob("ledger.sqlite*"))
     files = [
         fresh,
-        *data_dir.glob("ledger.sqlite*"),
+        *locked,
         *(data_dir / GENERATIONS).rglob("*"),
         *data_dir.glob("models/**/*"),
     ]
     files += data_dir.glob("audit/*")
-    return found + in_bytes(sorted(path for path in files if path.is_file()), marks, data_dir)
+    return found + in_bytes(sorted(path for path in files if path.is_file()), marks, data_dir, locked)
 
 
 def _keep_receipts(

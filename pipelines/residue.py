@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -142,10 +144,18 @@ def _key_tests(columns: Collection[str], marks: Marks) -> Iterator[str]:
             yield f"{channel} || ':' || {name} IN ({keys})"
 
 
-def in_bytes(paths: Iterable[Path], marks: Marks, root: Path) -> list[Found]:
-    """Places in the bytes of some files where a value stands."""
+def in_bytes(paths: Iterable[Path], marks: Marks, root: Path, locked: Collection[Path] = ()) -> list[Found]:
+    """Places in the bytes of some files where a value stands.
+
+    ``locked``: those of a SQLite database that this process has open. Closing any handle on one would drop the locks of
+    all of them (https://sqlite.org/howtocorrupt.html, 2.2), so those stay open until the process ends.
+    """
     search = ByteSearch(marks.in_bytes)
-    return [Found(f"{path.relative_to(root)} (bytes)", search.count(path)) for path in paths]
+    found = []
+    for path in paths:
+        with os.fdopen(os.open(path, os.O_RDONLY), "rb", closefd=path not in locked) as stream:
+            found.append(Found(f"{path.relative_to(root)} (bytes)", search.count(stream)))
+    return found
 
 
 class ByteSearch:
@@ -160,21 +170,20 @@ class ByteSearch:
         self._maybe[_hashed(beginnings)] = True
         self._beginnings = beginnings
 
-    def count(self, path: Path) -> int:
-        """In how many places one of them stands."""
+    def count(self, stream: BinaryIO) -> int:
+        """In how many places of a file one of them stands."""
         if not self._wanted:
             return 0
         found = 0
-        with path.open("rb") as stream:
-            kept, ended = b"", False
-            while not ended:
-                block = stream.read(_BLOCK)
-                ended = not block
-                text = kept + block
-                # a place that begins in what is kept is counted with the next block
-                end = len(text) if ended else max(len(text) - self._longest + 1, 0)
-                found += self._places(text, end)
-                kept = text[end:]
+        kept, ended = b"", False
+        while not ended:
+            block = stream.read(_BLOCK)
+            ended = not block
+            text = kept + block
+            # a place that begins in what is kept is counted with the next block
+            end = len(text) if ended else max(len(text) - self._longest + 1, 0)
+            found += self._places(text, end)
+            kept = text[end:]
         return found
 
     def _places(self, text: bytes, end: int) -> int:

@@ -1,7 +1,7 @@
 """Whether anybody has committed to a SQLite database: seen in the head of its log's index, without asking SQLite.
 
-Every request asks. SQLite's own count of changes took 8 µs, and let go of the interpreter's lock three times: with four
-threads at work each time another one is woken up, and a look-up waited as long for its turn as it worked.
+Every request asks. SQLite's own count of changes lets go of the interpreter's lock on its way: with four threads at
+work each time another one is woken up, and a look-up waited as long for its turn as it worked.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The file of SQLite's write-ahead log: how much of it is in use, and room made in it before a writer needs it.
 
 A commit that overwrites what stands in the file is on the disk once its own pages are; one that makes the file longer
-waits for the file system's journal, too. Measured with live records at 20 a second: .9 ms instead of 2.4 in the middle,
-95 % below 2.7 ms instead of 6. SQLite reads the log up to the first frame that does not carry the numbers of its
-present round: frames of former rounds stand behind it at all times, and so may zeros.
+waits for the file system's journal, too. Measured in one process that commits every 30 ms, three pairs of runs: the
+middle commit took 2.4, 2.7 and 2.1 ms without room, .9, 2.4 and .9 with it. SQLite reads the log up to the first frame
+that does not carry the numbers of its present round: frames of former rounds stand behind it at all times, and so may
+zeros.
 """
 
 from __future__ import annotations

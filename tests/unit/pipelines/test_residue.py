@@ -73,7 +73,8 @@ def test_bytes_are_found_wherever_the_blocks_end(
     plainly = sum(any(content.startswith(each, place) for each in wanted) for place in range(len(content)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(residue, "_BLOCK", block)
-        assert ByteSearch(wanted).count(path) == plainly
+        with path.open("rb") as stream:
+            assert ByteSearch(wanted).count(stream) == plainly
 
 
 def test_short_values_and_numbers_stand_in_files_by_chance_and_are_not_looked_for_there(tmp_path: Path) -> None:
