@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-import pipelines.ingest.reading as reading
+import pipelines.ingest.early as early
 from profile_service.errors import PromiseBroken, UnusableInput
 from tests.landing_world import HEADER, LandingWorld, csv_of, customer
 
@@ -124,7 +124,7 @@ def test_the_quick_and_the_careful_way_read_alike(world: LandingWorld, changes: 
     content = edited(VALID, changes, len(HEADER) + 1)
     quick = ingested(world, content, "customers.csv")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "look", lambda *_: None)
+        patch.setattr(early, "look", lambda *_: None)
         careful = ingested(world, content, "customers.csv")
     assert quick == careful
 
@@ -176,7 +176,7 @@ def test_a_well_quoted_value_comes_in_as_it_was_sent(world: LandingWorld, names:
 
 
 def test_a_row_that_the_reader_drops_is_noticed(world: LandingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "look", lambda *_: 7)
+    monkeypatch.setattr(early, "look", lambda *_: 7)
     world.clear()
     with pytest.raises(PromiseBroken, match="7 rows counted, 6 read"):
         world.deliver("store/customers.csv", VALID)
