@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anyascii import anyascii
@@ -138,19 +139,35 @@ def street(text: str | None, words: Vocabulary) -> Street:
     line = " ".join(tokens)
     if not tokens or line in words.junk:
         return _NO_STREET
-    number = None
-    name = []
+    outside = _outside_units(tokens, words)
+    numbers = [token for token in outside if token[0].isdigit()]
+    kinds = words.street_kinds | words.street_directions
+    name = [token for token in outside if token not in kinds and not token[0].isdigit()] or _name_of_kinds(
+        outside, words
+    )
+    return Street(line, numbers[0] if numbers else None, "".join(name) or None)
+
+
+def _outside_units(tokens: Iterable[str], words: Vocabulary) -> list[str]:
+    """A line's words without flats and the like, and without their numbers."""
+    outside: list[str] = []
     skip = False
     for token in tokens:
-        if skip:
-            skip = False
-        elif token in words.unit_words:
-            skip = True
-        elif token[0].isdigit():
-            number = number or token
-        elif token not in words.street_kinds and token not in words.street_directions:
+        if not skip and token not in words.unit_words:
+            outside.append(token)
+        skip = not skip and token in words.unit_words
+    return outside
+
+
+def _name_of_kinds(tokens: Iterable[str], words: Vocabulary) -> list[str]:
+    """What a street is called that has no name beside its kind: ``North Street``, ``5th Avenue``, ``Highway 50``."""
+    name: list[str] = []
+    before = ""
+    for token in tokens:
+        if not _HOUSE_NUMBER.fullmatch(token) or (name == [before] and before in words.street_kinds):
             name.append(token)
-    return Street(line, number, "".join(name) or None)
+        before = token
+    return name if len(name) > 1 else []
 
 
 def _street_words(text: str, words: Vocabulary) -> list[str]:

@@ -87,7 +87,9 @@ def test_the_short_way_answers_for_ordinary_values(shortcut: shortcuts.Shortcut,
 
 house_numbers = st.sampled_from(["", "12 ", "007 ", "1  ", "12b ", "3 4 ", "٣ "])
 streets = st.builds(
-    "{}{}".format, house_numbers, st.one_of(texts, words, junk, st.sampled_from(["Apt 4", "9 Main St"]))
+    "{}{}".format,
+    house_numbers,
+    st.one_of(texts, words, junk, st.sampled_from(["Apt 4", "9 Main St", "North St", "5th Ave", "Hwy 50"])),
 )
 
 

@@ -160,6 +160,11 @@ def test_an_address_becomes_the_mailbox_it_reaches(text: str, mailbox: str | Non
         ("Hauptstraße 5", "hauptstrasse 5", "5", "hauptstrasse"),
         ("Rue de l'Église", "rue de l eglise", None, "ruedeleglise"),
         ("Old Mill", "old mill", None, "oldmill"),
+        ("12 North Street", "12 n st", "12", "nst"),
+        ("350 5th Ave", "350 5th ave", "350", "5thave"),
+        ("123 West 57th Street, Apt 5", "123 w 57th st apt 5", "123", "w57thst"),
+        ("1600 Highway 50", "1600 hwy 50", "1600", "hwy50"),
+        ("Unit 3 34/7 North Rd", "unit 3 34 7 n rd", "34", "nrd"),
         ("221", "221", "221", None),
         ("No Fixed Abode", None, None, None),
     ],
@@ -170,7 +175,7 @@ def test_a_street_line_is_read_for_its_number_and_name(
     assert values.street(text, WORDS) == values.Street(line, number, name)
 
 
-@pytest.mark.parametrize("text", ["221", "Flat 3", "12 North", "St"])
+@pytest.mark.parametrize("text", ["221", "Flat 3", "12 North", "St", "34/7", "Unit 3 St"])
 def test_a_number_or_a_door_alone_is_no_street(text: str) -> None:
     assert values.first_line(text, WORDS) == values.Street(None, None, None)
 
