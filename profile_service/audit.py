@@ -143,11 +143,7 @@ class Audit:
         looked_into = int(noted.partition(":")[0]) if noted and noted.partition(":")[0].isdigit() else 0
         found = noted is None or noted == f"0:{FIRST_HASH}"
         # each such row is itself checked when its turn comes
-        unsaid = {
-            int(seq): said
-            for row in audit_rows_of(session, UNSAID)
-            for seq, said in orjson.loads(row.details)["rows"].items()
-        }
+        unsaid = {seq: said for row in audit_rows_of(session, UNSAID) for seq, said in _unsaid(row).items()}
         for row in _every_row(session):
             wrong = _wrong(row, count, link, unsaid.get(row.seq))
             if not wrong and row.action == BROKEN and row.seq > looked_into:
@@ -202,6 +198,14 @@ def _hash(content: tuple[object, ...]) -> str:
 
 def _content_of(row: AuditRow) -> tuple[object, ...]:
     return tuple(vars(row).values())[:-1]
+
+
+def _unsaid(row: AuditRow) -> dict[int, str]:
+    """The hash of each row that says less, by its number; none where somebody has written something else there."""
+    try:
+        return {int(seq): str(said) for seq, said in orjson.loads(row.details)["rows"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _wrong(row: AuditRow, before: int, link: str, unsaid: str | None) -> str:

@@ -26,9 +26,9 @@ class Early:
     """What is known of a file before its rows are read.
 
     ``known_as``: its content as the work store knows it; ``stamp``: size in bytes and time of change before it was
-    read. ``text``: None for Parquet, for an empty file and for one that is known; ``scratch``: a folder of its own, for
-    what is unpacked. Of CSV ``delimiter`` and ``header``; ``rows``: how many, where every line is as even as ``look``
-    wants it.
+    read. ``text``: None for Parquet, for an empty file and for one that is known; ``scratch``: where there is a text, a
+    folder of its own for what is unpacked. Of CSV ``delimiter`` and ``header``; ``rows``: how many, where every line is
+    as even as ``look`` wants it.
     """
 
     file: FeedFile
@@ -60,12 +60,12 @@ def look_early(files: Sequence[FeedFile], known: Container[str], scratch: Path) 
 
 def look_into(file: FeedFile, known: Container[str], scratch: Path) -> Early:
     """One file; raises as ``look_early`` does."""
-    scratch.mkdir()
     with reading_named(file, scratch):
         stamp = stamp_of(file)
         early = Early(file, file.channel.known_as(file.kind, content_hash(file.path)), stamp, scratch)
         if early.known_as in known or file.form == "parquet" or not stamp[0]:
             return early
+        scratch.mkdir()
         text = plain_text(file.path, file.name, scratch)
         if file.form == "jsonl":
             return Early(file, early.known_as, stamp, scratch, text, rows=count_even_lines(text.path))

@@ -19,7 +19,7 @@ from pipelines.ingest.sieve import CsvSieve, JsonlSieve, Reject, Sieved
 from profile_service.contracts.channels import Channel
 from profile_service.contracts.feeds import ALIASES, FeedContract, field_names
 from profile_service.contracts.fields import quoted
-from profile_service.errors import PromiseBroken, UnusableInput
+from profile_service.errors import ProfileError, PromiseBroken, UnusableInput
 
 CLEAN = "clean"  # the sieve's copy, in the file's scratch folder
 _LONGEST = 4_000_000  # bytes of a line in the sieve's clean copy, where quotes are doubled
@@ -82,10 +82,13 @@ class Reader:
         file = early.file
         contract = FeedContract(file.kind, file.channel.formats, now=self._now)
         with reading_named(file, early.scratch):
-            reading = self._read(early, file_id, contract)
-            changed = stamp_of(file) != early.stamp
-        if changed:
-            raise UnusableInput(f"{file.name} changed while it was read: run again when it is complete")
+            try:
+                reading = self._read(early, file_id, contract)
+            except ProfileError:
+                # what is wrong with a file that is being written is not what matters of it
+                _refuse_changed(early)
+                raise
+            _refuse_changed(early)
         return reading
 
     def _read(self, early: Early, file_id: int, contract: FeedContract) -> Reading:
@@ -186,6 +189,11 @@ class Reader:
             self._bad.add(file, BadRow(line, text, length, [reason], key))
 
         return refuse
+
+
+def _refuse_changed(early: Early) -> None:
+    if stamp_of(early.file) != early.stamp:
+        raise UnusableInput(f"{early.file.name} changed while it was read: run again when it is complete")
 
 
 def _clean(path: Path, sieved: Sieved, shape: tuple[int, str], select: str) -> Source:

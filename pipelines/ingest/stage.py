@@ -59,7 +59,8 @@ def ingest(
         with _scratch(work) as scratch, closing(look_early(found.files, known, scratch)) as files:
             for early in files:
                 _take(work, early, bad, tally, run)
-                shutil.rmtree(early.scratch)
+                if early.text is not None:
+                    shutil.rmtree(early.scratch)
                 stage.advance(1)
         outcomes = {kind: _settle(work, kind, run.run_seq, suppressions, tally) for kind in KINDS}
         counts = IngestCounts(_feed_counts(channels, tally, bad, outcomes), tuple(tally.notes))

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from profile_service.audit import Act, Audit
+from profile_service.audit import UNSAID, Act, Audit
 from profile_service.store.ledger import Ledger
 from profile_service.store.ledger.audit_rows import audit_rows_saying
 
@@ -182,3 +182,11 @@ def test_a_purpose_that_was_made_to_say_less_is_accepted_and_nothing_else(
     assert audit.verify().broken_at is None
     row = saying[0]
     assert tampered(ledger, tmp_path, f"UPDATE audit SET {change} WHERE seq = {row.seq}").verify().broken_at == row.seq
+
+
+@pytest.mark.parametrize("details", ["{", "[]", "{}", '{"rows": 1}', '{"rows": {"x": "y"}}', '{"rows": {"1": null}}'])
+def test_a_row_made_to_tell_of_others_that_say_less_is_found_whatever_it_holds(
+    details: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    forged = f"UPDATE audit SET action = '{UNSAID}', details = '{details}' WHERE seq = 3"
+    assert tampered(ledger, tmp_path, forged).verify().broken_at == 3
