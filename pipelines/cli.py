@@ -109,7 +109,7 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
     LANDING holds <channel>/customers* and <channel>/events* as CSV, JSONL or Parquet, also gzipped. The same landing
     again changes nothing and takes seconds; a second one is added without resolving everything again.
     """
-    with _uncollected():
+    with uncollected():
         from pipelines.progress import shown_progress
         from pipelines.run import Places, RunOptions, run
         from pipelines.summary import print_summary
@@ -125,7 +125,7 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """What refers to itself stays meanwhile: a run makes next to none, and looking for it takes it half a second."""
     gc.disable()
     try:

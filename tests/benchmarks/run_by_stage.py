@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.cli import uncollected
 from pipelines.progress import SilentProgress, Stage
 from pipelines.run import Places, RunOptions, run
 from tests.benchmarks.commands import processor_seconds
@@ -43,7 +44,8 @@ def main() -> None:
     parser.add_argument("--channels", type=Path)
     asked = parser.parse_args()
     progress = ProcessorByStage()
-    summary = run(Places(asked.landing, asked.data_dir), RunOptions(channels=asked.channels, accept=True), progress)
+    with uncollected():
+        summary = run(Places(asked.landing, asked.data_dir), RunOptions(channels=asked.channels, accept=True), progress)
     json.dump(summary.as_json() | {"processor": progress.processor}, sys.stdout)
     print()
 
