@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
 from profile_service.api.calls import FRAME, REQUEST_ID
-from profile_service.api.problems import KINDS, UNAVAILABLE
+from profile_service.api.problems import KINDS, RETRY_SECONDS, UNAVAILABLE
 from profile_service.console.guard import guarded, open_to_all
 from profile_service.errors import LedgerBusy, LedgerUnavailable, ProfileError, Refused
 
@@ -81,4 +82,7 @@ def nothing_here(rest: str) -> Response:
 
 def _told(status: int, title: str, what: str) -> Response:
     part = "console/_problem.html" if request.headers.get("HX-Request") else "console/problem.html"
-    return guarded(make_response(render_template(part, title=title, what=what, user=None), status))
+    answer = guarded(make_response(render_template(part, title=title, what=what, user=None), status))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer

@@ -279,6 +279,12 @@ def test_what_comes_back_from_no_sign_in_of_this_browser_is_told_as_that(service
     assert told.status_code == 401 and "Not signed in" in told.get_data(as_text=True)
 
 
+def test_a_page_that_cannot_come_just_now_tells_when_to_ask_again(service: ServiceApp) -> None:
+    with service.app.test_request_context("/console/sign-in", method="POST"):
+        busy = tell_refusal(Refused("busy", "other bodies come in too slowly just now"))
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+
+
 def test_an_address_writes_nothing_of_its_own_into_the_audit_trail(service: ServiceApp) -> None:
     person = signed_in(service, "agent", "linked")
     [(customer_id,)] = service.sql("SELECT min(customer_id) FROM customers")
