@@ -80,7 +80,7 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
 def define_line_rule(work: Work, words: Vocabulary) -> None:
     """Make ``rule_lines`` callable: two lines of an address, put right where they stand in each other's place."""
 
-    def lines(first: str | None, second: str | None) -> tuple[str, str | None] | None:
+    def lines(first: str | None, second: str | None) -> tuple[str, str] | None:
         return values.lines_in_order(first, second, words) if first and second else None
 
     _define(work, "rule_lines", lines, 2, "VARCHAR[]")
@@ -134,9 +134,7 @@ def read_values(work: Work, fresh: str, words: Vocabulary) -> None:
             select = f"SELECT raw, n, coalesce(cheap, rule_{TEXT_FIELDS[field]}(raw)) AS value FROM ({with_cheap})"
         elif field in _LIST_RULES:
             rule, places = _LIST_RULES[field]
-            # as ``values.first_line``
-            some = "CASE WHEN list[3] IS NOT NULL THEN list[{}] END" if field == "street" else "list[{}]"
-            columns = ", ".join(f"{some.format(i)} AS {place}" for i, place in enumerate(places, start=1))
+            columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
             lists = f"SELECT raw, n, coalesce(cheap, rule_{rule}(raw)) AS list FROM ({with_cheap})"
             select = f"SELECT raw, n, {columns} FROM ({streets_sql(distinct) if rule == 'street' else lists})"
         else:

@@ -43,7 +43,7 @@ def standardise_record(
     first, second = record.value("street"), record.value("street_2")
     if first and second:
         first, second = values.lines_in_order(first, second, words) or (first, second)
-    street = values.first_line(first, words)
+    street = values.street(first, words)
     email = values.email(record.value("email"), words)
     default_country = model.trained.default_country if model.trained else None
     phone = phones.phone(record.value("phone"), country or default_country)

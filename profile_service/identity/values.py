@@ -125,12 +125,6 @@ class Street:
 _NO_STREET = Street(None, None, None)
 
 
-def first_line(text: str | None, words: Vocabulary) -> Street:
-    """A street line that names a street; a house number or a flat alone is none, and says nothing of two records."""
-    line = street(text, words)
-    return line if line.name else _NO_STREET
-
-
 def street(text: str | None, words: Vocabulary) -> Street:
     """Read a street line: words in one spelling, the house number apart, flat numbers kept only in the line."""
     if text is None:
@@ -174,7 +168,7 @@ def _street_words(text: str, words: Vocabulary) -> list[str]:
     return [words.street_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
 
 
-def lines_in_order(first: str, second: str, words: Vocabulary) -> tuple[str, str | None] | None:
+def lines_in_order(first: str, second: str, words: Vocabulary) -> tuple[str, str] | None:
     """The two lines of an address that stand in each other's place, put right as sent, or ``None`` where they do not.
 
     ``Flat 4, Rose House`` over ``12 Church Lane``: the second line ends in a kind of street and the first holds none.
@@ -193,7 +187,8 @@ def lines_in_order(first: str, second: str, words: Vocabulary) -> tuple[str, str
     number, _, rest = first.strip().partition(" ")
     if numbered or not _HOUSE_NUMBER.fullmatch(fold(number)):
         return second, first
-    return f"{number} {second.strip()}", rest.strip() or None
+    # nothing beside the number: the second line says what it said, for a line that is empty would leave the profile
+    return f"{number} {second.strip()}", rest.strip() or second
 
 
 def _is_street(word: str, after_others: bool, words: Vocabulary) -> bool:
