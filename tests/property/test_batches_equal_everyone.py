@@ -178,7 +178,7 @@ def test_these_worlds_hold_what_makes_batches_differ(models: Path, people: list[
     """Junk that becomes generic, keys beyond the cap, customers of many records: else the law above proves little."""
     generic: set[str] = set()
     crossed = 0
-    for seed in range(4):
+    for seed in range(8):
         records = invented_world(people, Random(seed))
         with LinkageWorld(models) as world:
             world.put(records)
