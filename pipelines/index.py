@@ -73,23 +73,24 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
             index.executescript(_TABLES)
         index.execute("BEGIN")
         # a number is never given twice: words of a customer who is gone may still stand by it
-        before = 0 if refreshed is None else max(len(Lines(refreshed, DOCUMENTS)) - 1, 0)
+        known = None if refreshed is None else Lines(refreshed, DOCUMENTS)
+        before = 0 if known is None else max(len(known) - 1, 0)
         work.execute(f"""
             CREATE OR REPLACE TEMP TABLE index_customers AS
             SELECT {before} + cno AS number, customer_id, cno FROM {CHANGED} WHERE standing""")
         gone = Gone([], set())
-        if refreshed is not None:
-            gone = remove_changed(work, refreshed, (documents, records))
+        if refreshed is not None and known is not None:
+            gone = remove_changed(work, refreshed, known, (documents, records))
         write_customers(work, arrays, refreshed, gone.numbers)
         documents.copy(work, documents_sql())
         write_identifiers(work, arrays, refreshed, gone.numbers)
-        if refreshed is not None:
+        if refreshed is not None and known is not None:
             touched = gone.identifiers.union(_identifiers(work))
             fresh = range(
                 before + 1, 1 + whole_number(work, f"SELECT coalesce(max(number), {before}) FROM index_customers")
             )
-            due = traits_due(work, refreshed)
-            documents.append(with_marks(arrays, Lines(refreshed, DOCUMENTS), touched, (fresh, due)))
+            due = traits_due(work, refreshed, known)
+            documents.append(with_marks(arrays, known, touched, (fresh, due)))
         # one thread for what only counts and sorts, beside DuckDB, which writes and joins
         with ThreadPoolExecutor(1) as aside:
             finished = [aside.submit(documents.finish)]

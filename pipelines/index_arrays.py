@@ -16,9 +16,8 @@ from pipelines.merge import RECORDS
 from pipelines.relations import IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
-from profile_service.identity.survivorship import quoted
 from profile_service.store.generation import ARRAYS
-from profile_service.store.names import CUSTOMER, name_sql
+from profile_service.store.names import customer_name_sql, name_sql
 from profile_service.store.serving import (
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
@@ -82,7 +81,7 @@ def write_identifiers(work: Work, arrays: Path, refreshed: Path | None, gone: li
 
 def write_customers(work: Work, arrays: Path, refreshed: Path | None, gone: list[int]) -> None:
     """Write the numbers of the customers in ``index_customers``; the rest as in ``write_identifiers``."""
-    named = f"SELECT {name_sql(quoted(CUSTOMER), 'customer_id')} AS name, number FROM index_customers"
+    named = f"SELECT {customer_name_sql()} AS name, number FROM index_customers"
     _write_names(work, named, (CUSTOMER_NAMES, CUSTOMER_NUMBERS), arrays, (refreshed, gone))
 
 

@@ -12,14 +12,12 @@ import orjson
 
 from pipelines.index_lines import LineWriter
 from pipelines.relations import CHANGED
-from profile_service.identity.survivorship import quoted
 from profile_service.store.documents import customer_of, identifiers_in, marked, record_numbers
 from profile_service.store.lines import Lines
-from profile_service.store.names import CUSTOMER, name_hash, name_sql
+from profile_service.store.names import customer_name_sql, name_hash
 from profile_service.store.serving import (
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
-    DOCUMENTS,
     IDENTIFIER_HOLDERS,
     IDENTIFIER_NAMES,
 )
@@ -35,16 +33,17 @@ class Gone(NamedTuple):
     identifiers: set[Identifier]
 
 
-def remove_changed(work: duckdb.DuckDBPyConnection, refreshed: Path, writers: tuple[LineWriter, LineWriter]) -> Gone:
+def remove_changed(
+    work: duckdb.DuckDBPyConnection, refreshed: Path, known: Lines, writers: tuple[LineWriter, LineWriter]
+) -> Gone:
     """Remove what the index holds of the customers in ``publish_customers``; answers what that was.
 
     Words of their search stay: those are found by the customer's number, and a changed customer gets another one.
-    ``refreshed``: the arrays as they stand; ``writers``: of documents and of records.
+    ``refreshed``: the arrays as they stand, ``known`` the documents among them; ``writers``: of documents and records.
     """
-    known = Lines(refreshed, DOCUMENTS)
     gone = Gone([], set())
     refs: list[int] = []
-    for number in numbers_of(work, CHANGED, refreshed).values():
+    for number in numbers_of(work, CHANGED, refreshed, known).values():
         text = known.text(number) or b""
         gone.numbers.append(number)
         refs += record_numbers(text)
@@ -55,11 +54,10 @@ def remove_changed(work: duckdb.DuckDBPyConnection, refreshed: Path, writers: tu
     return gone
 
 
-def numbers_of(work: duckdb.DuckDBPyConnection, customers: str, arrays: Path) -> dict[str, int]:
+def numbers_of(work: duckdb.DuckDBPyConnection, customers: str, arrays: Path, known: Lines) -> dict[str, int]:
     """The numbers of the customers in a relation with ``customer_id``, of those that the arrays know."""
-    known = Lines(arrays, DOCUMENTS)
     names, numbers = (np.load(arrays / f"{name}.npy", mmap_mode="r") for name in (CUSTOMER_NAMES, CUSTOMER_NUMBERS))
-    rows = work.execute(f"SELECT customer_id, {name_sql(quoted(CUSTOMER), 'customer_id')} FROM {customers}").fetchall()
+    rows = work.execute(f"SELECT customer_id, {customer_name_sql()} FROM {customers}").fetchall()
     wanted = np.array([name for _, name in rows], dtype=np.uint64)
     first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
     return {
@@ -73,14 +71,14 @@ def numbers_of(work: duckdb.DuckDBPyConnection, customers: str, arrays: Path) ->
 Told = tuple[list[str], dict[str, Any]]
 
 
-def traits_due(work: duckdb.DuckDBPyConnection, refreshed: Path) -> dict[int, Told]:
+def traits_due(work: duckdb.DuckDBPyConnection, refreshed: Path, known: Lines) -> dict[int, Told]:
     """Segments and traits, as they are now, of customers whom only passing time has changed, by number.
 
-    ``refreshed``: the arrays as they stand.
+    ``refreshed``: the arrays as they stand, ``known`` the documents among them.
     """
     passed = "FROM publish_traits WHERE cno IS NULL"
     due = work.execute(f"SELECT customer_id, segments, said::VARCHAR {passed}").fetchall()
-    numbers = numbers_of(work, f"(SELECT customer_id {passed})", refreshed)
+    numbers = numbers_of(work, f"(SELECT customer_id {passed})", refreshed, known)
     return {
         numbers[customer_id]: (segments, orjson.loads(said))
         for customer_id, segments, said in due

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pipelines.audits.audit import SHOWN
 from pipelines.work import whole_number
 from profile_service.errors import PromiseBroken
-from profile_service.identity.survivorship import quoted
 from profile_service.store.documents import customer_of, identifiers_in, record_numbers, whole
 from profile_service.store.generation import ARRAYS
 from profile_service.store.lines import LENGTH, Lines
-from profile_service.store.names import CUSTOMER, name_sql, named
+from profile_service.store.names import CUSTOMER, customer_name_sql, named
 from profile_service.store.serving import (
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
@@ -32,7 +31,7 @@ from profile_service.store.stored import head_of
 MOST_READ = 2_000
 
 _ID_OF = f"""SELECT customer_id FROM generation.main.customers
-    WHERE {name_sql(quoted(CUSTOMER), "customer_id")} = $name"""
+    WHERE {customer_name_sql()} = $name"""
 
 Names = NDArray[np.uint64]
 Holders = NDArray[np.int32]
@@ -67,8 +66,9 @@ def _without_document(
     work: duckdb.DuckDBPyConnection, customers: Named, documents: Lines, changed: str | None
 ) -> Iterator[str]:
     names, numbers = customers
-    name = name_sql(quoted(CUSTOMER), "customer_id")
-    named = work.execute(f"SELECT {name} AS name FROM generation.main.customers {_of(changed)}").fetchnumpy()
+    named = work.execute(
+        f"SELECT {customer_name_sql()} AS name FROM generation.main.customers {_of(changed)}"
+    ).fetchnumpy()
     wanted = np.ma.getdata(named["name"]).astype(np.uint64)
     places = np.searchsorted(names, wanted)
     there = places < len(names)

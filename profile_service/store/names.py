@@ -20,6 +20,11 @@ def name_sql(kind: str, name: str) -> str:
     return f"md5_number_lower({kind} || chr(31) || {name})"
 
 
+def customer_name_sql() -> str:
+    """The same of a row's ``customer_id``."""
+    return name_sql(f"'{CUSTOMER}'", "customer_id")
+
+
 def name_hash(kind: str, name: str) -> np.uint64:
     """A hash that Python and SQL make alike."""
     digest = hashlib.md5(f"{kind}\x1f{name}".encode(), usedforsecurity=False).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,7 +39,9 @@ SAME = ""
 PART = "\x1f"
 SAME_MOMENT = "="
 _BEGIN_JSON = b"["
-_BEFORE_VALUES = 15
+# Places of parts in a record: its number, whether it is authenticated, and what is a number or a list by itself.
+_REF, _AUTHENTICATED, _BEFORE_VALUES = 0, 4, 15
+_AS_JSON = (9, 10, 13, 14)
 _UNKNOWN: Mapping[str, str | None] = dict.fromkeys(STANDARD_COLUMNS)
 Consent = tuple[str, datetime | None, int]
 
@@ -194,9 +196,27 @@ class StoredRecord:
     @classmethod
     def from_json(cls, text: bytes | str) -> StoredRecord:
         """The record that ``to_json`` wrote."""
-        ref, channel, source_record_id, customer_id, authenticated, at, first, *more = orjson.loads(text)
+        return cls._of_parts(orjson.loads(text), moment_of, SAME)
+
+    @classmethod
+    def from_body(cls, body: bytes) -> StoredRecord:
+        """The record as a generation keeps it, see ``PART``."""
+        if body.startswith(_BEGIN_JSON):
+            return cls.from_json(body)
+        parts: list[Any] = body.decode().rstrip(PART).split(PART)
+        parts += [""] * (_BEFORE_VALUES - len(parts))
+        parts[_REF], parts[_AUTHENTICATED] = int(parts[_REF]), parts[_AUTHENTICATED] == "true"
+        for place in _AS_JSON:
+            parts[place] = orjson.loads(parts[place]) if parts[place] else None
+        return cls._of_parts(parts, _moment, SAME_MOMENT)
+
+    @classmethod
+    def _of_parts(cls, parts: list[Any], moment: Callable[[Any], datetime | None], same: str) -> StoredRecord:
+        """``moment`` reads a moment; ``same`` stands for one that is ``updated_at``."""
+        ref, channel, source_record_id, customer_id, authenticated, at, first, *more = parts
         said, stated_at, times, events, first_at, last_at, amounts, statements, *values = more
-        updated_at = moment_of(at)
+        updated_at = moment(at)
+        since = updated_at if stated_at == same else moment(stated_at)
         fields, standard = _values(values)
         return cls(
             ref=ref,
@@ -206,42 +226,13 @@ class StoredRecord:
             fields=fields,
             standard=standard,
             updated_at=updated_at,
-            first_seen=updated_at if first == SAME else moment_of(first),
-            consent=None if said is None else (said, updated_at if stated_at == SAME else moment_of(stated_at), times),
+            first_seen=updated_at if first == same else moment(first),
+            consent=(said, since, times) if said else None,
             events=None
             if events is None
-            else EventSummary(events, moment_of(first_at), moment_of(last_at), _amounts_of(amounts)),
+            else EventSummary(events, moment(first_at), moment(last_at), _amounts_of(amounts)),
             authenticated=authenticated,
             statements=_statements(statements or ()),
-        )
-
-    @classmethod
-    def from_body(cls, body: bytes) -> StoredRecord:
-        """The record as a generation keeps it, see ``PART``."""
-        if body.startswith(_BEGIN_JSON):
-            return cls.from_json(body)
-        parts = body.decode().rstrip(PART).split(PART)
-        parts += [""] * (_BEFORE_VALUES - len(parts))
-        ref, channel, source_record_id, customer_id, authenticated, at, first, *more = parts
-        said, stated_at, times, events, first_at, last_at, amounts, statements, *values = more
-        updated_at = _moment(at)
-        since = updated_at if stated_at == SAME_MOMENT else _moment(stated_at)
-        fields, standard = _values(values)
-        return cls(
-            ref=int(ref),
-            channel=channel,
-            source_record_id=source_record_id,
-            customer_id=customer_id,
-            fields=fields,
-            standard=standard,
-            updated_at=updated_at,
-            first_seen=updated_at if first == SAME_MOMENT else _moment(first),
-            consent=(said, since, int(times)) if said else None,
-            events=EventSummary(int(events), _moment(first_at), _moment(last_at), _amounts_of(orjson.loads(amounts)))
-            if events
-            else None,
-            authenticated=authenticated == "true",
-            statements=_statements(orjson.loads(statements) if statements else ()),
         )
 
 
