@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
+from pipelines.components import cluster_components, components_of
+from pipelines.work import whole_number
 from profile_service.identity.cluster import (
     Clustered,
     Integers,
@@ -23,6 +24,7 @@ from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+_PAIRS_AT_ONCE = 8_000_000  # a tenth of a gigabyte
 # what is told of records that are clustered anew, and of those that are gone
 _STALE = """l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
     OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
@@ -53,23 +55,22 @@ def _components(work: Work, model: Model, size: int) -> NDArray[np.int32]:
         UNION ALL SELECT l, r FROM judged WHERE verdict = 'same'"""
     ).fetchnumpy()
     left, right = (np.asarray(edges[end], dtype=np.int64) for end in ("l", "r"))
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    found: NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)
-    return found
+    return components_of(left, right, size)
 
 
-def _deciding_pairs(work: Work, model: Model, rids: Integers) -> str:
-    """A relation (l, r, bits) of the scored pairs inside a component: of all others clustering looks at none.
+def _deciding_pairs(work: Work, component: NDArray[np.int32]) -> Mapping[str, Any]:
+    """Ends and bits of the scored pairs inside a component (of each record number): clustering looks at no others.
 
-    They stay in DuckDB, which can spill them; a hundred million pairs as arrays take ten times the memory.
+    So many are looked at as arrays at once: a hundred million pairs take ten times the memory.
     """
-    component = _components(work, model, int(rids[-1]) + 1 if len(rids) else 0)[rids]
-    several = np.bincount(component, minlength=1)[component] > 1
-    work.register("hanging_rids", {"rid": rids[several].astype(np.int32), "component": component[several]})
-    work.execute("CREATE OR REPLACE TEMP TABLE hanging AS FROM hanging_rids")
-    work.unregister("hanging_rids")
-    return """(SELECT p.l, p.r, p.bits FROM scored_pairs p
-        JOIN hanging a ON a.rid = p.l JOIN hanging b ON b.rid = p.r WHERE a.component = b.component)"""
+    parts = 1 + whole_number(work, "SELECT count(*) FROM scored_pairs") // _PAIRS_AT_ONCE
+    kept: dict[str, list[Any]] = {"l": [], "r": [], "bits": []}
+    for part in range(parts):
+        rows = work.execute(f"SELECT l, r, bits FROM scored_pairs WHERE l % {parts} = {part}").fetchnumpy()
+        inside = np.nonzero(component.take(rows["l"]) == component.take(rows["r"]))[0]
+        for name, columns in kept.items():
+            columns.append(np.asarray(rows[name]).take(inside))
+    return {name: np.concatenate(columns) for name, columns in kept.items()}
 
 
 def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
@@ -83,11 +84,10 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
         FROM touched t JOIN standardised s USING (rid) JOIN records r USING (rid) ORDER BY rid"""
     ).fetchnumpy()
     rids = np.asarray(records["rid"], dtype=np.int64)
-    among = "scored_pairs p SEMI JOIN touched a ON a.rid = p.l SEMI JOIN touched b ON b.rid = p.r"
-    deciding = _deciding_pairs(work, model, rids) if everyone else among
-    scored = work.execute(f"SELECT l, r, bits FROM {deciding}").fetchnumpy()
-    work.execute("DROP TABLE IF EXISTS temp.hanging")
-    position = np.full(int(rids[-1]) + 1 if len(rids) else 0, -1, dtype=np.int64)
+    size = int(rids[-1]) + 1 if len(rids) else 0
+    component = _components(work, model, size) if everyone else None
+    scored = _among_touched(work) if component is None else _deciding_pairs(work, component)
+    position = np.full(size, -1, dtype=np.int64)
     position[rids] = np.arange(len(rids))
     pairs = Pairs(
         len(rids),
@@ -100,7 +100,10 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     apart = np.ma.filled(np.ma.asarray(records["apart"]), 0).astype(np.int64)
     masks = np.where(apart > 0, np.left_shift(np.int64(1), np.maximum(apart - 1, 0)), 0)
     judged = Judged(_judged(work, "same", position), _judged(work, "different", position), masks)
-    clustered = cluster_with_history(pairs, bounds_of(model), judged, order, inside=everyone)
+    if component is None:
+        clustered = cluster_with_history(pairs, bounds_of(model), judged, order)
+    else:
+        clustered = cluster_components(pairs, component.take(rids), bounds_of(model), judged, order)
     label = clustered.label
     table = {"rid": rids.astype(np.int32), "cluster": rids[label].astype(np.int32)}
     work.register("labels", table)
@@ -111,6 +114,14 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
         work.execute(f"DELETE FROM {told} WHERE {stale}")
     _keep_history(work, clustered, rids, bounds_of(model).stop)
     return int(np.count_nonzero(label == np.arange(len(label))))
+
+
+def _among_touched(work: Work) -> Mapping[str, Any]:
+    """Ends and bits of the scored pairs of two records in ``touched``."""
+    return work.execute(
+        """SELECT l, r, bits FROM scored_pairs p
+        SEMI JOIN touched a ON a.rid = p.l SEMI JOIN touched b ON b.rid = p.r"""
+    ).fetchnumpy()
 
 
 def _keep_history(work: Work, clustered: Clustered, rids: Integers, stop: float) -> None:

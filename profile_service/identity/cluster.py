@@ -163,9 +163,11 @@ def _least(bounds: Bounds) -> float:
 
 def _would_join(pairs: Pairs, bounds: Bounds, label: Integers) -> Integers:
     """Pairs of labels, the smaller times the number of records plus the larger, that a pair alone would join."""
-    left, right = label[pairs.left], label[pairs.right]
+    left, right = label.take(pairs.left), label.take(pairs.right)
     at = np.nonzero((left != right) & (pairs.log_odds >= _least(bounds)))[0]
-    result: Integers = np.unique(np.minimum(left[at], right[at]) * pairs.records + np.maximum(left[at], right[at]))
+    left, right = left[at], right[at]
+    key = np.sort(np.minimum(left, right) * pairs.records + np.maximum(left, right))
+    result: Integers = key[np.diff(key, prepend=-1) != 0]
     return result
 
 
@@ -188,6 +190,8 @@ class _Linkage:
         self._weight = np.concatenate([above_absent - self._absent, np.zeros(len(different), dtype=np.int64)])
         self._forbidden = np.concatenate([np.zeros(len(pairs.left), dtype=bool), np.ones(len(different), dtype=bool)])
         self._joined: list[tuple[Integers, Integers, NDArray[np.float64]]] = []
+        self._keeps_apart = bool(self._apart.any())
+        self._average = self._averages(self._left, self._right, self._weight)
         if len(different):
             self._keep_and_sum(np.ones(len(self._left), dtype=bool))
 
@@ -207,14 +211,14 @@ class _Linkage:
 
     def merge_best_neighbours(self) -> bool:
         """Merge every two clusters that are each other's best neighbour; false when nothing may merge any more."""
-        average = self._average()
-        may = (average >= self._stop) & ~self._forbidden
-        may &= (self._apart[self._left] & self._apart[self._right]) == 0
+        may = (self._average >= self._stop) & ~self._forbidden
+        if self._keeps_apart:
+            may &= self._share_a_channel(self._left, self._right) == 0
         at = np.nonzero(may)[0]
         if len(at) == 0:
             return False
-        left, right, value = self._left[at], self._right[at], average[at]
-        first, second = self._order[left], self._order[right]
+        left, right, value = self._left.take(at), self._right.take(at), self._average.take(at)
+        first, second = self._order.take(left), self._order.take(right)
         tie = np.minimum(first, second) * len(self._size) + np.maximum(first, second)
         best = _is_best(left, right, value, tie, len(self._size))
         name = np.arange(len(self._size), dtype=np.int64)
@@ -250,14 +254,18 @@ class _Linkage:
         return NearMisses(
             member[np.minimum(left, right)],
             member[np.maximum(left, right)],
-            self._average()[at] / GRAIN,
+            self._average[at] / GRAIN,
             self._forbidden[at],
-            (self._apart[self._left[at]] & self._apart[self._right[at]]) != 0,
+            self._share_a_channel(self._left[at], self._right[at]) != 0,
         )
 
-    def _average(self) -> NDArray[np.float64]:
-        average: NDArray[np.float64] = self._absent + self._weight / (self._size[self._left] * self._size[self._right])
+    def _averages(self, left: Integers, right: Integers, weight: Integers) -> NDArray[np.float64]:
+        average: NDArray[np.float64] = self._absent + weight / (self._size.take(left) * self._size.take(right))
         return average
+
+    def _share_a_channel(self, left: Integers, right: Integers) -> Integers:
+        """The duplicate-free channels of which both clusters hold a record, as bits."""
+        return self._apart.take(left) & self._apart.take(right)
 
     def _rename(self, name: Integers) -> None:
         """Cluster ``k`` becomes part of cluster ``name[k]``; the edges of what changed are summed anew."""
@@ -265,30 +273,32 @@ class _Linkage:
         np.add.at(self._size, name[moved], self._size[moved])
         np.minimum.at(self._order, name[moved], self._order[moved])
         np.bitwise_or.at(self._apart, name[moved], self._apart[moved])
-        self._cluster = name[self._cluster]
+        self._cluster = name.take(self._cluster)
         changed = np.zeros(len(name), dtype=bool)
         changed[moved] = True
         changed[name[moved]] = True
-        touched = changed[self._left] | changed[self._right]
-        self._left, self._right = name[self._left], name[self._right]
+        touched = changed.take(self._left) | changed.take(self._right)
+        self._left, self._right = name.take(self._left), name.take(self._right)
         self._keep_and_sum(touched)
 
     def _keep_and_sum(self, touched: Flags) -> None:
         """Edges among ``touched`` that now join the same two clusters become one; edges inside a cluster go."""
         inside = self._left == self._right
         at = np.nonzero(touched & ~inside)[0]
-        left = np.minimum(self._left[at], self._right[at])
-        right = np.maximum(self._left[at], self._right[at])
-        key = left * len(self._size) + right
+        one, other = self._left.take(at), self._right.take(at)
+        key = np.minimum(one, other) * len(self._size) + np.maximum(one, other)
         by_key = np.argsort(key)
-        starts = np.nonzero(np.diff(key[by_key], prepend=-1))[0]
-        weight = np.add.reduceat(self._weight[at][by_key], starts) if len(starts) else self._weight[:0]
-        forbidden = np.logical_or.reduceat(self._forbidden[at][by_key], starts) if len(starts) else self._forbidden[:0]
-        rest = ~touched & ~inside
-        self._left = np.concatenate([self._left[rest], left[by_key][starts]])
-        self._right = np.concatenate([self._right[rest], right[by_key][starts]])
-        self._weight = np.concatenate([self._weight[rest], weight])
-        self._forbidden = np.concatenate([self._forbidden[rest], forbidden])
+        key, at = key.take(by_key), at.take(by_key)
+        starts = np.nonzero(np.diff(key, prepend=-1))[0]
+        left, right = np.divmod(key.take(starts), len(self._size))
+        weight = np.add.reduceat(self._weight.take(at), starts) if len(starts) else self._weight[:0]
+        forbidden = np.logical_or.reduceat(self._forbidden.take(at), starts) if len(starts) else self._forbidden[:0]
+        rest = np.nonzero(~touched & ~inside)[0]
+        self._average = np.concatenate([self._average.take(rest), self._averages(left, right, weight)])
+        self._left = np.concatenate([self._left.take(rest), left])
+        self._right = np.concatenate([self._right.take(rest), right])
+        self._weight = np.concatenate([self._weight.take(rest), weight])
+        self._forbidden = np.concatenate([self._forbidden.take(rest), forbidden])
 
 
 def _inverse(order: Integers) -> Integers:
@@ -304,9 +314,10 @@ def _is_best(left: Integers, right: Integers, value: NDArray[np.float64], tie: I
     np.maximum.at(top, right, value)
     least = np.full(clusters, np.iinfo(np.int64).max)
     for end in (left, right):
-        at = value == top[end]
-        np.minimum.at(least, end[at], tie[at])
-    best: Flags = (value == top[left]) & (value == top[right]) & (tie == least[left]) & (tie == least[right])
+        at = np.nonzero(value == top.take(end))[0]
+        np.minimum.at(least, end.take(at), tie.take(at))
+    # an edge of the least tie of an end has the best value there: the two are of one edge
+    best: Flags = (tie == least.take(left)) & (tie == least.take(right))
     return best
 
 

@@ -9,7 +9,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profile_service.identity.cluster import GRAIN, Bounds, Judged, Pairs, cluster_records, cluster_with_history
+from pipelines.components import cluster_components, components_of
+from profile_service.identity.cluster import (
+    GRAIN,
+    Bounds,
+    Judged,
+    Merges,
+    NearMisses,
+    Pairs,
+    cluster_records,
+    cluster_with_history,
+)
 
 Edges = dict[tuple[int, int], float]
 NONE = np.zeros((0, 2), dtype=np.int64)
@@ -206,3 +216,32 @@ def test_the_history_replayed_one_merge_at_a_time_is_the_clustering(
         frozenset((id(groups[a]), id(groups[b]))) for a, b in zip(near.left.tolist(), near.right.tolist(), strict=True)
     }
     assert would <= told, "whom a pair alone would join is told of"
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=decided(), bounds=all_bounds, random=st.randoms(use_true_random=False))
+def test_halves_of_the_components_side_by_side_give_what_all_at_once_do(
+    world: tuple[int, Edges, list[tuple[int, int]], list[tuple[int, int]], list[int]],
+    bounds: Bounds,
+    random: np.random.Generator,
+) -> None:
+    size, edges, same, different, channels = world
+    ends = np.array([*edges, *same], dtype=np.int64).reshape(-1, 2)
+    component = components_of(ends[:, 0], ends[:, 1], size)
+    ends = ends[: len(edges)]
+    pairs = Pairs(size, ends[:, 0], ends[:, 1], np.array(list(edges.values()), dtype=np.float64))
+    decisions = [np.array(each, dtype=np.int64).reshape(-1, 2) for each in (same, different)]
+    judged = Judged(*decisions, np.array(channels, dtype=np.int64))
+    order = list(range(size))
+    random.shuffle(order)  # type: ignore[arg-type]
+    halves = cluster_components(pairs, component, bounds, judged, np.array(order, dtype=np.int64))
+    whole = cluster_with_history(pairs, bounds, judged, np.array(order, dtype=np.int64))
+    assert halves.label.tolist() == whole.label.tolist()
+    for told, of_all in ((halves.merges, whole.merges), (halves.near_misses, whole.near_misses)):
+        assert rows(told) == rows(of_all)
+
+
+def rows(told: Merges | NearMisses) -> list[tuple[object, ...]]:
+    """What is told, in an order of its own; nan as None, to be equal."""
+    columns = [[None if value != value else value for value in column.tolist()] for column in vars(told).values()]
+    return sorted(zip(*columns, strict=True), key=str)
