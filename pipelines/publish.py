@@ -55,6 +55,7 @@ MOST_FILES = 64
 # The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
 STORAGE_VERSION = "v1.5.0"
 _STEPS = 20
+_FILLING = {"fsync_mode": "'NONE'", "max_vacuum_tasks": "0"}
 # Files that wait for the disk at one time.
 _SYNCS = 4
 
@@ -118,7 +119,7 @@ def publish(
                 refreshed = None if standing is None or job.whole else standing.folder
                 with (
                     _attached(work, folder / WAREHOUSE),
-                    _waiting_for_no_disk(work),
+                    _filled_fast(work),
                     _arrays_beside(work, folder, model, refreshed),
                 ):
                     if job.whole:
@@ -133,7 +134,6 @@ def publish(
                         profiles_bytes = build_index(work, folder, refreshed)
                         audit_index(work, folder, written)
                     shown.enter_context(run.progress.stage("publish"))
-                    work.execute("CHECKPOINT generation")
                     customers, largest = work.execute(
                         "SELECT count(*), coalesce(max(record_count), 0) FROM generation.main.customers"
                     ).fetchall()[0]
@@ -225,8 +225,9 @@ def _folder(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
     quoted = str(path).replace("'", "''")
-    version = "" if path.exists() else f" (STORAGE_VERSION '{STORAGE_VERSION}')"
-    work.execute(f"ATTACH '{quoted}' AS generation{version}")
+    version = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"
+    # a build that dies is thrown away: nothing would ever be recovered from a log
+    work.execute(f"ATTACH '{quoted}' AS generation (RECOVERY_MODE no_wal_writes{version})")
     try:
         yield
     except BaseException:
@@ -243,9 +244,8 @@ def _audited_beside(
     """While the block lasts, what is filled is audited: the index need not wait for that, nor for the disk."""
 
     def audit(cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.execute("CHECKPOINT generation")
         if written is None:
-            # a refresh waits for its checkpoint at the end: it has deleted rows, whose room readers might keep
-            cursor.execute("CHECKPOINT generation")
             _sync(warehouse)
         audit_generation(cursor, written)
         audit_delivery(cursor, written)
@@ -279,13 +279,18 @@ def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _waiting_for_no_disk(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """While a new generation is filled, and nothing else: ``_settle`` waits for all of it before anyone reads it."""
-    work.execute("SET fsync_mode = 'NONE'")
+def _filled_fast(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """While a new generation is filled, and nothing else: ``_settle`` waits for all of it before anyone reads it.
+
+    Nor are row groups with deleted rows put together: that rewrites whole tables, and the copy grows no less for it.
+    """
+    for setting, value in _FILLING.items():
+        work.execute(f"SET {setting} = {value}")
     try:
         yield
     finally:
-        work.execute("RESET fsync_mode")
+        for setting in _FILLING:
+            work.execute(f"RESET {setting}")
 
 
 def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
