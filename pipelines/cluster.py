@@ -26,8 +26,8 @@ from profile_service.identity.model import Model
 Work = duckdb.DuckDBPyConnection
 _PAIRS_AT_ONCE = 8_000_000  # a tenth of a gigabyte
 # what is told of records that are clustered anew, and of those that are gone
-_STALE = """l IN (SELECT rid FROM touched) OR r IN (SELECT rid FROM touched)
-    OR l NOT IN (SELECT rid FROM standardised) OR r NOT IN (SELECT rid FROM standardised)"""
+_STALE = "l IN (SELECT rid FROM stale_ends) OR r IN (SELECT rid FROM stale_ends)"
+_STALE_ENDS = "SELECT rid FROM touched UNION ALL SELECT rid FROM gone_records"
 
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:
@@ -76,7 +76,7 @@ def _deciding_pairs(work: Work, component: NDArray[np.int32]) -> Mapping[str, An
 def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     """Make ``new_clusters(rid, cluster)`` for the records in ``touched``; answers the number of clusters.
 
-    ``everyone``: ``touched`` holds every record.
+    ``everyone``: ``touched`` holds every record; otherwise ``gone_records(rid)`` holds those that are no more.
     """
     # Ties go by the record's own key, never by the order in which records happened to arrive.
     records = work.execute(
@@ -109,9 +109,10 @@ def cluster_touched(work: Work, model: Model, *, everyone: bool) -> int:
     work.register("labels", table)
     work.execute("CREATE OR REPLACE TEMP TABLE new_clusters AS SELECT rid, cluster FROM labels")
     work.unregister("labels")
-    stale = "true" if everyone else _STALE
+    if not everyone:
+        work.execute(f"CREATE OR REPLACE TEMP TABLE stale_ends AS {_STALE_ENDS}")
     for told in ("merges", "near_misses"):
-        work.execute(f"DELETE FROM {told} WHERE {stale}")
+        work.execute(f"DELETE FROM {told} WHERE {'true' if everyone else _STALE}")
     _keep_history(work, clustered, rids, bounds_of(model).stop)
     return int(np.count_nonzero(label == np.arange(len(label))))
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import orjson
 
+from pipelines.flip import keep_only_standing
 from pipelines.journals import unsay_folded
 from pipelines.lock import RunLock
 from pipelines.model_report.files import remove_reports
 from pipelines.progress import Progress
-from pipelines.publish import keep_only_standing
 from pipelines.residue import Found, Marks, in_bytes, in_duckdb, in_sqlite
 from pipelines.work import connect_work, folded_seq, open_work
 from profile_service.audit import Audit

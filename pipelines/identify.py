@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_SQL = "r.channel || chr(1) || r.source_record_id"
 
 # `moved` is left for whoever tells the causes
-_TEMPORARY = ("edges", "claims", "assigned", "retired", "lost", "free_ids")
+_TEMPORARY = ("edges", "claims", "assigned", "retired", "lost", "free_ids", "written")
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,12 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
         churn=whole_number(work, "SELECT count(*) FROM moved WHERE former IS NOT NULL"),
         customers=whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing"),
     )
+    # of most records that were looked at nothing has changed; where everyone was, nothing need be set apart
+    work.execute("CREATE TEMP TABLE written AS SELECT rid FROM moved UNION SELECT rid FROM revised")
+    some = whole_number(work, "SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM touched)")
+    audit_work(work, "written" if some else None, run.run_seq)
     for table in _TEMPORARY:
         work.execute(f"DROP TABLE temp.{table}")
-    # where everyone is looked at, nothing need be set apart
-    some = whole_number(work, "SELECT count(*) FROM (FROM records ANTI JOIN touched USING (rid))")
-    audit_work(work, "touched" if some else None, run.run_seq)
     return counts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,23 +18,22 @@ from pipelines.beside import beside
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
+from pipelines.flip import flip, prune, settle, sync
 from pipelines.index import build_index
 from pipelines.index_arrays import write_arrays
 from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.traits import fill_traits
-from pipelines.work import folded_seq, give_memory
+from pipelines.work import check_point_ahead, folded_seq, give_memory
 from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
     ARRAYS,
     GENERATIONS,
-    PROFILES,
     WAREHOUSE,
     Generation,
     Manifest,
-    generation_in,
     standing_generation,
 )
 from profile_service.store.lines import line_files
@@ -55,9 +53,6 @@ MOST_FILES = 64
 # The file format of DuckDB 1.5, so that analysts with that version can open what DuckDB 2 writes.
 STORAGE_VERSION = "v1.5.0"
 _STEPS = 20
-_FILLING = {"fsync_mode": "'NONE'", "max_vacuum_tasks": "0"}
-# Files that wait for the disk at one time.
-_SYNCS = 4
 
 
 @dataclass(frozen=True)
@@ -107,20 +102,18 @@ def publish(
         stage = shown.enter_context(run.progress.stage("publish", _STEPS))
         if damage:
             stage.note(damage)
-        if _too_much_for_a_copy(work, standing, job):
-            job = Work(None, job.until)
-        check_room(data_dir, standing, whole=job.whole)
         # a customer's row joins every golden value, each of them a table that a join holds
         give_memory(work, 1_000)
         with _folder(generations / f"{BUILDING}{run.run_id}") as folder, ThreadPoolExecutor(1) as settling:
-            with changed_customers(work, job) as changed:
+            with _customers_of(work, standing, job) as (job, changed):
+                check_room(data_dir, standing, whole=job.whole)
                 if standing is not None and not job.whole:
                     _copy(standing, folder / WAREHOUSE, run)
                 refreshed = None if standing is None or job.whole else standing.folder
                 with (
                     _attached(work, folder / WAREHOUSE),
-                    _filled_fast(work),
-                    _arrays_beside(work, folder, model, refreshed),
+                    _rooms_left(work),
+                    _arrays_beside(work, folder, model, refreshed, run.run_seq),
                 ):
                     if job.whole:
                         create_relations(work, traits)
@@ -153,20 +146,10 @@ def publish(
                     ledger_seq=folded_seq(work),
                 )
                 # the disk takes the rest while the build's temp tables are given back
-                settled = settling.submit(_settle, folder, manifest, generations / run.run_id)
+                settled = settling.submit(settle, folder, manifest, generations / run.run_id)
             generation = settled.result()
-    _flip(data_dir, generation)
-    return PublishReport(manifest.kind, generation, changed, _prune(generations, generation, policy.keep))
-
-
-def keep_only_standing(data_dir: Path) -> tuple[str, ...]:
-    """Remove every generation but the one that stands; answers their names. The caller holds the lock."""
-    standing = standing_generation(data_dir)
-    if standing is None:
-        return ()
-    generations = data_dir / GENERATIONS
-    sweep(generations)
-    return _prune(generations, standing, 1)
+    flip(data_dir, generation)
+    return PublishReport(manifest.kind, generation, changed, prune(generations, generation, policy.keep))
 
 
 def _same_history(work: duckdb.DuckDBPyConnection, standing: Generation) -> bool:
@@ -200,15 +183,24 @@ def _damage(standing: Generation | None, model: Model) -> str:
     return ""
 
 
-def _too_much_for_a_copy(work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work) -> bool:
-    if standing is None or job.whole:
-        return False
-    if standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes:
-        return True
-    if len(line_files(standing.folder / ARRAYS, DOCUMENTS)) >= MOST_FILES:
-        return True
-    with changed_customers(work, job) as changed:
-        return changed > MOST_CHANGED * max(standing.manifest.customers, 1)
+@contextmanager
+def _customers_of(
+    work: duckdb.DuckDBPyConnection, standing: Generation | None, job: Work
+) -> Iterator[tuple[Work, int]]:
+    """``publish_customers`` while the block lasts; yields the job and how many: all, if too much for a copy."""
+    everyone = Work(None, job.until)
+    if standing is not None and _outgrown(standing):
+        job = everyone
+    with ExitStack() as made:
+        changed = made.enter_context(changed_customers(work, job))
+        if standing is not None and not job.whole and changed > MOST_CHANGED * max(standing.manifest.customers, 1):
+            job, changed = everyone, made.enter_context(changed_customers(work, everyone))
+        yield job, changed
+
+
+def _outgrown(standing: Generation) -> bool:
+    files = line_files(standing.folder / ARRAYS, DOCUMENTS)
+    return standing.manifest.size_bytes > MOST_GROWTH * standing.manifest.full_bytes or len(files) >= MOST_FILES
 
 
 @contextmanager
@@ -246,7 +238,7 @@ def _audited_beside(
     def audit(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute("CHECKPOINT generation")
         if written is None:
-            _sync(warehouse)
+            sync(warehouse)
         audit_generation(cursor, written)
         audit_delivery(cursor, written)
 
@@ -254,19 +246,23 @@ def _audited_beside(
 
 
 def _arrays_beside(
-    work: duckdb.DuckDBPyConnection, folder: Path, model: Model, refreshed: Path | None
+    work: duckdb.DuckDBPyConnection, folder: Path, model: Model, refreshed: Path | None, run_seq: int
 ) -> AbstractContextManager[None]:
-    """While the block lasts, the arrays are written that need nothing but the work store."""
+    """While the block lasts, the arrays are written that need but the work store, and that is check-pointed."""
     if refreshed is None:
         return beside(work, lambda cursor: write_arrays(cursor, folder, model, None))
     records = f"""SELECT rid, channel, source_record_id FROM {CHANGED} JOIN membership USING (customer_id)
         JOIN records USING (rid)"""
-    return beside(work, lambda cursor: write_arrays(cursor, folder, model, refreshed / ARRAYS), {RECORDS: records})
+
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
+        write_arrays(cursor, folder, model, refreshed / ARRAYS)
+        check_point_ahead(cursor, run_seq)
+
+    return beside(work, write, {RECORDS: records})
 
 
 @contextmanager
 def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Written through to the disk once: every COMMIT waits for it, with the processor idle."""
     work.execute("BEGIN")
     try:
         yield
@@ -279,69 +275,16 @@ def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _filled_fast(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """While a new generation is filled, and nothing else: ``_settle`` waits for all of it before anyone reads it.
-
-    Nor are row groups with deleted rows put together: that rewrites whole tables, and the copy grows no less for it.
-    """
-    for setting, value in _FILLING.items():
-        work.execute(f"SET {setting} = {value}")
+def _rooms_left(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Row groups with deleted rows are not put together: that writes whole tables, and a copy grows no less for it."""
+    work.execute("SET max_vacuum_tasks = 0")
     try:
         yield
     finally:
-        for setting in _FILLING:
-            work.execute(f"RESET {setting}")
-
-
-def _settle(folder: Path, manifest: Manifest, place: Path) -> Generation:
-    """Write the finished folder through to the disk, make it read-only and give it its name."""
-    own = [folder / PROFILES, *(folder / ARRAYS).iterdir()]
-    paths = [folder / WAREHOUSE, manifest.write(folder), *own]
-    for path in paths:
-        # analysts read the warehouse; what the service reads by key is for its own account
-        path.chmod(0o400 if path in own else 0o444)
-    with ThreadPoolExecutor(_SYNCS) as at_once:
-        list(at_once.map(_sync, paths))
-    (folder / ARRAYS).chmod(0o700)
-    folder.chmod(0o755)
-    if place.exists():
-        shutil.rmtree(place)
-    folder.rename(place)
-    _sync(place)
-    _sync(place.parent)
-    return Generation(place, manifest)
-
-
-def _flip(data_dir: Path, generation: Generation) -> None:
-    """Let ``customers.duckdb`` name the new generation: one rename, so that a reader finds the old or the new."""
-    new = data_dir / f".{WAREHOUSE}.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(Path(GENERATIONS) / generation.folder.name / WAREHOUSE)
-    os.replace(new, data_dir / WAREHOUSE)  # noqa: PTH105  (Path.replace follows nothing either; os.replace says atomic)
-    _sync(data_dir)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        work.execute("RESET max_vacuum_tasks")
 
 
 def _copy(standing: Generation, target: Path, run: RunContext) -> None:
     """Its warehouse, to be changed into the next: copied already while the run linked, as a rule."""
     if run.ahead is None or not run.ahead.take(standing.warehouse, target):
         shutil.copyfile(standing.warehouse, target)
-
-
-def _prune(generations: Path, standing: Generation, keep: int) -> tuple[str, ...]:
-    """Remove all but the standing and the newest others, ``keep`` in all."""
-    # by name: the standing one may be known by its resolved path, and these by a relative one or through a link
-    folders = (folder for folder in generations.iterdir() if folder.is_dir() and folder.name != standing.folder.name)
-    others = [found for folder in folders if (found := generation_in(folder)) is not None]
-    others.sort(key=lambda other: (other.manifest.run_seq, other.manifest.run_id), reverse=True)
-    gone = others[max(keep - 1, 0) :]
-    for generation in gone:
-        shutil.rmtree(generation.folder)
-    return tuple(generation.folder.name for generation in gone)

@@ -102,19 +102,19 @@ _NARROW = {
     "customer_trait_values": ("customer_id",),
 }
 
-# What audits read of the work store: a table, and what of it a run may have changed. It has looked at the records
-# ``touched``; ids and events that it changed carry its number.
+# What audits read of the work store: a table, and what of it a run may have changed. It has changed the records
+# ``written``; ids and events that it changed carry its number.
 _CHANGED_IDS = """FROM customer_ids WHERE customer_id IN (
     SELECT customer_id FROM customer_ids WHERE changed_seq >= {since}) OR stands_as IN (
     SELECT customer_id FROM customer_ids WHERE changed_seq >= {since})"""
 WORK_TABLES = {
-    "records": ("records", "SELECT rid, channel, source_record_id FROM records WHERE rid IN {touched}"),
+    "records": ("records", "SELECT rid, channel, source_record_id FROM records WHERE rid IN {written}"),
     "namesakes": (
         "records",
         """SELECT channel, source_record_id FROM records WHERE hash(channel, source_record_id) IN (
-            SELECT hash(channel, source_record_id) FROM records WHERE rid IN {touched})""",
+            SELECT hash(channel, source_record_id) FROM records WHERE rid IN {written})""",
     ),
-    "membership": ("membership", "SELECT rid, customer_id FROM membership WHERE rid IN {touched}"),
+    "membership": ("membership", "SELECT rid, customer_id FROM membership WHERE rid IN {written}"),
     "customer_ids": ("customer_ids", f"SELECT * {_CHANGED_IDS}"),
     "id_history": (
         "id_history",
@@ -125,7 +125,7 @@ WORK_TABLES = {
         """SELECT channel, event_id FROM events WHERE hash(channel, event_id) IN (
             SELECT hash(channel, event_id) FROM events WHERE changed_seq >= {since})""",
     ),
-    "scored_pairs": ("scored_pairs", "SELECT l, r FROM scored_pairs WHERE l IN {touched} OR r IN {touched}"),
+    "scored_pairs": ("scored_pairs", "SELECT l, r FROM scored_pairs WHERE l IN {written} OR r IN {written}"),
 }
 
 # Long relations summed up once for several promises.
@@ -167,8 +167,8 @@ def _source(name: str, changed: str | None, since: int = 0) -> str:
     """What stands for ``name`` when only rows of ``changed`` are looked at; a query stands in parentheses."""
     if name in WORK_TABLES:
         table, narrowed = WORK_TABLES[name]
-        touched = f"(SELECT rid FROM {changed})"
-        return table if changed is None else f"({narrowed.format(touched=touched, since=since)})"
+        written = f"(SELECT rid FROM {changed})"
+        return table if changed is None else f"({narrowed.format(written=written, since=since)})"
     if name in SURVEYS:
         relations = {relation.name: _source(relation.name, changed) for relation in RELATIONS}
         return f"({SURVEYS[name].format_map(relations)})"

@@ -100,10 +100,11 @@ WORK = (
 )
 
 
-def audit_work(work: duckdb.DuckDBPyConnection, touched: str | None = None, since: int = 0) -> None:
+def audit_work(work: duckdb.DuckDBPyConnection, written: str | None = None, since: int = 0) -> None:
     """Raises PromiseBroken when the work store, as the run is about to commit it, breaks a promise.
 
-    ``touched``: a table of the record numbers that the run has looked at; what is of others was audited by earlier
-    runs. ``since``: the run's number, which is on every id and event that it changed.
+    ``written``: a table of the numbers of records that are new, or whose values, pairs or customer the run has changed;
+    what is of others was audited by earlier runs. ``since``: the run's number, which is on every id and event that
+    it changed.
     """
-    check(work, WORK, touched, since)
+    check(work, WORK, written, since)

@@ -16,7 +16,8 @@ import pytest
 
 from pipelines import publish as publishing
 from pipelines.causes import enter_causes
-from pipelines.publish import Policy, PublishReport, keep_only_standing, publish
+from pipelines.flip import keep_only_standing
+from pipelines.publish import Policy, PublishReport, publish
 from pipelines.run_context import RunContext
 from profile_service.errors import NotEnoughDisk, PromiseBroken, RunFailed
 from profile_service.identity.model import packaged_model
@@ -269,7 +270,7 @@ def test_a_reader_of_the_old_generation_reads_on_while_it_is_replaced_and_pruned
     assert ask(world, "SELECT count(*) FROM customer_records") == [(54,)]
 
 
-@pytest.mark.parametrize("step", ["fill_relations", "audit_generation", "audit_delivery", "_settle", "_flip"])
+@pytest.mark.parametrize("step", ["fill_relations", "audit_generation", "audit_delivery", "settle", "flip"])
 def test_a_build_that_dies_leaves_the_old_generation_and_the_next_one_starts_clean(
     world: WorkWorld, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The pipeline's own DuckDB: what goes wrong in it is told by its own name, and many records have more memory."""
+"""The pipeline's own DuckDB: errors are told by their names, memory grows with records, check-points are in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.work import give_memory, open_work, uncompressed
+from pipelines.work import check_point_ahead, give_memory, open_work, uncompressed, whole_number
 
 
 def memory_of(work: duckdb.DuckDBPyConnection) -> str:
@@ -40,3 +40,32 @@ def test_many_records_have_more_memory_while_they_need_it(tmp_path: Path) -> Non
         assert memory_of(work) != usual
         give_memory(work, 400)
         assert memory_of(work) == usual
+
+
+@pytest.mark.parametrize(("run_seq", "ahead"), [(15, True), (16, False), (17, True)])
+def test_a_run_check_points_ahead_beside_a_reader_but_for_every_sixteenth(
+    tmp_path: Path, run_seq: int, ahead: bool
+) -> None:
+    log = tmp_path / "work" / "pipeline.duckdb.wal"
+    with open_work(tmp_path) as work:
+        work.execute("INSERT INTO meta SELECT 'key' || i, 'value' FROM range(1000) r(i)")
+        logged = log.stat().st_size
+        work.execute("BEGIN")
+        assert whole_number(work, "SELECT count(*) FROM meta") == 1000
+        cursor = work.cursor()
+        check_point_ahead(cursor, run_seq)
+        cursor.close()
+        work.execute("COMMIT")
+        assert (not log.exists() or log.stat().st_size < logged) == ahead
+
+
+def test_a_check_point_ahead_waits_for_the_one_at_closing_while_somebody_writes(tmp_path: Path) -> None:
+    with open_work(tmp_path) as work:
+        work.execute("BEGIN")
+        work.execute("INSERT INTO meta VALUES ('key', 'value')")
+        cursor = work.cursor()
+        check_point_ahead(cursor, 1)
+        cursor.close()
+        work.execute("COMMIT")
+    with open_work(tmp_path) as work:
+        assert whole_number(work, "SELECT count(*) FROM meta WHERE key = 'key'") == 1
