@@ -20,20 +20,22 @@ DELIMITERS = (",", ";", "\t", "|")
 # A larger file waits for its turn: whoever interrupts a run would wait for it, and so might the disk.
 _MOST_BYTES = 1 << 30
 
+Stamp = tuple[int, int, int]
+
 
 @dataclass(frozen=True)
 class Early:
     """What is known of a file before its rows are read.
 
-    ``known_as``: its content as the work store knows it; ``stamp``: size in bytes and time of change before it was
-    read. ``text``: None for Parquet, for an empty file and for one that is known; ``scratch``: where there is a text, a
-    folder of its own for what is unpacked. Of CSV ``delimiter`` and ``header``; ``rows``: how many, where every line is
-    as even as ``look`` wants it.
+    ``known_as``: its content as the work store knows it; ``stamp``: what tells it from another file or state before it
+    was read. ``text``: None for Parquet, for an empty file and for one that is known; ``scratch``: where there is a
+    text, a folder of its own for what is unpacked. Of CSV ``delimiter`` and ``header``; ``rows``: how many, where every
+    line is as even as ``look`` wants it.
     """
 
     file: FeedFile
     known_as: str
-    stamp: tuple[int, int]
+    stamp: Stamp
     scratch: Path
     text: PlainText | None = None
     delimiter: str = DELIMITERS[0]
@@ -74,10 +76,10 @@ def look_into(file: FeedFile, known: Container[str], scratch: Path) -> Early:
         return Early(file, early.known_as, stamp, scratch, text, delimiter, header, rows)
 
 
-def stamp_of(file: FeedFile) -> tuple[int, int]:
-    """Size in bytes and time of change."""
+def stamp_of(file: FeedFile) -> Stamp:
+    """Size in bytes, time of change and number on its disk: copying tools give another file the same size and time."""
     stat = file.path.stat()
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +20,21 @@ from tests.landing_world import LandingWorld, csv_of, customer
 
 FILE = "store/customers.csv"
 CONTENT = csv_of(*(customer(source_record_id=str(number)) for number in range(9)))
+
+
+def put_in_place(path: Path) -> None:
+    other, stat = path.with_name("arriving"), path.stat()
+    other.write_bytes(CONTENT)
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
 CHANGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("cut short", lambda path: path.write_bytes(CONTENT[:200]), "changed while it was read"),
     ("longer", lambda path: path.write_bytes(CONTENT + b"10,Bo\n"), "changed while it was read"),
     ("no text any more", lambda path: path.write_bytes(bytes(range(256))), "changed while it was read"),
+    ("another of its size and time", put_in_place, "changed while it was read"),
     ("gone", Path.unlink, "cannot be read: No such file or directory"),
 ]
 
