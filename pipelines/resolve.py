@@ -19,6 +19,7 @@ from pipelines.work import give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
 from profile_service.identity.model import Model, packaged_model, save_model, standing_model
+from profile_service.identity.rules import reading_rules
 
 if TYPE_CHECKING:
     from pipelines.run_context import RunContext
@@ -72,7 +73,7 @@ def resolve(
         return replace(done, warnings=[*done.warnings, *contradictions])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
     _let_go(work, run, model)
-    return Resolution(model, False, counts, [*_outgrown(work, model), *contradictions])
+    return Resolution(model, False, counts, [*_outgrown(work, model), *_read_otherwise(work), *contradictions])
 
 
 def _let_go(work: Work, run: RunContext, model: Model) -> None:
@@ -95,8 +96,21 @@ def _outgrown(work: Work, model: Model) -> list[str]:
     ]
 
 
+def _read_otherwise(work: Work) -> list[str]:
+    """Whether records that stand were read with other rules than new ones are: those of another version."""
+    if work.execute("SELECT rules FROM resolved_with").fetchall() == [(reading_rules(),)]:
+        return []
+    return [
+        "the rules that values are read with are others than when everyone was last resolved, and old records keep "
+        "what was read: `profiles run LANDING --rebuild` reads all anew, and with --dry-run shows whom it would merge "
+        "or split"
+    ]
+
+
 def _make_tables(work: Work) -> None:
-    work.execute("CREATE TABLE IF NOT EXISTS resolved_with (model_version VARCHAR)")
+    work.execute("CREATE TABLE IF NOT EXISTS resolved_with (model_version VARCHAR, rules VARCHAR)")
+    # a store made before rules were told apart
+    work.execute("ALTER TABLE resolved_with ADD COLUMN IF NOT EXISTS rules VARCHAR")
     work.execute("CREATE TABLE IF NOT EXISTS withheld (rid INTEGER, field VARCHAR, value VARCHAR)")
     work.execute(
         """CREATE TABLE IF NOT EXISTS generic_values
@@ -157,7 +171,8 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
         model, warnings = _learn(work, models, run, model, engine)
     clusters, suspicious = link_everyone(work, run, model, engine)
     warnings += suspicious
-    work.execute("INSERT INTO resolved_with VALUES ($version)", {"version": model.version})
+    used = {"version": model.version, "rules": reading_rules()}
+    work.execute("INSERT INTO resolved_with VALUES ($version, $rules)", used)
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
     return Resolution(model, learning, counts | _further_counts(work, model), warnings)
 

@@ -196,3 +196,17 @@ def test_a_handful_of_records_can_be_trained_on(tmp_path: Path, count: int) -> N
         done = world.resolve()
         assert done.trained
         assert sum(map(len, world.customers())) == count
+
+
+def test_records_read_with_other_rules_are_told_of_until_everyone_is_read_anew(
+    world: LinkageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> bool:
+        return any("rules that values are read with" in warning for warning in world.resolve().warnings)
+
+    assert not said()
+    monkeypatch.setattr("pipelines.resolve.reading_rules", lambda: "those of the next version")
+    assert said()
+    assert said()
+    assert not any("rules" in warning for warning in world.resolve(rebuild=True).warnings)
+    assert not said()
