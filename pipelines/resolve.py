@@ -18,7 +18,7 @@ from pipelines.suspect import suspicious_clusters
 from pipelines.work import give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
-from profile_service.identity.model import Model, packaged_model, save_model, standing_model
+from profile_service.identity.model import Model, model_stands, packaged_model, save_model, standing_model
 from profile_service.identity.rules import reading_rules
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _OUTGROWN = 10
-# Records from which ids are met often enough, as a rule, that trees will be grown on them.
-_WORTH_LOADING = 200_000
 _NONE: Mapping[str, bool] = {}
 
 
@@ -44,6 +42,12 @@ class Resolution:
     def model_version(self) -> str:
         """The version of that model."""
         return self.model.version
+
+
+def expect(models: Path, records: int) -> None:
+    """Begin to load what a training on so many records will need, where no model stands."""
+    if not model_stands(models):
+        load_ahead(records)
 
 
 def resolve(
@@ -214,8 +218,8 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
     Answers the model and the number of candidate pairs.
     """
     learning = model.trained is None
-    if learning and whole_number(work, "SELECT count(*) FROM records") >= _WORTH_LOADING:
-        load_ahead()
+    if learning:
+        load_ahead(whole_number(work, "SELECT count(*) FROM records"))
     with run.progress.stage("standardise") as stage:
         # records are put together of ten dictionaries at once, of which none can be spilled meanwhile
         give_memory(work, 1_000)

@@ -32,7 +32,7 @@ from pipelines.marks import drop_shared_marks
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, files_read, peak_memory_bytes, record_count, rows_by_channel
-from pipelines.resolve import Resolution, resolve
+from pipelines.resolve import Resolution, expect, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary
 from pipelines.traits_use import published_as_declared
@@ -198,7 +198,7 @@ def _resolve(
 
 def _ingest(work: Work, places: Places, channels: Sequence[Channel], context: RunContext) -> IngestCounts:
     if places.landing is not None:
-        return ingest(work, places.landing, channels, context)
+        return ingest(work, places.landing, channels, context, lambda records: expect(places.models, records))
     work.execute("CREATE OR REPLACE TEMP TABLE changed_records (rid INTEGER)")
     return IngestCounts(())
 

@@ -15,6 +15,8 @@ from profile_service.identity.anchors import Anchors
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+# Records from which ids are met often enough, as a rule.
+_WORTH_LOADING = 200_000
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,13 @@ class Growth:
     most: float
 
 
-def load_ahead() -> None:
-    """Begin to load what grows trees, a second of one core, beside work that the interpreter only waits for."""
-    threading.Thread(target=importlib.import_module, args=("sklearn.tree",), name="loading sklearn").start()
+def load_ahead(records: int) -> None:
+    """Begin to load what grows trees, a second of one core, beside work that the interpreter only waits for.
+
+    Where there are few records nothing is loaded: trees are seldom grown on them.
+    """
+    if records >= _WORTH_LOADING:
+        threading.Thread(target=importlib.import_module, args=("sklearn.tree",), name="loading sklearn").start()
 
 
 def boost(

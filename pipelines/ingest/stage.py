@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,9 +40,15 @@ class _Tally:
 
 
 def ingest(
-    work: duckdb.DuckDBPyConnection, landing: Path, channels: Sequence[Channel], run: RunContext
+    work: duckdb.DuckDBPyConnection,
+    landing: Path,
+    channels: Sequence[Channel],
+    run: RunContext,
+    read: Callable[[int], object] = lambda records: None,
 ) -> IngestCounts:
     """Take in what is new under ``landing``, within the transaction that the caller has begun on ``work``.
+
+    ``read``: told how many records have been read, before it is found out which of them stand.
 
     Leaves the temporary table ``changed_records(rid)``: records that are new, or of which another version stands now.
     Raises UnusableInput where the folder or a file cannot be read at all, PromiseBroken where a row got lost; in both
@@ -62,6 +68,7 @@ def ingest(
                 if early.text is not None:
                     shutil.rmtree(early.scratch)
                 stage.advance(1)
+        read(sum(rows for (_, kind), rows in tally.received.items() if kind == "customers"))
         outcomes = {kind: _settle(work, kind, run.run_seq, suppressions, tally) for kind in KINDS}
         counts = IngestCounts(_feed_counts(channels, tally, bad, outcomes), tuple(tally.notes))
         hold_to_account(work, run.run_seq, counts)

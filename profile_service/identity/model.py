@@ -198,7 +198,7 @@ def _outcomes(comparison: Comparison, bins: int) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-_DECLARATION, _NUMBERS, _FREQUENCIES = "model.toml", "trained.json", "frequencies.json"
+_DECLARATION, _NUMBERS, _FREQUENCIES, _POINTER = "model.toml", "trained.json", "frequencies.json", "current"
 PRIVATE = 0o600  # names that people share and how often, and what else a declaration may name
 _BIN_NAMES = ("(most common)", "(common)", "(frequent)", "(uncommon)", "(rare)", "(rarest)")
 
@@ -295,7 +295,7 @@ def save_model(model: Model, models: Path, made_at: str) -> Model:
     shut_models(models)
     new_pointer = models / "current.new"
     new_pointer.write_text(version + "\n", encoding="utf-8")
-    new_pointer.replace(models / "current")
+    new_pointer.replace(models / _POINTER)
     return replace(model, version=version)
 
 
@@ -318,10 +318,14 @@ def _stored_already(models: Path, digest: str) -> str | None:
 
 def standing_model(models: Path) -> Model | None:
     """The trained model that ``models/current`` names, or ``None`` before the first training."""
-    pointer = models / "current"
-    if not pointer.exists():
+    if not model_stands(models):
         return None
-    return load_model(models / pointer.read_text(encoding="utf-8").strip())
+    return load_model(models / (models / _POINTER).read_text(encoding="utf-8").strip())
+
+
+def model_stands(models: Path) -> bool:
+    """Whether there has been a training."""
+    return (models / _POINTER).exists()
 
 
 def load_model(folder: Path) -> Model:
