@@ -35,8 +35,25 @@ class Anchoring:
     facts: Mapping[str, Any]
 
 
-def anchor(work: Work, model: Model, mixture: Mixture, compared: str) -> Anchoring:
-    """Learn from the ids in relation ``compared(l, r, pattern)``, if the model asks for it and they can be trusted.
+@dataclass(frozen=True)
+class Ids:
+    """What the ids of pairs say before any mixture is known.
+
+    ``places`` of their comparisons; ``patterns`` in which they speak and how many pairs of each a rule without ids has
+    ``found``, shape (patterns,) each; ``told``: how well they agree. ``refused``: why nothing is to be learned from
+    them, or ``None``.
+    """
+
+    places: list[int]
+    patterns: Integers
+    found: Floats
+    told: str
+    facts: Mapping[str, Any]
+    refused: str | None
+
+
+def look_at_ids(work: Work, model: Model, compared: str) -> Ids:
+    """Look at the ids in relation ``compared(l, r, pattern)``, if the model asks for it.
 
     Two kinds of id can be trusted where one, when it is equal, finds the other equal in most pairs in which both speak:
     a till that lies about cards knows nothing of devices. Pairs that only an id has found would teach that strangers
@@ -44,7 +61,7 @@ def anchor(work: Work, model: Model, mixture: Mixture, compared: str) -> Anchori
     """
     settings = model.settings.get("anchors")
     if settings is None or settings["use"] == "never":
-        return Anchoring(None, "", {})
+        return _refused("", {})
     places = [
         place for place, part in enumerate(model.comparisons) if part.role == "identifier" and takes_part(part, model)
     ]
@@ -57,20 +74,32 @@ def anchor(work: Work, model: Model, mixture: Mixture, compared: str) -> Anchori
     }
     enough = {name: share for name, (share, met) in agreement.items() if met >= settings["least_pairs_of_both"]}
     if not enough:
-        return Anchoring(None, "anchored model: off, too few pairs know two kinds of id", facts)
+        return _refused("anchored model: off, too few pairs know two kinds of id", facts)
     best = max(enough, key=lambda name: enough[name])
     told = f"{best} in {enough[best]:.0%} of {agreement[best][1]:,.0f} pairs"
     if enough[best] < settings["least_agreement"]:
-        return Anchoring(None, f"anchored model: off, ids of two kinds disagree: {told}", facts)
+        return _refused(f"anchored model: off, ids of two kinds disagree: {told}", facts)
     speaking = (levels[:, places] > 0).any(axis=1)
     patterns, found = _found_pairs(work, model, compared, patterns[speaking], float(pairs[speaking].sum()))
-    levels = level_numbers(model, patterns)
+    return Ids(places, patterns, found, told, facts, None)
+
+
+def _refused(said: str, facts: Mapping[str, Any]) -> Ids:
+    return Ids([], np.zeros(0, dtype=np.int64), np.zeros(0), "", facts, said)
+
+
+def anchor(model: Model, mixture: Mixture, ids: Ids) -> Anchoring:
+    """Learn from ids what the mixture leaves out, where they are not refused."""
+    if ids.refused is not None:
+        return Anchoring(None, ids.refused, ids.facts)
+    settings = model.settings["anchors"]
+    levels = level_numbers(model, ids.patterns)
     shown = levels.copy()
-    shown[:, places] = 0
+    shown[:, ids.places] = 0
     taught = [
         one
-        for place in places
-        if (one := _labels(mixture, _kinds(model, place, levels) == "exact", levels[:, place] > 0, shown, found))
+        for place in ids.places
+        if (one := _labels(mixture, _kinds(model, place, levels) == "exact", levels[:, place] > 0, shown, ids.found))
     ]
     grow = Growth(
         trees=settings["trees"],
@@ -79,11 +108,10 @@ def anchor(work: Work, model: Model, mixture: Mixture, compared: str) -> Anchori
         rate=settings["rate"],
         most=settings["most_bits"] * LOG2,
     )
-    anchors = boost(shown, mixture.class_log_odds(shown), taught, tuple(places), grow) if taught else None
+    anchors = boost(shown, mixture.class_log_odds(shown), taught, tuple(ids.places), grow) if taught else None
     learned = int(sum(one.equal.sum() + one.different.sum() for one in taught))
-    return Anchoring(
-        anchors, f"anchored model: on, {told}; it learned from {learned:,} pairs", facts | {"pairs": learned}
-    )
+    said = f"anchored model: on, {ids.told}; it learned from {learned:,} pairs"
+    return Anchoring(anchors, said, {**ids.facts, "pairs": learned})
 
 
 def id_agreement(model: Model, places: list[int], levels: Integers, pairs: Floats) -> dict[str, tuple[float, float]]:

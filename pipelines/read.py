@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines import frequency, standardise
+from pipelines.asked import asking
 from pipelines.work import RECORD_FIELDS, whole_number
 from profile_service.identity.mixture import CLASSES, Mixture
 from profile_service.identity.model import Model, Trained
@@ -61,9 +62,20 @@ def read_values(work: Work, fresh: str, model: Model) -> None:
     """Make the dictionaries and names of relation ``fresh`` with a trained model."""
     words = packaged_vocabulary()
     standardise.define_value_rules(work, words)
-    standardise.read_values(work, fresh, words)
-    standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-    standardise.read_names(work, fresh, model)
+    standardise.read_values(work, fresh, words, standardise.READ_FIRST)
+    _read_further(work, fresh, model)
+
+
+def _read_further(work: Work, fresh: str, model: Model) -> None:
+    """Make the dictionaries of all fields but those of ``READ_FIRST``, and the names."""
+    words = packaged_vocabulary()
+    with asking() as asked:
+        asked.ask_names(work, model)
+        asked.ask_streets(work, fresh, words)
+        standardise.read_values(work, fresh, words, standardise.READ_THEN)
+        standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
+        standardise.read_names(work, fresh, model, asked.names())
+        asked.enter_streets(work)
 
 
 def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
@@ -73,14 +85,13 @@ def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
     """
     words = packaged_vocabulary()
     standardise.define_value_rules(work, words)
-    standardise.read_values(work, fresh, words)
-    country = standardise.usual_country(work, fresh)
-    standardise.read_phones(work, fresh, country)
+    standardise.read_values(work, fresh, words, standardise.READ_FIRST)
     names = standardise.learn_names(work)
+    country = standardise.usual_country(work, fresh)
     everything = [comparison.name for comparison in model.comparisons]
     trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
     model = replace(model, trained=trained)
-    standardise.read_names(work, fresh, model)
+    _read_further(work, fresh, model)
     counts = {**names, **frequency.count_frequencies(work, model)}
     return replace(model, trained=replace(trained, frequencies=counts))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import numpy as np
@@ -13,6 +14,7 @@ from profile_service.identity.mixture import LOG2, Floats, Integers
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+_THREADS = 2
 
 
 def score_patterns(work: Work, model: Model, compared: str) -> None:
@@ -25,7 +27,10 @@ def score_patterns(work: Work, model: Model, compared: str) -> None:
     patterns = np.asarray(new, dtype=np.int64)
     if not len(patterns):
         return
-    enter_patterns(work, model, patterns, model.trained.mixture.log_odds(level_numbers(model, patterns)) / LOG2)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = pool.map(model.trained.mixture.log_odds, np.array_split(level_numbers(model, patterns), _THREADS))
+        log_odds = np.concatenate(list(parts))
+    enter_patterns(work, model, patterns, log_odds / LOG2)
 
 
 def enter_patterns(work: Work, model: Model, patterns: Integers, bits: Floats) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from pipelines.work import RECORD_FIELDS, uncompressed
+from pipelines.work import uncompressed
 from profile_service.identity import phones, shortcuts, values
 from profile_service.identity.model import Frequencies, Model
 from profile_service.identity.records import DERIVED_FROM, STANDARD_COLUMNS
@@ -18,6 +18,7 @@ from profile_service.identity.standardise import ends_of_full, middle_of_full, n
 from profile_service.identity.vocabulary import Vocabulary
 
 Work = duckdb.DuckDBPyConnection
+Corrections = Mapping[str, Mapping[str, str | None]]  # column = name = its correction
 # Of corrected names g and a, see ``identity.standardise.name_pair``.
 NAME_PAIR = "CASE WHEN g.fixed <= a.fixed THEN g.fixed || ' ' || a.fixed ELSE a.fixed || ' ' || g.fixed END"
 VALUE_COLUMNS = tuple(column for column in STANDARD_COLUMNS if column != "name_pair")
@@ -106,8 +107,6 @@ _LIST_RULES = {
     "given_name": ("given", ("first", "rest", "suffix")),
     "family_name": ("family", ("last", "suffix")),
     "full_name": ("full", ("first", "last", "middle")),
-    "street": ("street", ("line", "number", "name")),
-    "street_2": ("street", ("line", "number", "name")),
 }
 
 
@@ -121,33 +120,42 @@ def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
     }
 
 
-def read_values(work: Work, fresh: str, words: Vocabulary) -> None:
-    """Make ``dict_<field>(raw, n, …)`` for each field of the rows in relation ``fresh``: distinct values as read.
+# What has to be read before the other fields: names to be corrected, and where a phone number is dialled.
+READ_FIRST = ("given_name", "family_name", "full_name", "middle_name", "country")
+READ_THEN = tuple(field for field in TEXT_FIELDS if field not in READ_FIRST)
 
-    ``n`` counts the rows. Phones wait for ``read_phones``, which needs to know the country.
+
+def read_values(work: Work, fresh: str, words: Vocabulary, fields: Iterable[str]) -> None:
+    """Make ``dict_<field>(raw, n, …)`` for some fields of the rows in relation ``fresh``: distinct values as read.
+
+    ``n`` counts the rows. Phones wait for ``read_phones``, which needs to know the country, and streets for ``asked``.
     """
     plain = _shortcuts(words)
-    for field in RECORD_FIELDS:
+    for field in fields:
         distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
         with_cheap = plain.get(field, shortcuts.NOTHING_IS_PLAIN).over(distinct)
         if field in TEXT_FIELDS:
             select = f"SELECT raw, n, coalesce(cheap, rule_{TEXT_FIELDS[field]}(raw)) AS value FROM ({with_cheap})"
-        elif field in _LIST_RULES:
+        else:
             rule, places = _LIST_RULES[field]
             columns = ", ".join(f"list[{i}] AS {place}" for i, place in enumerate(places, start=1))
             lists = f"SELECT raw, n, coalesce(cheap, rule_{rule}(raw)) AS list FROM ({with_cheap})"
-            select = f"SELECT raw, n, {columns} FROM ({streets_sql(distinct) if rule == 'street' else lists})"
-        else:
-            continue
+            select = f"SELECT raw, n, {columns} FROM ({lists})"
         work.execute(f"CREATE OR REPLACE TEMP TABLE dict_{field} AS {select}")
 
 
-def streets_sql(distinct: str) -> str:
-    """A query ``(raw, n, list)`` of street lines as read: a street is read once, whatever its house numbers."""
-    return f"""WITH houses AS (SELECT *, {shortcuts.AFTER_HOUSE_NUMBER} AS street FROM (
-            SELECT *, {shortcuts.HOUSE_NUMBER} AS house FROM ({distinct}))),
-        streets AS (SELECT street, rule_street(street) AS list FROM (SELECT DISTINCT street FROM houses))
-        SELECT raw, n, {shortcuts.WITH_HOUSE_NUMBER} AS list FROM houses JOIN streets USING (street)"""
+def houses_sql(distinct: str) -> str:
+    """A query of everything in query ``distinct(raw, …)``, and of its house number and the street behind it."""
+    return f"""SELECT *, {shortcuts.AFTER_HOUSE_NUMBER} AS street
+        FROM (SELECT *, {shortcuts.HOUSE_NUMBER} AS house FROM ({distinct}))"""
+
+
+def streets_sql(houses: str, streets: str) -> str:
+    """A query ``(raw, n, list)`` of street lines as read: a street is read once, whatever its house numbers.
+
+    ``houses``: a relation as ``houses_sql`` makes one; ``streets``: one of ``(street, list)``.
+    """
+    return f"SELECT raw, n, {shortcuts.WITH_HOUSE_NUMBER} AS list FROM {houses} JOIN {streets} USING (street)"
 
 
 def usual_country(work: Work, fresh: str) -> str | None:
@@ -186,10 +194,15 @@ def learn_names(work: Work) -> dict[str, Frequencies]:
     return learned
 
 
-def spell_names(work: Work, model: Model) -> None:
-    """Make ``spelled_given`` and ``spelled_family``: each name of ``fresh_names`` with its correction and its sound."""
+def spell_names(work: Work, model: Model, corrections: Corrections) -> None:
+    """Make ``spelled_given`` and ``spelled_family``: each name of ``fresh_names`` with its correction and its sound.
+
+    ``corrections``: for each of the two columns those known already.
+    """
     for table, column in (("given", "given_name"), ("family", "family_name")):
-        _define(work, f"rule_fix_{column}", model.spellings[column].correct, 1, "VARCHAR")
+        _define(
+            work, f"rule_fix_{column}", _known_or(corrections[column], model.spellings[column].correct), 1, "VARCHAR"
+        )
         roots = "rule_roots(fixed)" if table == "given" else "NULL::VARCHAR"
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE spelled_{table} AS
@@ -197,6 +210,10 @@ def spell_names(work: Work, model: Model) -> None:
                 SELECT name, rule_fix_{column}(name) AS fixed FROM (
                     SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL))"""
         )
+
+
+def _known_or(known: Mapping[str, str | None], rule: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    return lambda name: known[name] if name in known else rule(name)
 
 
 def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> None:
@@ -218,10 +235,10 @@ _SWAPPED_IN_RECORD = """CASE
     ELSE coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1) END"""
 
 
-def read_names(work: Work, fresh: str, model: Model) -> None:
+def read_names(work: Work, fresh: str, model: Model, corrections: Corrections) -> None:
     """Make ``fresh_names``, ``spelled_given`` and ``spelled_family`` of relation ``fresh``."""
     _put_names_right(work, fresh, model)
-    spell_names(work, model)
+    spell_names(work, model, corrections)
 
 
 def put_together(work: Work, fresh: str, model: Model, into: str, bins: Mapping[str, str]) -> None:
@@ -310,7 +327,7 @@ def _put_names_right(work: Work, fresh: str, model: Model) -> None:
 
 def drop_dictionaries(work: Work) -> None:
     """Give back the room of the dictionaries."""
-    tables = [f"dict_{field}" for field in (*TEXT_FIELDS, *_LIST_RULES, "phone")]
+    tables = [f"dict_{field}" for field in (*TEXT_FIELDS, *_LIST_RULES, "street", "street_2", "phone")]
     for table in (*tables, "fresh_names", "spelled_given", "spelled_family", "known_given", "known_family"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 

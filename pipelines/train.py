@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import duckdb
 import numpy as np
 
-from pipelines.anchor import anchor
+from pipelines.anchor import anchor, look_at_ids
 from pipelines.compare import compare_pairs, level_numbers
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
@@ -76,9 +77,15 @@ def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compa
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
     prior = Prior.from_settings(settings, records)
-    mixture = fit_mixture(evidence, prior, iterations=iterations)
-    anchoring = anchor(work, model, mixture, compared)
-    mixture = replace(mixture, anchors=anchoring.anchors)
+    with ThreadPoolExecutor(1) as beside:
+        fitted = beside.submit(fit_mixture, evidence, prior, iterations=iterations)
+        # what ids say needs no mixture, and what looks wrong in the mixture no ids
+        ids = look_at_ids(work, model, compared)
+        mixture = fitted.result()
+        doubts = beside.submit(suspicious_fit, evidence, prior, mixture, iterations)
+        anchoring = anchor(model, mixture, ids)
+        mixture = replace(mixture, anchors=anchoring.anchors)
+        warnings = doubts.result()
     partners = float(mixture.shares[list(SAME_PERSON)].sum() * evidence.all_pairs / max(records, 1))
     # weights that ids have put right need no help from dense data
     stop = stop_among(model.clustering, partners) if anchoring.anchors is None else model.clustering.stop
@@ -90,9 +97,7 @@ def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compa
             name: float(share * evidence.all_pairs) for name, share in zip(CLASSES, mixture.shares, strict=True)
         },
     }
-    return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), suspicious_fit(
-        evidence, prior, mixture, iterations
-    )
+    return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), warnings
 
 
 def stop_among(clustering: Clustering, partners: float) -> float:
@@ -155,26 +160,21 @@ def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs)
     """
     wanted = int(model.settings["mixture"]["random_pairs"])
     held = "hash(name_pair, birth_date, email, phone, street, postcode), " if records <= _SAMPLE else ""
-    work.execute(
-        "CREATE OR REPLACE TEMP TABLE places AS "
-        f"SELECT rid, row_number() OVER (ORDER BY {held}rid) - 1 AS place FROM standardised"
-    )
+    rids = np.asarray(work.execute(f"SELECT rid FROM standardised ORDER BY {held}rid").fetchnumpy()["rid"])
     if records * (records - 1) // 2 <= 2 * wanted:
-        work.execute(
-            "CREATE OR REPLACE TEMP TABLE drawn AS "
-            "SELECT a.rid AS l, b.rid AS r FROM places a JOIN places b ON a.rid < b.rid"
-        )
+        one, other = np.triu_indices(records, 1)
     else:
-        work.execute(
-            f"""CREATE OR REPLACE TEMP TABLE drawn AS SELECT a.rid AS l, b.rid AS r
-            FROM (SELECT hash(i, 1) % {records} AS x, hash(i, 2) % {records} AS y FROM range({wanted}) t(i)) d
-            JOIN places a ON a.place = d.x JOIN places b ON b.place = d.y WHERE d.x <> d.y"""
-        )
+        draw = f"SELECT hash(i, 1) % {records} AS x, hash(i, 2) % {records} AS y FROM range({wanted}) t(i)"
+        places = work.execute(f"SELECT x::BIGINT AS x, y::BIGINT AS y FROM ({draw}) WHERE x <> y").fetchnumpy()
+        one, other = np.asarray(places["x"]), np.asarray(places["y"])
+    work.register("drawn_pairs", {"l": rids[one], "r": rids[other]})
+    work.execute("CREATE OR REPLACE TEMP TABLE drawn AS FROM drawn_pairs")
+    work.unregister("drawn_pairs")
     compare(work, model, "drawn", "drawn_compared")
     met = work.execute(
         "SELECT pattern, count(*) AS n FROM drawn_compared GROUP BY pattern ORDER BY pattern"
     ).fetchnumpy()
-    for table in ("places", "drawn", "drawn_compared"):
+    for table in ("drawn", "drawn_compared"):
         work.execute(f"DROP TABLE {table}")
     return level_numbers(model, np.asarray(met["pattern"], dtype=np.int64)), np.asarray(met["n"], dtype=np.float64)
 

@@ -30,16 +30,25 @@ def pair_records(records: CodedRecords, model: Model, spill: str) -> Iterator[tu
     Comes as arrays of left and right rids, shape (pairs,) each, one for each bucket of left rids. Pairs of many
     buckets wait in files in folder ``spill``, so that memory does not grow with their number.
     """
-    count = 1 + records.size // _RECORDS_A_BUCKET
-    with _Buckets(count, records.size, spill) as buckets:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for found in pool.map(lambda rule: _pairs_of(records, rule, model.blocking_cap), model.live_rules):
-                for pairs in found:
-                    buckets.add(pairs)
-        for packed in buckets.each():
-            packed.sort()
-            once = packed[np.concatenate([np.ones(min(1, len(packed)), dtype=bool), packed[1:] != packed[:-1]])]
-            yield once >> 32, once & 0xFFFFFFFF
+    with _Buckets(records.size, spill) as buckets, ThreadPoolExecutor(_THREADS) as pool:
+
+        def pairs_of(rule: BlockingRule) -> list[list[Integers]]:
+            return buckets.apart(_pairs_of(records, rule, model.blocking_cap))
+
+        for found in pool.map(pairs_of, model.live_rules):
+            buckets.add(found)
+        # one bucket after the other where they wait in files
+        each = pool.map if buckets.in_memory else map
+        yield from each(_once, buckets.each())
+
+
+def _once(bucket: list[Integers]) -> tuple[Integers, Integers]:
+    """The left and right rids of packed pairs, each pair once, in the order of the left; the bucket is emptied."""
+    packed = np.concatenate([np.zeros(0, dtype=np.int64), *bucket])
+    bucket.clear()
+    packed.sort()
+    once = packed[np.concatenate([np.ones(min(1, len(packed)), dtype=bool), packed[1:] != packed[:-1]])]
+    return once >> 32, once & 0xFFFFFFFF
 
 
 def _key(records: CodedRecords, rule: BlockingRule) -> Codes:
@@ -108,16 +117,20 @@ def _own_pairs(records: CodedRecords, rule: BlockingRule, others: Sequence[Block
 
 
 class _Buckets:
-    """Packed pairs by their left rid: in memory when there is one bucket, in a file each when there are more."""
+    """Packed pairs by their left rid: two buckets in memory, or many, each in a file."""
 
-    def __init__(self, count: int, records: int, spill: str) -> None:
-        self._width = -(-records // count)
-        self._kept: list[Integers] = []
+    def __init__(self, records: int, spill: str) -> None:
+        count = 1 + records // _RECORDS_A_BUCKET
+        self.in_memory = count == 1
+        # of two records it is the smaller rid that is the left one: half of all pairs have one of the first .3
+        begins = [int(0.3 * records)] if self.in_memory else [-(-records // count) * at for at in range(1, count)]
+        self._bounds = [0, *(begin << 32 for begin in begins), np.iinfo(np.int64).max]
+        self._kept: list[list[Integers]] = [[] for _ in self._bounds[1:]]
         self._files: list[BinaryIO] = []
         self._open = ExitStack()
-        if count > 1:
+        if not self.in_memory:
             Path(spill).mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-            for _ in range(count):
+            for _ in self._kept:
                 file = tempfile.TemporaryFile(dir=spill)  # noqa: SIM115 -- closed with the others
                 self._files.append(self._open.enter_context(file))
 
@@ -127,20 +140,27 @@ class _Buckets:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def add(self, pairs: Integers) -> None:
-        if not self._files:
-            self._kept.append(pairs)
-            return
-        bucket = (pairs >> 32) // self._width
-        for number, file in enumerate(self._files):
-            pairs[bucket == number].tofile(file)
+    def apart(self, found: Sequence[Integers]) -> list[list[Integers]]:
+        """The pairs of each bucket."""
+        return [
+            [pairs[(pairs >= least) & (pairs < beyond)] for pairs in found]
+            for least, beyond in zip(self._bounds[:-1], self._bounds[1:], strict=True)
+        ]
 
-    def each(self) -> Iterator[Integers]:
-        if not self._files:
-            packed = np.concatenate(self._kept) if self._kept else np.zeros(0, dtype=np.int64)
-            self._kept.clear()
-            yield packed
+    def add(self, parts: Sequence[Sequence[Integers]]) -> None:
+        """Keep what ``apart`` has told apart."""
+        for number, pairs in enumerate(parts):
+            if self.in_memory:
+                self._kept[number].extend(pairs)
+            else:
+                for some in pairs:
+                    some.tofile(self._files[number])
+
+    def each(self) -> Iterator[list[Integers]]:
+        """Each bucket's pairs."""
+        if self.in_memory:
+            yield from self._kept
         for file in self._files:
             file.flush()
             file.seek(0)
-            yield np.fromfile(file, dtype=np.int64)
+            yield [np.fromfile(file, dtype=np.int64)]

@@ -23,10 +23,10 @@ TWO_ENDS = "two ends"  # the first two characters, the last two, and how many th
 WORDS = "words"  # a bit of 64 for each word: two texts without a common bit have no common word
 DATE = "date"  # YYYYMMDD as a number, 0 for what is no date
 _SQL = {
-    ENDS: "ascii({0}) % 256 + ascii(right({0}, 1)) % 256 * 256 + CASE WHEN length({0}) = 1 THEN 65536 ELSE 0 END",
+    ENDS: "ascii({0}) % 256 + ascii(substr({0}, -1)) % 256 * 256 + CASE WHEN length({0}) = 1 THEN 65536 ELSE 0 END",
     TWO_ENDS: (
-        "ascii({0}) % 256 + ascii(substr({0}, 2, 1)) % 256 * 256 + ascii(right({0}, 1)) % 256 * 65536 "
-        "+ CASE WHEN length({0}) > 1 THEN ascii(right({0}, 2)) % 256 * 16777216::BIGINT ELSE 0 END "
+        "ascii({0}) % 256 + ascii(substr({0}, 2, 1)) % 256 * 256 + ascii(substr({0}, -1)) % 256 * 65536 "
+        "+ CASE WHEN length({0}) > 1 THEN ascii(substr({0}, -2)) % 256 * 16777216::BIGINT ELSE 0 END "
         "+ least(length({0}), 255) * 4294967296"
     ),
     WORDS: (

@@ -72,7 +72,7 @@ class Mixture:
         shares, tables = self._logs
         total = np.repeat(shares[None, :], len(levels), axis=0)
         for place, table in enumerate(tables):
-            total += table[levels[:, place]]
+            total += table.take(levels[:, place], axis=0)
         total[both_names_agree(self.parts, levels), FREE] = -np.inf
         return total
 

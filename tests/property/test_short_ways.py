@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.standardise import define_value_rules, streets_sql
+from pipelines.standardise import define_value_rules, houses_sql, streets_sql
 from profile_service.identity import shortcuts, values
 from profile_service.identity.phones import phone
 from profile_service.identity.vocabulary import packaged_vocabulary
@@ -99,6 +99,8 @@ def test_a_street_read_apart_from_its_house_number_is_the_line_read_whole(raws: 
     with duckdb.connect() as connection:
         define_value_rules(connection, WORDS)
         connection.execute("CREATE TABLE lines AS SELECT unnest($raws) AS raw, 1 AS n", {"raws": raws})
-        found = dict(connection.execute(f"SELECT raw, list FROM ({streets_sql('FROM lines')})").fetchall())
+        connection.execute(f"CREATE TABLE houses AS {houses_sql('FROM lines')}")
+        read = "(SELECT street, rule_street(street) AS list FROM (SELECT DISTINCT street FROM houses))"
+        found = dict(connection.execute(f"SELECT raw, list FROM ({streets_sql('houses', read)})").fetchall())
     wholes = {raw: values.street(raw, WORDS) for raw in raws}
     assert found == {raw: [whole.line, whole.number, whole.name] for raw, whole in wholes.items()}

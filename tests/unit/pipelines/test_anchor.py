@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.anchor import anchor, id_agreement
+from pipelines.anchor import Anchoring, anchor, id_agreement, look_at_ids
 from pipelines.compare import level_numbers
-from profile_service.identity.mixture import LOG2
+from profile_service.identity.mixture import LOG2, Mixture
 from profile_service.identity.model import Model, load_model, save_model
 from profile_service.identity.score import ANCHORED, score_pair
 from tests.linkage_world import Learned, LinkageWorld
@@ -36,6 +36,10 @@ def asking(model: Model, **settings: Any) -> Model:
 def mixture_of(model: Model) -> Any:
     assert model.trained is not None
     return model.trained.mixture
+
+
+def taught(world: LinkageWorld, model: Model, mixture: Mixture) -> Anchoring:
+    return anchor(model, mixture, look_at_ids(world.work, model, "scored_pairs"))
 
 
 EVER = {"least_agreement": 0.0, "least_pairs_of_both": 1, "least_pairs": 5}
@@ -79,7 +83,7 @@ def test_two_kinds_agree_as_often_as_one_is_equal_where_the_other_is(learned: Le
 def test_ids_teach_only_where_they_are_asked_for_and_agree(
     sample: LinkageWorld, learned: Learned, settings: Mapping[str, Any], said: str
 ) -> None:
-    done = anchor(sample.work, asking(learned.model, **settings), mixture_of(learned.model), "scored_pairs")
+    done = taught(sample, asking(learned.model, **settings), mixture_of(learned.model))
     assert (done.anchors is not None) == said.startswith("on")
     assert re.fullmatch(f"anchored model: {said}.*" if said else "", done.said)
 
@@ -88,7 +92,7 @@ def test_ids_teach_only_where_they_are_asked_for_and_agree(
 def anchored(sample: LinkageWorld, learned: Learned) -> Model:
     """A model that has learned from the sample's ids, trusted or not."""
     mixture = mixture_of(learned.model)
-    done = anchor(sample.work, asking(learned.model, **EVER), mixture, "scored_pairs")
+    done = taught(sample, asking(learned.model, **EVER), mixture)
     assert done.anchors is not None
     assert learned.model.trained is not None
     return replace(
