@@ -78,9 +78,13 @@ def _without_document(
     standing = whole_number(work, "SELECT count(*) FROM generation.main.customers")
     if len(names) > standing:
         yield f"{len(names) - standing} numbers of customers who do not stand"
+    yield from _out_of_order(names)
+    yield from _lacking(numbers[places[there]].astype(np.int64), standing, documents)
+
+
+def _out_of_order(names: Names) -> Iterator[str]:
     if np.any(names[1:] < names[:-1]):
         yield "their order, by which they are found"
-    yield from _lacking(numbers[places[there]].astype(np.int64), standing, documents)
 
 
 def _without_body(work: duckdb.DuckDBPyConnection, records: Lines, changed: str | None) -> Iterator[str]:
@@ -110,8 +114,7 @@ def _unlike_counts(work: duckdb.DuckDBPyConnection, names: Names, holders: Holde
     there = whole_number(work, "SELECT count(*) FROM generation.main.customer_identifiers")
     if not len(names) == len(holders) == there:
         yield f"{len(names)} found by key and {there} in customer_identifiers"
-    if np.any(names[1:] < names[:-1]):
-        yield "their order, by which they are found"
+    yield from _out_of_order(names)
 
 
 def _astray(named_in: tuple[Named, Named], documents: Lines, records: Lines) -> Iterator[str]:
