@@ -19,9 +19,9 @@ SHOWN = 5
 class Audit:
     """``query`` answers the keys (never personal data) of rows that break ``promise``; none means it holds.
 
-    A relation of the generation stands in the query as ``{name}``, as do ``scored_pairs``, ``holders_of_identifiers``
-    and what ``SURVEYS`` sums up, so that each can be narrowed to what was written. ``once``: asked only of a generation
-    built as a whole. ``about``: a query without whose rows there is nothing that could break the promise.
+    A relation of the generation stands in the query as ``{name}``, as do ``scored_pairs``, ``holders_of_identifiers``,
+    ``given_ids`` and what ``SURVEYS`` sums up, so that each can be narrowed to what was written.
+    ``once``: asked only of a generation built as a whole. ``about``: a query without whose rows there is nothing that could break the promise.
     """
 
     promise: str
@@ -84,6 +84,7 @@ _BY_CUSTOMER = (
     "customer_trait_values",
     "customer_id_history",
 )
+_BY_RECORDS = ("match_pairs", "match_merges", "match_near_misses")
 _BIT_OF_FIELD = " ".join(f"WHEN '{name}' THEN {1 << place}" for place, name in enumerate(RECORD_FIELDS, start=1))
 # golden values that stand in customers as they are; a birth date is a date there, and a full name may be put together
 PLAIN_FIELDS = tuple(
@@ -179,7 +180,11 @@ def _source(name: str, changed: str | None, since: int = 0) -> str:
     if changed is not None and name in _BY_CUSTOMER:
         columns = ", ".join(_NARROW.get(name, ("*",)))
         return f"(SELECT {columns} FROM {table} WHERE customer_id IN {ids})"
-    if changed is not None and name == "match_pairs":
+    if name == "given_ids":
+        return (
+            "customer_ids" if changed is None else f"(SELECT customer_id FROM customer_ids WHERE customer_id IN {ids})"
+        )
+    if changed is not None and name in _BY_RECORDS:
         numbers = f"(SELECT record_number FROM generation.main.customer_records WHERE customer_id IN {ids})"
         return f"(SELECT * FROM {table} WHERE left_number IN {numbers} OR right_number IN {numbers})"
     return table

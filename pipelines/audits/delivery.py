@@ -46,7 +46,7 @@ DELIVERY = (
     ),
     Audit(
         "every id ever given is in the history",
-        "SELECT customer_id FROM customer_ids ANTI JOIN generation.main.customer_id_history USING (customer_id)",
+        "SELECT customer_id FROM {given_ids} ANTI JOIN {customer_id_history} USING (customer_id)",
     ),
     Audit(
         "no generic value stands in a golden record",

@@ -135,10 +135,9 @@ GENERATION = (
     ),
     Audit(
         "both records of a pair are published",
-        """SELECT left_number FROM {match_pairs}
-           ANTI JOIN generation.main.customer_records ON record_number = left_number
-           UNION ALL SELECT right_number FROM {match_pairs}
-           ANTI JOIN generation.main.customer_records ON record_number = right_number""",
+        """FROM (SELECT left_number AS record_number FROM {match_pairs}
+                 UNION ALL SELECT right_number FROM {match_pairs})
+           ANTI JOIN generation.main.customer_records USING (record_number)""",
     ),
     Audit(
         "every pair of match_pairs has its levels in match_patterns",
