@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines import block
 from pipelines.compare import level_numbers
 from pipelines.engines.boosted import Growth, Labelled, boost
 from profile_service.identity.anchors import Anchors
@@ -21,6 +22,7 @@ from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
 Flags = NDArray[np.bool_]
+FoundAgain = Callable[[Work, Model, Integers, Integers], Flags]  # as ``block.found_again``
 _SURE = 10.0  # bits beyond which the mixture alone tells one person from two
 _LEAST_TOLD = 0.05  # an id that one person shares so little oftener than two people do teaches nothing
 _SAMPLED_PAIRS = 150_000
@@ -52,7 +54,7 @@ class Ids:
     refused: str | None
 
 
-def look_at_ids(work: Work, model: Model, compared: str) -> Ids:
+def look_at_ids(work: Work, model: Model, compared: str, found_again: FoundAgain = block.found_again) -> Ids:
     """Look at the ids in relation ``compared(l, r, pattern)``, if the model asks for it.
 
     Two kinds of id can be trusted where one, when it is equal, finds the other equal in most pairs in which both speak:
@@ -80,7 +82,8 @@ def look_at_ids(work: Work, model: Model, compared: str) -> Ids:
     if enough[best] < settings["least_agreement"]:
         return _refused(f"anchored model: off, ids of two kinds disagree: {told}", facts)
     speaking = (levels[:, places] > 0).any(axis=1)
-    patterns, found = _found_pairs(work, model, compared, patterns[speaking], float(pairs[speaking].sum()))
+    left, right, drawn = _drawn_pairs(work, compared, patterns[speaking], float(pairs[speaking].sum()))
+    patterns, found = _counted(drawn[found_again(work, _without_id_rules(model), left, right)])
     return Ids(places, patterns, found, told, facts, None)
 
 
@@ -131,24 +134,29 @@ def _kinds(model: Model, place: int, levels: Integers) -> NDArray[np.str_]:
     return kinds
 
 
-def _found_pairs(work: Work, model: Model, compared: str, patterns: Integers, pairs: float) -> tuple[Integers, Floats]:
-    """The given patterns with how many of their pairs a rule without ids has found; of very many, a sample's."""
-    ids = {column for part in model.comparisons if part.role == "identifier" for column in part.columns}
-    rules = [rule for rule in model.live_rules if not ids & set(rule.key)]
-    shared = " OR ".join(
-        f"coalesce({' AND '.join(f'a.{column} = b.{column}' for column in rule.key)}, false)" for rule in rules
-    )
+def _drawn_pairs(work: Work, compared: str, patterns: Integers, pairs: float) -> tuple[Integers, Integers, Integers]:
+    """Left and right rids and patterns of the pairs of some patterns; of very many, a sample."""
     work.register("speaking_patterns", {"pattern": patterns})
     rows = work.execute(
-        f"""WITH drawn AS MATERIALIZED (
-            SELECT l, r, pattern FROM {compared} SEMI JOIN speaking_patterns USING (pattern)
-            WHERE hash(l, r) % {max(1, int(pairs) // _SAMPLED_PAIRS)} = 0)
-        SELECT d.pattern, count(*) AS n FROM drawn d
-        JOIN standardised a ON a.rid = d.l JOIN standardised b ON b.rid = d.r
-        WHERE {shared or "false"} GROUP BY d.pattern ORDER BY d.pattern"""
+        f"""SELECT l, r, pattern FROM {compared} SEMI JOIN speaking_patterns USING (pattern)
+        WHERE hash(l, r) % {max(1, int(pairs) // _SAMPLED_PAIRS)} = 0"""
     ).fetchnumpy()
     work.unregister("speaking_patterns")
-    return np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64)
+    left, right, met = (np.asarray(rows[name], dtype=np.int64) for name in ("l", "r", "pattern"))
+    return left, right, met
+
+
+def _without_id_rules(model: Model) -> Model:
+    """The model with the blocking rules alone that read no id."""
+    ids = {column for part in model.comparisons if part.role == "identifier" for column in part.columns}
+    return replace(model, blocking_rules=tuple(rule for rule in model.live_rules if not ids & set(rule.key)))
+
+
+def _counted(patterns: Integers) -> tuple[Integers, Floats]:
+    """Each pattern once, in order, and how often it stands there, shape (patterns,) each."""
+    ordered = np.sort(patterns)
+    starts = np.nonzero(np.diff(ordered, prepend=-1))[0]
+    return ordered[starts], np.diff(starts, append=len(ordered)).astype(np.float64)
 
 
 def _labels(mixture: Mixture, exact: Flags, speaks: Flags, shown: Integers, pairs: Floats) -> Labelled | None:

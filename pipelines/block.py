@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
+from profile_service.identity.mixture import Integers
 from profile_service.identity.model import BlockingRule, Model
 
 Work = duckdb.DuckDBPyConnection
+Flags = NDArray[np.bool_]
 KEYS = "blocking_keys"
 SAMPLED_PAIRS = 200_000
 
@@ -113,6 +117,24 @@ def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[Bl
     )
     work.execute("DROP TABLE sampled_rows")
     return float(own * step)
+
+
+def found_again(work: Work, model: Model, left: Integers, right: Integers) -> Flags:
+    """Which pairs of rids share a key of any live rule, however many records hold it, shape (pairs,)."""
+    found = " OR ".join(
+        f"coalesce({' AND '.join(f'a.{column} = b.{column}' for column in rule.key)}, false)"
+        for rule in model.live_rules
+    )
+    columns = {"l": left.astype(np.int32), "r": right.astype(np.int32), "place": np.arange(len(left))}
+    work.register("asked_pairs", columns)
+    rows = work.execute(
+        "SELECT place FROM asked_pairs JOIN standardised a ON a.rid = l JOIN standardised b ON b.rid = r "
+        f"WHERE {found or 'false'}"
+    ).fetchnumpy()
+    work.unregister("asked_pairs")
+    result = np.zeros(len(left), dtype=bool)
+    result[np.asarray(rows["place"])] = True
+    return result
 
 
 def keep_channels_apart(work: Work) -> None:

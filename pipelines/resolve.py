@@ -158,7 +158,7 @@ def learn_model(work: Work, models: Path, run: RunContext, declared: Model) -> t
 
 def _learn(work: Work, models: Path, run: RunContext, model: Model, engine: Engine) -> tuple[Model, list[str]]:
     with run.progress.stage("train") as stage:
-        model, warnings = train.learn(work, model, "compared", engine.compare_pairs)
+        model, warnings = train.learn(work, model, "compared", engine)
         if model.trained is not None and (said := model.trained.facts["anchors"]["said"]):
             stage.note(said)
         return save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S")), warnings

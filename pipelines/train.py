@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.anchor import anchor, look_at_ids
 from pipelines.compare import compare_pairs, level_numbers
+from pipelines.engines.engine import Engine
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
 from pipelines.work import whole_number
@@ -69,18 +70,18 @@ def draw_records(work: Work, wanted: int, columns: Collection[str]) -> None:
     )
 
 
-def learn(work: Work, model: Model, compared: str, compare: ComparePairs = compare_pairs) -> tuple[Model, list[str]]:
+def learn(work: Work, model: Model, compared: str, engine: Engine) -> tuple[Model, list[str]]:
     """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong."""
     assert model.trained is not None
     records = whole_number(work, "SELECT count(*) FROM standardised")
-    evidence = gather_evidence(work, model, compared, records, compare)
+    evidence = gather_evidence(work, model, compared, records, engine.compare_pairs)
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
     prior = Prior.from_settings(settings, records)
     with ThreadPoolExecutor(1) as beside:
         fitted = beside.submit(fit_mixture, evidence, prior, iterations=iterations)
         # what ids say needs no mixture, and what looks wrong in the mixture no ids
-        ids = look_at_ids(work, model, compared)
+        ids = look_at_ids(work, model, compared, engine.found_again)
         mixture = fitted.result()
         doubts = beside.submit(suspicious_fit, evidence, prior, mixture, iterations)
         anchoring = anchor(model, mixture, ids)

@@ -107,13 +107,20 @@ def _own_pairs(records: CodedRecords, rule: BlockingRule, others: Sequence[Block
     places = np.arange(len(rids))
     step = max(1, int(np.maximum(end - places - 1, 0).sum()) // SAMPLED_PAIRS)
     packed = np.concatenate([np.zeros(0, dtype=np.int64), *_neighbours(rids, end, cap, key % np.uint64(step) == 0)])
-    pairs = Sides(records, packed >> 32, packed & 0xFFFFFFFF)
-    for other in others:
-        found = np.ones(len(pairs.left), dtype=bool)
-        for column in other.key:
-            found &= pairs.same(column)
-        pairs = pairs.at(~found)
-    return len(pairs.left) * step
+    found = found_again(Sides(records, packed >> 32, packed & 0xFFFFFFFF), others)
+    return int(np.count_nonzero(~found)) * step
+
+
+def found_again(pairs: Sides, rules: Sequence[BlockingRule]) -> NDArray[np.bool_]:
+    """Which pairs any of some rules finds, however many records hold the key."""
+    found = np.zeros(len(pairs.left), dtype=bool)
+    for rule in rules:
+        # what is found needs no further looking for
+        at = np.nonzero(~found)[0]
+        for column in rule.key:
+            at = at[pairs.at(at).same(column)]
+        found[at] = True
+    return found
 
 
 class _Buckets:

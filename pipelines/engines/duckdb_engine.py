@@ -7,9 +7,11 @@ import numpy as np
 
 from pipelines import block, score
 from pipelines.engines import coded_blocks
+from pipelines.engines.coded_levels import Sides
 from pipelines.engines.coded_pairs import compare_coded
 from pipelines.engines.coded_records import CodedRecords, code_records
 from pipelines.work import spill_folder
+from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
@@ -44,6 +46,11 @@ class DuckDBEngine:
             work.unregister("found_pairs")
         block.keep_channels_apart(work)
         return block.count(work, "candidates")
+
+    def found_again(self, work: Work, model: Model, left: Integers, right: Integers) -> block.Flags:
+        """See ``block.found_again``."""
+        self._records = self._records or code_records(work, model)
+        return coded_blocks.found_again(Sides(self._records, left, right), model.live_rules)
 
     def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
         """See ``compare.compare_pairs``."""

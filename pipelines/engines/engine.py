@@ -6,7 +6,9 @@ from typing import Protocol
 
 import duckdb
 
+from pipelines.block import Flags
 from profile_service.errors import WrongUsage
+from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
@@ -32,6 +34,10 @@ class Engine(Protocol):
 
     def block_all(self, work: Work, model: Model) -> int:
         """Make ``candidates(l, r)``, each pair once with the smaller rid on the left; answers how many pairs."""
+        ...
+
+    def found_again(self, work: Work, model: Model, left: Integers, right: Integers) -> Flags:
+        """Which pairs of rids share a key of any live rule, shape (pairs,)."""
         ...
 
     def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:

@@ -62,6 +62,10 @@ class RecordLinkageEngine:
         _make(work, "candidates", {"l": np.minimum(first, second)[kept], "r": np.maximum(first, second)[kept]})
         return int(kept.sum())
 
+    def found_again(self, work: Work, model: Model, left: Integers, right: Integers) -> block.Flags:
+        """See ``block.found_again``, for which recordlinkage has no object either."""
+        return block.found_again(work, model, left, right)
+
     def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
         """Make ``into(l, r, pattern)`` with the model's comparisons as one recordlinkage ``Compare``."""
         frame = standard_values(work)

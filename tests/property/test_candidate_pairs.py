@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.block import block_all
+from pipelines import block
 from pipelines.engines import coded_blocks
 from pipelines.engines.duckdb_engine import DuckDBEngine
 from profile_service.identity.block import blocking_keys
@@ -59,12 +60,17 @@ def test_candidates_are_the_pairs_whose_live_keys_meet_each_once_smaller_record_
     with duckdb.connect() as work:
         work.execute("CREATE TABLE duplicate_free (channel VARCHAR, number UTINYINT)")
         standardised_table(work, model, rows)
-        for everyones_pairs in (block_all, DuckDBEngine().block_all):
+        for everyones_pairs in (block.block_all, DuckDBEngine().block_all):
             count = everyones_pairs(work, model)
             found = work.execute("SELECT l, r FROM candidates").fetchall()
             assert len(found) == count == len(set(found))
             assert all(left < right for left, right in found)
             assert set(found) == pairs_by_hand(rows, model)
+        pairs = np.array(list(combinations(range(len(rows)), 2)), dtype=np.int64).reshape(-1, 2)
+        without_cap = pairs_by_hand(rows, capped(len(rows)))
+        for found_again in (block.found_again, DuckDBEngine().found_again):
+            again = pairs[found_again(work, model, pairs[:, 0], pairs[:, 1])]
+            assert {(left, right) for left, right in again.tolist()} == without_cap
 
 
 def test_candidates_of_many_records_wait_in_files_and_are_the_same(
