@@ -20,8 +20,8 @@ class Audit:
     """``query`` answers the keys (never personal data) of rows that break ``promise``; none means it holds.
 
     A relation of the generation stands in the query as ``{name}``, as do ``scored_pairs``, ``holders_of_identifiers``,
-    ``given_ids`` and what ``SURVEYS`` sums up, so that each can be narrowed to what was written. ``once``: asked only of
-    a generation built as a whole. ``about``: a query without whose rows there is nothing that could break the promise.
+    ``given_ids`` and what ``SURVEYS`` sums up, so that each can be narrowed to what was written. ``once``: asked only
+    of a generation built as a whole. ``about``: a query without whose rows nothing could break the promise.
     """
 
     promise: str
