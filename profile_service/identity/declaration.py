@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from math import isfinite, prod
+from math import inf, isfinite, prod
 from pathlib import Path
 from typing import Any
 
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import RULES
+from profile_service.identity.declared_ranges import household_faults, name_fault, range_faults, survivorship_faults
 from profile_service.identity.model import BlockingRule, Comparison, Level, Model, declared_model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS
 
@@ -54,7 +55,12 @@ def _faults(table: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]
     for name, packaged in known.items():
         if isinstance(packaged, dict) and name in table and name != "survivorship":
             yield from _section(name, table[name], packaged)
+    yield from range_faults(table)
+    yield from survivorship_faults(table.get("survivorship", {}), known["survivorship"])
+    yield from household_faults(table)
     yield from _bins(table)
+    if "name" in table:
+        yield from name_fault("the file", table["name"])
     comparisons = _tables(table, "comparison")
     rules = _tables(table, "blocking_rule")
     binned = _strings(table.get("frequency"), "columns")
@@ -65,10 +71,14 @@ def _faults(table: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]
         where = f"blocking rule {rule.get('name', place)}"
         yield from _keys(where, rule, [each.name for each in fields(BlockingRule)], required={"name", "key"})
         yield from _columns(where, rule, "key")
+        yield from _flags(where, rule, ("wide", "few"))
+    yield from _circle(comparisons)
     for what, given in (("comparison", comparisons), ("blocking_rule", rules)):
         if what in table and not given:
             yield f"{what} must be one [[{what}]] or several"
-        said = [each.get("name") for each in given]
+        said = [each["name"] for each in given if "name" in each]
+        for name in said:
+            yield from name_fault(f"[[{what}]]", name)
         for twice in sorted({str(name) for name in said if said.count(name) > 1}):
             yield f"two of [[{what}]] are named {twice!r}"
 
@@ -136,7 +146,13 @@ def _comparison(where: str, given: Mapping[str, Any], names: list[str], binned: 
     yield from _columns(where, given, "columns")
     if given.get("unless"):
         yield from _choice(where, given, "unless", [name for name in names if name != given.get("name")])
+    yield from _flags(where, given, ("unless_swapped",))
     levels = _tables(given, "levels")
+    said = [level["name"] for level in levels if "name" in level]
+    for name in said:
+        yield from name_fault(f"{where}, a level", name)
+    for twice in sorted({str(name) for name in said if said.count(name) > 1}):
+        yield f"{where} has two levels named {twice!r}"
     if "levels" in given and not levels:
         yield f"{where} must have one level or several"
     for place, level in enumerate(levels, start=1):
@@ -155,13 +171,37 @@ def _level(where: str, given: Mapping[str, Any], binned: list[str]) -> Iterator[
         yield from _choice(where, given, key, STANDARD_COLUMNS)
     if given.get("bins"):
         yield from _choice(where, given, "bins", binned)
+    yield from _flags(where, given, ("like_names",))
+    if needed in ("at_most", "length") and isinstance(given.get(needed), int | float):
+        if given[needed] < 1 or given[needed] != int(given[needed]):
+            yield f"{where} has {needed} = {given[needed]!r}, which must be a whole number of 1 or more"
+    elif needed == "at_least" and given.get(needed) == 0:
+        yield f"{where} has at_least = 0, which any two values reach"
     for each in fields(Level):
         value = given.get(each.name, each.default)
         numeric = isinstance(each.default, int | float) and not isinstance(each.default, bool)
-        if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf):
             yield f"{where} has {each.name} = {value!r}, which must be a number that is not negative"
         elif each.name == "at_least" and numeric and value > 1:
             yield f"{where} has at_least = {value!r}: a similarity is 1 at most"
+
+
+def _flags(where: str, given: Mapping[str, Any], keys: Collection[str]) -> Iterator[str]:
+    for key in keys:
+        if not isinstance(given.get(key, False), bool):
+            yield f"{where} has {key} = {given[key]!r}, which must be true or false"
+
+
+def _circle(comparisons: list[dict[str, Any]]) -> Iterator[str]:
+    """Comparisons of which each waits for another: none of them is the finest."""
+    finer = {str(each.get("name")): str(each.get("unless", "")) for each in comparisons}
+    for name in finer:
+        way, at = [name], finer[name]
+        while at in finer and at not in way:
+            way.append(at)
+            at = finer[at]
+        if at == name and name == min(way) and len(way) > 1:
+            yield f"comparisons {' and '.join(way)} name each other as unless: the finest must name none"
 
 
 def _choice(where: str, given: Mapping[str, Any], key: str, known: Collection[str]) -> Iterator[str]:

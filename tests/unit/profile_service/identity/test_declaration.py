@@ -64,6 +64,97 @@ WRONG = {
     "too few bins": ("bins = [0.01, ", "bins = [", "[frequency] bins"),
     "finer than nothing": ('unless = "postcode"', 'unless = "postcod"', "has unless = 'postcod', which is none"),
     "strangers would merge": ("absent = -1.5", "absent = -0.5", "absent must be below both stops"),
+    "a cap that lets nobody meet": (
+        "\ncap = 60\n",
+        "\ncap = 1\n",
+        "[blocking] cap = 1 must be a whole number of 2 or more",
+    ),
+    "a cap beyond counting": ("\ncap = 60\n", "\ncap = 99999999999\n", "[blocking] cap = 99999999999 must be"),
+    "half a record as cap": ("\ncap = 60\n", "\ncap = 60.5\n", "[blocking] cap = 60.5 must be a whole number"),
+    "no step of learning": (
+        "iterations = 60",
+        "iterations = 0",
+        "iterations = 0 must be a whole number from 1 to 10000",
+    ),
+    "no density": ("dense = 2.3", "dense = 0", "[clustering] dense = 0 must be a number"),
+    "agreement never": ("exact = 0.80", "exact = 0", "[mixture] exact = 0 must be a number"),
+    "more than everybody": (
+        "least_probability = 0.5",
+        "least_probability = 7",
+        "[household] least_probability = 7 must",
+    ),
+    "a stop nothing reaches": ("stop_dense = -1.4", "stop_dense = 99", "[clustering] stop_dense = 99 is beyond clip"),
+    "a grey zone upside down": (
+        "borderline_bits = [-6.0, 6.0]",
+        "borderline_bits = [6.0, -6.0]",
+        "[clustering] borderline_bits = [6.0, -6.0] must be the lower number first",
+    ),
+    "a prior whose least is its most": ("_least = 50", "_least = 5000", "pseudo_pairs_least = 5000 is more than"),
+    "a use that is none": ('use = "where_ids_agree"', 'use = "nevr"', "[anchors] use = 'nevr' must be never or"),
+    "a column that is not corrected": (
+        'columns = ["given_name", "family_name"]',
+        'columns = ["given_name"]',
+        "[correction] columns must be given_name and family_name",
+    ),
+    "a similarity that any two reach": (
+        "at_least = 0.9 ",
+        "at_least = 0 ",
+        "has at_least = 0, which any two values reach",
+    ),
+    "a beginning of no letters": ("length = 3", "length = 0", "length = 0, which must be a whole number of 1 or more"),
+    "endless bits": (
+        "most_bits = 4.5",
+        "most_bits = inf",
+        "most_bits = inf, which must be a number that is not negative",
+    ),
+    "each finer than the other": (
+        'name = "postcode"\nrole = "place"\n',
+        'name = "postcode"\nrole = "place"\nunless = "city"\n',
+        "comparisons city and postcode name each other as unless",
+    ),
+    "a text for a flag": ("wide = true", 'wide = "no"', "has wide = 'no', which must be true or false"),
+    "a text for another flag": (
+        "unless_swapped = true",
+        'unless_swapped = "no"',
+        "unless_swapped = 'no', which must be",
+    ),
+    "one name for two levels": (
+        '{ name = "corrected", kind = "near", rule = "same", column = "given_fixed" }',
+        '{ name = "exact", kind = "near", rule = "same", column = "given_fixed" }',
+        "comparison given_name has two levels named 'exact'",
+    ),
+    "a name that ends a string": (
+        'name = "mailbox name"',
+        'name = "it\'s mail"',
+        "must be a text of letters, digits, spaces",
+    ),
+    "a name that is a number": ('name = "close mailbox"', "name = 5", "the name 5 must be a text"),
+    "a model without a name": ('name = "four-channels"', 'name = ""', "the file: the name '' must be a text"),
+    "a tie nobody compares": (
+        'comparison = "device_id"',
+        'comparison = "device"',
+        "[[household.tie]] device_id names the",
+    ),
+    "a tie on a level that is none": (
+        'levels = ["exact", "house"]',
+        'levels = ["exact", "hose"]',
+        "[[household.tie]] address names the level 'hose', which street has not",
+    ),
+    "a survivor that is no field": (
+        "[survivorship.sex]",
+        "[survivorship.sexx]",
+        "survivorship.sexx: 'sexx' is no field",
+    ),
+    "one channel where several belong": (
+        'channels = ["store", "web", "mobile", "call_center"]',
+        'channels = "store"',
+        "[survivorship] channels = 'store' must be a list of channels",
+    ),
+    "alike in a column that is none": (
+        'same = "given_fixed"',
+        'same = "given_fix"',
+        "same = 'given_fix' is no standard",
+    ),
     "a strategy that is none": ('"most_frequent"', '"most_often"', "most_often"),
 }
 
