@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from pipelines.block import SAMPLED_PAIRS, rules_beyond_budget
 from pipelines.engines.coded_levels import Sides
-from pipelines.engines.coded_records import CodedRecords, Codes, Rids
+from pipelines.engines.coded_records import ODD, CodedRecords, Codes, Rids
 from pipelines.work import PRIVATE
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import BlockingRule, Model
 
 _THREADS = 2
 _RECORDS_A_BUCKET = 2_000_000  # their pairs, as all rules find them, take about a third of a gigabyte
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def pair_records(records: CodedRecords, model: Model, spill: str) -> Iterator[tuple[Integers, Integers]]:
@@ -56,7 +55,7 @@ def _key(records: CodedRecords, rule: BlockingRule) -> Codes:
     key = records[rule.key[0]]
     for column in rule.key[1:]:
         further = records[column]
-        key = np.where((key != 0) & (further != 0), key * _ODD + further, np.uint64(0))
+        key = np.where((key != 0) & (further != 0), key * ODD + further, np.uint64(0))
     return key
 
 

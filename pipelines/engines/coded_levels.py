@@ -78,13 +78,14 @@ def _speaks(comparison: Comparison, model: Model, pairs: Sides) -> Flags:
         left, right = pairs.codes(column)
         speaks &= (left != 0) & (right != 0)
     if comparison.unless_swapped:
-        speaks &= ~_swapped(pairs)
+        speaks &= ~swapped(pairs)
     for column in columns_said_before(comparison, model):
         speaks &= ~pairs.same(column)
     return speaks
 
 
-def _swapped(pairs: Sides) -> Flags:
+def swapped(pairs: Sides) -> Flags:
+    """Where given and family name stand in each other's place."""
     crossed = np.nonzero(pairs.same("given_fixed", "family_fixed"))[0]
     some = pairs.at(crossed)
     given, other = some.codes("given_fixed")
@@ -165,7 +166,7 @@ _ANSWERS: dict[str, Callable[[Sides, Level], Answer]] = {
     "same": lambda pairs, level: (pairs.same(level.column), None),
     "same_both": lambda pairs, level: (pairs.same(level.column) & pairs.same(level.and_column), None),
     "same_start": lambda pairs, level: (pairs.same(start_of(level.column, level.length)), None),
-    "swapped": lambda pairs, _: (_swapped(pairs), None),
+    "swapped": lambda pairs, _: (swapped(pairs), None),
     "shares_word": _shares_word,
     "initial": _initial,
     "jaro_winkler": _jaro_winkler,

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import numpy as np
 
-from pipelines.engines.coded_levels import Sides, level_numbers
-from pipelines.engines.coded_records import CodedRecords, Rids
+from pipelines.engines.coded_levels import Sides, level_numbers, swapped
+from pipelines.engines.coded_records import ODD, CodedRecords, Rids
 from pipelines.work import whole_number
 from profile_service.identity.compare import level_sql, takes_part
 from profile_service.identity.mixture import Integers
-from profile_service.identity.model import Model
+from profile_service.identity.model import Comparison, Model
 
 Work = duckdb.DuckDBPyConnection
 _THREADS = 2
@@ -47,9 +47,34 @@ def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:
         unsure = [each[number] for each in asked if number in each]
         if unsure:
             at = np.concatenate(unsure)
+            first, alike = _alike(model.comparisons[number], pairs.at(at))
             level = level_sql(model.comparisons[number], model)
-            patterns[at] += _ask(work, level, pairs.left[at], pairs.right[at]) * weight
+            patterns[at] += _ask(work, level, pairs.left[at[first]], pairs.right[at[first]])[alike] * weight
     return patterns
+
+
+def _alike(comparison: Comparison, pairs: Sides) -> tuple[Rids, Rids]:
+    """The first of all pairs that hold the same values in a comparison, and for each pair which of these is like it.
+
+    For pairs that have something to be asked; whether their names are swapped is all that is read of the other name.
+    """
+    columns = {*comparison.columns}
+    key = np.zeros(len(pairs.left), dtype=np.uint64)
+    for level in comparison.levels:
+        columns |= {column for column in (level.column, level.and_column) if column}
+        if level.rule == "swapped":
+            key = key * ODD + swapped(pairs)
+        if level.bins:
+            key = key * ODD + pairs.codes(f"{level.bins}_bin")[0]
+    for column in sorted(columns):
+        for code in pairs.codes(column):
+            key = key * ODD + code
+    by_key = np.argsort(key)
+    key = key[by_key]
+    fresh = np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]])
+    alike = np.empty(len(key), dtype=np.intp)
+    alike[by_key] = np.cumsum(fresh) - 1
+    return by_key[fresh], alike
 
 
 def _weights(model: Model) -> list[int]:

@@ -15,6 +15,7 @@ from profile_service.identity.model import Comparison, Model
 Work = duckdb.DuckDBPyConnection
 Codes = NDArray[np.uint64]
 Rids = NDArray[np.intp]
+ODD = np.uint64(0x9E3779B97F4A7C15)  # by which codes are multiplied to be put together as one
 
 # Codes that a rule reads beyond whether two values are the same, each a name behind the column's and its SQL.
 # An empty text has no ends; a standard value is never empty.
