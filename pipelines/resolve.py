@@ -15,7 +15,7 @@ from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
 from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
 from pipelines.suspect import suspicious_clusters
-from pipelines.work import give_memory, whole_number
+from pipelines.work import MEMORY_A_RECORD, give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
 from profile_service.identity.model import Model, model_stands, packaged_model, save_model, standing_model
@@ -225,7 +225,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
         give_memory(work, 1_000)
         model = _standardise_everyone(work, model)
         # the rest is for arrays of pairs, which are numpy's
-        give_memory(work, 400)
+        give_memory(work, MEMORY_A_RECORD)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
         stage.note(f"{len(taking)} of {len(model.comparisons)} comparisons take part")
         generic_values = work.execute("SELECT field, count(*) FROM generic_values GROUP BY field ORDER BY field")

@@ -123,6 +123,7 @@ TABLES = {
 FOLDED_SEQ = "folded_seq"
 PRIVATE = 0o700  # every version of every record: for the account that runs alone
 _MEMORY = 2_500_000_000  # what a million records need
+MEMORY_A_RECORD = 400  # bytes, where there are so many that this is more
 _KEPT = "80%"  # of the memory limit
 _ROOM_EVERY = 16  # runs
 _LEAST_BYTES = 12_288  # the three headers that DuckDB writes before anything else
@@ -147,7 +148,7 @@ def connect_work(data_dir: Path, *, read_only: bool = False) -> duckdb.DuckDBPyC
         raise RunFailed(f"the work store cannot be read: {what[:200]}; put back work/ and models/ as saved") from error
 
 
-def open_work(data_dir: Path, *, memory_limit: str = f"{_MEMORY}B") -> duckdb.DuckDBPyConnection:
+def open_work(data_dir: Path) -> duckdb.DuckDBPyConnection:
     """Open (or make) ``data_dir/work/pipeline.duckdb`` with its tables; one process at a time may."""
     folder = data_dir / "work"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -159,7 +160,7 @@ def open_work(data_dir: Path, *, memory_limit: str = f"{_MEMORY}B") -> duckdb.Du
         # a run was killed as it made the file: nothing was ever in it
         path.unlink()
     work = connect_work(data_dir)
-    work.execute(f"SET memory_limit = '{memory_limit}'")
+    work.execute(f"SET memory_limit = '{_MEMORY}B'")
     # blocks are used again instead of given back to the kernel, which would have to clear each of them anew
     work.execute(f"SET block_allocator_memory = '{_KEPT}'")
     work.execute("SET preserve_insertion_order = false")
@@ -177,6 +178,7 @@ def open_work(data_dir: Path, *, memory_limit: str = f"{_MEMORY}B") -> duckdb.Du
     for table in ("records", "record_history"):
         work.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS authenticated BOOLEAN")
     work.execute("COMMIT")
+    give_memory(work, MEMORY_A_RECORD)
     return work
 
 

@@ -42,6 +42,17 @@ def test_many_records_have_more_memory_while_they_need_it(tmp_path: Path) -> Non
         assert memory_of(work) == usual
 
 
+def test_a_store_of_many_records_has_more_memory_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_work(tmp_path) as work:
+        usual = memory_of(work)
+        work.execute("INSERT INTO records (rid) SELECT range::INTEGER FROM range(2)")
+    monkeypatch.setattr("pipelines.work.MEMORY_A_RECORD", 2_000_000_000)
+    with open_work(tmp_path) as work:
+        assert memory_of(work) != usual
+
+
 @pytest.mark.parametrize(("run_seq", "ahead"), [(15, True), (16, False), (17, True)])
 def test_a_run_check_points_ahead_beside_a_reader_but_for_every_sixteenth(
     tmp_path: Path, run_seq: int, ahead: bool
