@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,12 +76,14 @@ class LandingWorld:
         path.write_bytes(content)
         return path
 
-    def run(self, channels: Sequence[Channel] | None = None) -> IngestCounts:
-        """One run's ingest, committed; rolled back where it fails."""
+    def run(
+        self, channels: Sequence[Channel] | None = None, read: Callable[[int], object] = lambda records: None
+    ) -> IngestCounts:
+        """One run's ingest, committed; rolled back where it fails. ``read``: see ``ingest``."""
         context = RunContext(self.seq + 1, f"run_{self.seq + 1}", datetime(2024, 6, 1, tzinfo=UTC), SilentProgress())
         self.work.execute("BEGIN")
         try:
-            counts = ingest(self.work, self.landing, channels or load_channels(), context)
+            counts = ingest(self.work, self.landing, channels or load_channels(), context, read)
         except BaseException:
             self.work.execute("ROLLBACK")
             raise

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipelines.engines import boosted
 from pipelines.engines.boosted import Growth, Labelled, boost
+from pipelines.resolve import expect
 from profile_service.identity.anchors import Anchors
 
 GROW = Growth(trees=60, depth=3, least_pairs=20, rate=0.2, most=6.0)
@@ -41,3 +46,20 @@ def test_few_pairs_move_nothing() -> None:
 def test_the_same_labels_give_the_same_trees() -> None:
     one, other = (taught([0.1, 0.2, 0.7, 0.8], 0.9, 0.01).as_table() for _ in range(2))
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("stands", "records", "loaded"), [(False, 200_000, True), (False, 100, False), (True, 10**7, False)]
+)
+def test_what_grows_trees_is_loaded_ahead_where_many_records_will_be_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stands: bool, records: int, loaded: bool
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(boosted.importlib, "import_module", begun.append)
+    if stands:
+        (tmp_path / "current").write_text("a version")
+    expect(tmp_path, records)
+    for thread in threading.enumerate():
+        if thread.name == "loading sklearn":
+            thread.join()
+    assert begun == ["sklearn.tree"] * loaded

@@ -54,6 +54,15 @@ def test_every_row_has_one_outcome(tmp_path: Path) -> None:
     assert counts.as_dict()["feeds"][0]["rejected"] == 2
 
 
+def test_how_many_records_were_read_is_told_before_it_is_known_which_stand(tmp_path: Path) -> None:
+    world = LandingWorld(tmp_path)
+    world.put("store/customers.csv", csv_of(*ROWS, header=HEADER))
+    world.put("store/events.csv", csv_of("e,1,", header=EVENTS))
+    told: list[tuple[int, int]] = []
+    world.run(read=lambda records: told.append((records, len(world.all("FROM records")))))
+    assert told == [(5, 0)]
+
+
 def test_the_work_store_agrees_with_the_counts(tmp_path: Path) -> None:
     world, counts = world_of(tmp_path)
     assert audit_ingest(world.work, 1, counts) == []
