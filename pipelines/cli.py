@@ -121,7 +121,7 @@ def run_command(landing: Path, data_dir: Path, as_json: bool, **options: Any) ->
     if as_json:
         click.echo(json.dumps(summary.as_json()))
     else:
-        print_summary(summary, terminal())
+        print_summary(summary, terminal(), options)
 
 
 @contextmanager

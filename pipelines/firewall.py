@@ -11,6 +11,8 @@ import duckdb
 from profile_service.errors import RunFailed
 from profile_service.store.generation import Generation
 
+OBJECTS = "the over-merge firewall objects"
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -47,7 +49,7 @@ def object_to(found: Sequence[str]) -> None:
     """Raises RunFailed naming the objections found, if there are any."""
     if found:
         raise RunFailed(
-            f"the over-merge firewall objects: {'; '.join(found)}. Nothing was published; look with --dry-run, "
+            f"{OBJECTS}: {'; '.join(found)}. Nothing was published; look with --dry-run, "
             "mend the feed, the model or the work store, or publish all the same with --accept"
         )
 

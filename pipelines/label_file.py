@@ -21,6 +21,7 @@ KEYS = ("left_channel", "left_id", "right_channel", "right_id")
 SAID = ("verdict", "author", "reason", "time")
 DRAWN = ("stratum", "stratum_pairs", "sampling_probability", "bits", "linked")
 _REQUIRED = (*KEYS, "verdict")
+_BEYOND = ""  # no column's name: what a row has beyond them
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
@@ -126,6 +127,10 @@ def read_judged(path: Path, author: str, now: datetime) -> JudgedFile:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for line, row in _read(path, stream):
                 try:
+                    if row[_BEYOND]:
+                        raise ValueError(
+                            "more cells than the header has: put what holds a separator in quotation marks"
+                        )
                     _count(row, strata)
                     if not row["verdict"]:
                         unjudged += 1
@@ -164,11 +169,34 @@ def _read(path: Path, stream: TextIO) -> Iterator[tuple[int, Mapping[str, str]]]
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])]
     if missing := [name for name in _REQUIRED if name not in names]:
         raise UnusableInput(f"{path} has no column {missing[0]}: it needs {', '.join(_REQUIRED)}")
-    reader = csv.reader(stream, delimiter=separator)
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            padded = [cell.strip() for cell in cells] + [""] * (len(names) - len(cells))
-            yield reader.line_num + 1, {**dict.fromkeys((*SAID, *DRAWN), ""), **dict(zip(names, padded, strict=False))}
+    last = ""
+
+    def kept(line: str) -> str:
+        nonlocal last
+        last = line
+        return line
+
+    reader = csv.reader(
+        map(kept, stream), delimiter=separator, strict=True
+    )  # else an open quotation mark swallows all after it
+    started = 2
+    try:
+        for cells in reader:
+            if len(cells) < len(names) and not last.endswith(("\n", "\r")):
+                raise UnusableInput(
+                    f"{path} is cut off: line {reader.line_num + 1} ends after {len(cells)} of {len(names)} cells, and "
+                    "without a line's end; nothing of it was taken"
+                )
+            started = reader.line_num + 2
+            if any(cell.strip() for cell in cells):
+                padded = [cell.strip() for cell in cells] + [""] * (len(names) - len(cells))
+                said = dict(zip(names, padded, strict=False))
+                beyond = {_BEYOND: "".join(padded[len(names) :])}
+                yield reader.line_num + 1, {**dict.fromkeys((*SAID, *DRAWN), ""), **said, **beyond}
+    except csv.Error as error:
+        raise UnusableInput(
+            f"{path} cannot be read from line {started} on: {error}; nothing of it was taken"
+        ) from error
 
 
 def _label(row: Mapping[str, str], author: str, now: datetime) -> Label:

@@ -216,7 +216,7 @@ def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str,
     found = firewall.objections(work, standing, thresholds)
     if not (options.accept or options.dry_run):
         firewall.object_to(found)
-    return tuple(f"the over-merge firewall objects: {what}" for what in found)
+    return tuple(f"{firewall.OBJECTS}: {what}" for what in found)
 
 
 @contextmanager

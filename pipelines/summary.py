@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.engines.engine import USUAL
+from pipelines.firewall import OBJECTS
 from pipelines.held_back import HeldBack
 from pipelines.terminal import plain
 
@@ -90,8 +93,8 @@ class RunSummary:
         return plain
 
 
-def print_summary(summary: RunSummary, console: Console) -> None:
-    """Print what came in, what came out, what it took, and the command to type next."""
+def print_summary(summary: RunSummary, console: Console, options: Mapping[str, Any] | None = None) -> None:
+    """Print what came in, what came out, what it took, and the command to type next, with the ``options`` given."""
     # wider than a narrow terminal rather than cut off: no digit is lost
     console.width = max(console.width, _WIDEST)
     console.print(_headline(summary), highlight=False, soft_wrap=True)
@@ -115,7 +118,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         console.print()
         console.print(_report(summary), highlight=False, soft_wrap=True)
     console.print()
-    console.print(_next(summary), highlight=False, soft_wrap=True)
+    console.print(_next(summary, options or {}), highlight=False, soft_wrap=True)
 
 
 def _headline(summary: RunSummary) -> str:
@@ -219,7 +222,7 @@ def _print_changes(summary: RunSummary, console: Console) -> None:
 
 
 def _report(summary: RunSummary) -> str:
-    option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(summary.data_dir)}"
+    option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(quote(str(summary.data_dir)))}"
     return f"what the model learned, as a page and as text: [bold]profiles report{option}[/]"
 
 
@@ -234,12 +237,20 @@ def change_lines(change: IdChange) -> Iterator[str]:
         yield f"  {records}{'; ' if records and change.cause else ''}{plain(change.cause)}"
 
 
-def _next(summary: RunSummary) -> str:
-    landing = plain(summary.landing)
-    option = "" if summary.data_dir == Path("data") else f" --data-dir {plain(summary.data_dir)}"
+def _next(summary: RunSummary, options: Mapping[str, Any]) -> str:
+    landing = quote(str(summary.landing))
+    where = "" if summary.data_dir == Path("data") else f" --data-dir {quote(str(summary.data_dir))}"
+    again = f"profiles run {landing}{where}"
+    for name, usual in (("channels", None), ("engine", USUAL)):
+        if options.get(name, usual) != usual:
+            again += f" --{name} {quote(str(options[name]))}"
     if summary.outcome == "dry run":
-        return f"publish it: [bold]profiles run {landing}{option}[/]"
+        objects = any(OBJECTS in warning for warning in summary.warnings)
+        again += " --rebuild" if options.get("rebuild") else ""
+        return (
+            f"publish it{' all the same' if objects else ''}: [bold]{plain(again)}{' --accept' if objects else ''}[/]"
+        )
     truth = summary.landing / "truth.csv"
     if truth.exists():
-        return f"next: [bold]profiles evaluate --truth {plain(truth)}{option}[/]"
-    return f"next: [bold]profiles run {landing}{option}[/] again, when new files have landed there"
+        return f"next: [bold]profiles evaluate --truth {plain(quote(str(truth)) + where)}[/]"
+    return f"next: [bold]{plain(again)}[/] again, when new files have landed there"

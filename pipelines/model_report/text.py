@@ -91,7 +91,9 @@ def _table(*columns: str, between: int = 2) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, between, 0, 0), header_style="dim")
     for place, name in enumerate(columns):
         left = place == 0 or name.startswith(" ")
-        table.add_column(name.strip(), justify="left" if left else "right", no_wrap=True)
+        # where there is little room the words at the end break over lines: no figure loses a digit
+        last = left and place == len(columns) - 1
+        table.add_column(name.strip(), justify="left" if left else "right", no_wrap=not last, overflow="fold")
     return table
 
 

@@ -29,7 +29,7 @@ def count(number: float) -> str:
     """A count in full up to a million, beyond in three digits."""
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
         if abs(number) >= 0.9995 * size:
-            return f"{number / size:.{3 - len(f'{abs(number) / size:.0f}')}f} {word}"
+            return f"{number / size:,.{max(0, 3 - len(f'{abs(number) / size:.0f}'))}f} {word}"
     return f"{number:,.0f}"
 
 
@@ -56,8 +56,8 @@ def short_chance(share: float) -> str:
     """The same where there is little room: 0.25 %, 1:23k."""
     if share >= 0.001:
         return f"{100 * share:.3g} %"
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if share and 1 / share >= size:
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if share and 1 / share >= 0.9995 * size:
             return f"1:{1 / share / size:.3g}{letter}"
     return "never"
 
@@ -91,8 +91,11 @@ def short_band(of: LabelledBand) -> str:
 
 
 def met(level: LevelWeight) -> bool:
-    """Whether a level occurs at all: of six bins by frequency the first are empty where no value is so common."""
-    return max(level.m, level.u) > 1e-6
+    """Whether a level occurs at all: a bin by frequency is empty where no value is so common, or so rare.
+
+    Training leaves such a level 1e-9 of the random pairs, and of the others what a smoothed prior would have.
+    """
+    return level.u > 2e-9 or level.m > 1e-4
 
 
 def label(name: str) -> str:

@@ -47,6 +47,7 @@ BAD = {
     "web,2,store,1,same,,,,1.5": "sampling_probability is '1.5'",
     "web,2,store,1,same,,,,many": "sampling_probability is 'many'",
     "store,0,web,9,different,,,,": "ada says different here and same in line 2",
+    "web,2,store,1,same,,father,son,2026-05-01,0.5": "more cells than the header has",
 }
 
 
@@ -100,3 +101,25 @@ def test_what_is_no_such_file_is_said_in_a_line(tmp_path: Path, content: bytes, 
         read_judged(path, "ada", NOW)
     with pytest.raises(UnusableInput, match="cannot be read"):
         read_judged(tmp_path / "nowhere.csv", "ada", NOW)
+
+
+CUT = {
+    "web,2,store,1,same,,,2026": "is cut off: line 3 ends after 8 of 9 cells",
+    'web,2,store,1,same,,"the father': "cannot be read from line 3 on: unexpected end of data",
+    'web,2,store,1,same,,"the father,,0.5\nweb,3,store,1,different,,,,0.5\n': "cannot be read from line 3 on",
+    'web,2,store,1,same,,"the "father"",,0.5\n': "cannot be read from line 3 on",
+}
+
+
+@pytest.mark.parametrize(("end", "said"), CUT.items(), ids=CUT.values())
+def test_a_file_that_ends_in_a_line_or_in_a_quotation_is_not_taken_in_part(tmp_path: Path, end: str, said: str) -> None:
+    path = written(tmp_path, "web,9,store,0,same,,,,0.5")
+    path.write_text(path.read_text() + end)
+    with pytest.raises(UnusableInput, match=said):
+        read_judged(path, "ada", NOW)
+
+
+def test_a_last_line_may_have_no_end_when_its_cells_are_all_there(tmp_path: Path) -> None:
+    path = written(tmp_path, "web,9,store,0,same,,,,0.5")
+    path.write_text(path.read_text() + "web,8,store,0,different,,,,")
+    assert [label.verdict for _, label in read_judged(path, "ada", NOW).labels] == ["same", "different"]

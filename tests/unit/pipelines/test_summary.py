@@ -55,11 +55,30 @@ def test_nothing_new_is_one_line() -> None:
     [
         ({}, "next: profiles run landing again"),
         ({"data_dir": Path("elsewhere")}, "--data-dir elsewhere"),
-        ({"outcome": "dry run"}, "publish it: profiles run landing"),
+        ({"outcome": "dry run"}, "publish it: profiles run landing\n"),
+        ({"landing": Path("my feeds")}, "next: profiles run 'my feeds' again"),
+        (
+            {"outcome": "dry run", "warnings": ("the over-merge firewall objects: 206 customers are merged",)},
+            "publish it all the same: profiles run landing --accept",
+        ),
     ],
 )
 def test_the_next_command_is_named(changes: dict[str, Any], said: str) -> None:
     assert said in printed(**changes)
+
+
+def test_the_next_command_repeats_what_the_run_was_asked_for() -> None:
+    stream = io.StringIO()
+    options = {
+        "channels": Path("channels.toml"),
+        "engine": "recordlinkage",
+        "rebuild": True,
+        "dry_run": True,
+        "keep": 3,
+    }
+    print_summary(replace(SUMMARY, outcome="dry run"), Console(file=stream, width=200), options)
+    said = "publish it: profiles run landing --channels channels.toml --engine recordlinkage --rebuild\n"
+    assert said in stream.getvalue()
 
 
 def test_the_next_command_after_a_simulated_landing_is_evaluate(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from pipelines.labels import Labels
+from pipelines.model_report import words
 from pipelines.model_report.files import PAGE, remove_reports, write_report
 from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.measure import Occasion, measure
@@ -195,3 +196,35 @@ def test_the_standing_model_is_reported_without_learning(published: Path, tmp_pa
     assert folder.name == report.model_version == standing_model(data / "models").version  # type: ignore[union-attr]
     assert report.measured is not None
     assert report.measured.labels == 1
+
+
+def test_the_text_cuts_no_figure_and_no_heading_off_however_long_a_key_is(report: ModelReport, tmp_path: Path) -> None:
+    long = tuple(replace(each, value="verylongfamilyname " * 4) for each in report.rules[0].largest)
+    rules = (*(replace(rule, largest=long, pairs=1_234_567) for rule in report.rules[:3]), *report.rules[3:])
+    write_report(replace(report, rules=rules), tmp_path, page=False)
+    text = (tmp_path / "report.txt").read_text()
+    said = text[text.index("\nblocking rule ") + 1 :]
+    assert "keys capped" in said.splitlines()[0]
+    assert said.count("1.23 million") == 3
+    assert "…" not in text
+
+
+def test_a_level_that_no_pair_is_on_is_not_told(report: ModelReport) -> None:
+    city = next(each for each in report.comparisons if each.name == "city")
+    unmet = replace(city.levels[0], u=1.0002e-9, m=5.8e-5)
+    assert not words.met(unmet)
+    assert words.met(replace(unmet, m=0.4))
+    assert words.met(replace(unmet, u=1e-7))
+
+
+@pytest.mark.parametrize(
+    ("share", "short", "long"),
+    [
+        (1e-9, "1:1G", "1 in 1.00 billion"),
+        (1e-12, "1:1T", "1 in 1.00 trillion"),
+        (1e-14, "1:100T", "1 in 100 trillion"),
+    ],
+)
+def test_a_chance_is_told_however_small(share: float, short: str, long: str) -> None:
+    assert words.short_chance(share) == short
+    assert words.chance(share) == long
