@@ -149,7 +149,7 @@ def _drawn_pairs(work: Work, compared: str, patterns: Integers, pairs: float) ->
 def _without_id_rules(model: Model) -> Model:
     """The model with the blocking rules alone that read no id."""
     ids = {column for part in model.comparisons if part.role == "identifier" for column in part.columns}
-    return replace(model, blocking_rules=tuple(rule for rule in model.live_rules if not ids & set(rule.key)))
+    return replace(model, blocking_rules=tuple(rule for rule in model.live_rules if not ids & set(rule.columns)))
 
 
 def _counted(patterns: Integers) -> tuple[Integers, Floats]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
+from profile_service.identity.blocking_rule import BlockingRule, same_key_sql
 from profile_service.identity.mixture import Integers
-from profile_service.identity.model import BlockingRule, Model
+from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
 Flags = NDArray[np.bool_]
@@ -37,7 +38,7 @@ def keep_keys(work: Work, model: Model) -> None:
         return
     columns = work.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'standardised'").fetchall()
     known = {name for (name,) in columns}
-    rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.key))
+    rules = tuple(rule for rule in model.blocking_rules if known.issuperset(rule.columns))
     query = keys_sql(replace(model, blocking_rules=rules), "standardised")
     work.execute(f"CREATE TABLE {KEYS} AS {query or 'SELECT 0::UBIGINT AS key, 0::INTEGER AS rid WHERE false'}")
 
@@ -81,8 +82,9 @@ def rules_beyond_budget(
 
     ``own_pairs``: how many pairs a rule finds that none of some others does. Few records have the budget of more.
     """
-    few = model.settings["blocking"].get("few", 0)
-    most = model.settings["blocking"]["budget"] * max(records, few)
+    bounds = model.settings["blocking"]
+    few = bounds.get("few", 0)
+    most = max(bounds["budget"] * records, bounds.get("least_pairs", 0))
     taken = [rule for rule in model.blocking_rules if not (rule.wide or rule.few)]
     names = []
     for rule in (rule for rule in model.blocking_rules if rule.wide or rule.few):
@@ -96,7 +98,7 @@ def rules_beyond_budget(
 
 def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[BlockingRule]) -> float:
     """About how many pairs ``rule`` finds that none of ``others`` does; never fewer when it is cheap to know."""
-    columns = sorted({column for each in (rule, *others) for column in each.key})
+    columns = sorted({column for each in (rule, *others) for column in each.columns})
     live = f"""FROM (SELECT {key_sql(rule)} AS key FROM standardised s) WHERE key IS NOT NULL
         GROUP BY key HAVING n BETWEEN 2 AND {model.blocking_cap}"""
     row = work.execute(f"SELECT coalesce(sum(n * (n - 1) // 2), 0) FROM (SELECT key, count(*) AS n {live})").fetchone()
@@ -107,9 +109,7 @@ def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[Bl
         SELECT {key_sql(rule)} AS key, rid, {", ".join(columns)} FROM standardised s
         WHERE key IN (SELECT key FROM (SELECT key, count(*) AS n {live}) WHERE key % {step} = 0)"""
     )
-    found = " OR ".join(
-        f"coalesce({' AND '.join(f'l.{column} = r.{column}' for column in other.key)}, false)" for other in others
-    )
+    found = " OR ".join(f"coalesce({same_key_sql(other)}, false)" for other in others)
     own = whole_number(
         work,
         f"SELECT count(*) FROM sampled_rows l JOIN sampled_rows r ON l.key = r.key AND l.rid < r.rid "
@@ -121,10 +121,7 @@ def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[Bl
 
 def found_again(work: Work, model: Model, left: Integers, right: Integers) -> Flags:
     """Which pairs of rids share a key of any live rule, however many records hold it, shape (pairs,)."""
-    found = " OR ".join(
-        f"coalesce({' AND '.join(f'a.{column} = b.{column}' for column in rule.key)}, false)"
-        for rule in model.live_rules
-    )
+    found = " OR ".join(f"coalesce({same_key_sql(rule, 'a', 'b')}, false)" for rule in model.live_rules)
     columns = {"l": left.astype(np.int32), "r": right.astype(np.int32), "place": np.arange(len(left))}
     work.register("asked_pairs", columns)
     rows = work.execute(

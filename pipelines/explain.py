@@ -12,6 +12,7 @@ import duckdb
 from pipelines.work import RECORD_FIELDS, connect_work
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.block import blocking_keys
+from profile_service.identity.blocking_rule import part_sql
 from profile_service.identity.compare import compare_pair, takes_part
 from profile_service.identity.model import Comparison, Model, load_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
@@ -225,7 +226,7 @@ def _same(sides: tuple[Side, Side]) -> bool:
 def _values(comparison: Comparison, sides: tuple[Side, Side]) -> list[str | None]:
     """Both values of a comparison, as sent or, where it has no field of its own, as standardised.
 
-    A value that was sent and is not compared (generic, or not to be read) says so.
+    A value that was sent and is not compared (generic, or not to be read) says so; so does a name in an e-mail address.
     """
     shown = []
     column = comparison.columns[0]
@@ -234,8 +235,19 @@ def _values(comparison: Comparison, sides: tuple[Side, Side]) -> list[str | None
         standard = side.standard[column]
         if sent is not None and standard is None:
             sent += " (not compared)"
-        shown.append(sent if sent is not None else standard)
+        told = _told_by_mailbox(comparison, side)
+        shown.append(" ".join(filter(None, (sent, told))) or standard)
     return shown
+
+
+def _told_by_mailbox(comparison: Comparison, side: Side) -> str | None:
+    """A name that the record leaves out, or gives the initial of, and its e-mail address tells."""
+    if comparison.role not in ("given", "family"):
+        return None
+    said, compared = side.standard[comparison.name], side.standard[comparison.columns[0]]
+    if compared is None or (said is not None and (len(said) > 1 or len(compared) == 1)):
+        return None
+    return f"({compared} in the e-mail)"
 
 
 def _why_not_compared(work: Work, sides: tuple[Side, Side], model: Model) -> str | None:
@@ -255,9 +267,9 @@ def _why_not_compared(work: Work, sides: tuple[Side, Side], model: Model) -> str
     return f"they share only keys that more than {model.blocking_cap} records hold: {', '.join(counts)}"
 
 
-def _holders(work: Work, columns: tuple[str, ...], key: tuple[str, ...]) -> int:
-    condition = " AND ".join(f"{column} = ?" for column in columns)
-    row = work.execute(f"SELECT count(*) FROM standardised WHERE {condition}", list(key)).fetchone()
+def _holders(work: Work, parts: tuple[str, ...], key: tuple[str, ...]) -> int:
+    condition = " AND ".join(f"{part_sql(part, 's')} = ?" for part in parts)
+    row = work.execute(f"SELECT count(*) FROM standardised s WHERE {condition}", list(key)).fetchone()
     return int(row[0]) if row else 0
 
 

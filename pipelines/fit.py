@@ -21,6 +21,7 @@ from profile_service.identity.mixture import (
     both_names_agree,
 )
 
+_RIGHT = 0.95  # of corrected names: an agreement that is wrong so often weighs so much less than the name itself
 MATCH, MOVER, HOUSEHOLD, JUNIOR, TWIN, NAMESAKE = range(6)
 REST = len(CLASSES) - 1
 
@@ -60,7 +61,7 @@ class Evidence:
 
     ``levels``: level numbers of the distinct patterns among the candidate pairs, shape (patterns, comparisons);
     ``counts``: pairs of each; ``random``: for each comparison the share of each outcome among random pairs where both
-    speak; ``itself``: the same for a record that meets itself (how exact agreement spreads over frequency bins);
+    speak; ``itself``: the same for a record that meets itself (how an agreement spreads over frequency bins);
     ``speaking``: the share of random pairs where both sides of a comparison speak, shape (comparisons,);
     ``never_pairs``: pairs within channels that hold nobody twice, which are strangers and no candidates.
     """
@@ -168,7 +169,10 @@ def _expected(part: Part, itself: Floats, prior: Prior) -> Floats:
     table += prior.exact * spread / spread.sum()
     near = kinds == "near"
     if near.any():
-        table += prior.near * near / near.sum()
+        spread = itself * near
+        if spread.sum() <= 0:
+            spread = near.astype(float)
+        table += prior.near * spread / spread.sum()
     table += prior.differ * (kinds == "differ")
     result: Floats = table / table.sum()
     return result
@@ -315,6 +319,11 @@ def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weigh
     if part.most_bits:
         bound = np.array(part.most_bits)
         u = np.where(bound > 0, np.maximum(u, m / np.exp2(bound)), u)
+    if any(part.less_than):
+        near = np.nonzero(np.array(part.less_than))[0]
+        exact = np.array(part.less_than)[near]
+        u = u.copy()
+        u[near] = np.maximum(u[near], m[near] * u[exact] / np.maximum(_RIGHT * m[exact], 1e-12))
     for k, name in enumerate(CLASSES):
         source = _SOURCES[name][part.role]
         if source == "match":

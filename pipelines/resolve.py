@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines import block, cluster, generic, read, standardise, train
+from pipelines import block, cluster, generic, mailbox, read, standardise, train
 from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
 from pipelines.revise import resolve_changed
@@ -260,6 +260,7 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
     generic.withhold_from_everyone(work, model)
     work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
     read.put_together(work, rows, model, "standardised")
+    mailbox.read_mailboxes(work, model, "standardised")
     if learning:
         model = _with(model, facts={"comparisons": train.taking_part(work, model)})
     return model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines import block, cluster, generic, read
+from pipelines import block, cluster, generic, mailbox, read
 from pipelines.compare import compare_pairs
 from pipelines.revise_generic import revise_generic_values
 from pipelines.score import score_pairs, score_patterns
@@ -67,6 +67,7 @@ def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
         WHERE rid IN (SELECT rid FROM fresh_standardised) OR rid IN (SELECT rid FROM gone_records)"""
     )
     generic.withhold(work, model, "fresh_standardised")
+    mailbox.read_mailboxes(work, model, "fresh_standardised")
     return flips
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import duckdb
 
 from pipelines.generic import NAME, PEOPLE, count_generic, people_sql
+from pipelines.mailbox import SAID_FAMILY, SAID_PAIR
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+# A name that only a mailbox tells is nobody's witness, and is not counted.
+_SAID = {NAME: SAID_PAIR, "family_fixed": SAID_FAMILY}
+
+
+def _said(column: str, rows: str) -> str:
+    """A column of standard values as the record itself says it, in SQL over ``rows``."""
+    return _SAID.get(column, f"{{0}}.{column}").format(rows)
 
 
 def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int]:
@@ -23,7 +31,7 @@ def revise_generic_values(work: Work, model: Model, fresh: str) -> dict[str, int
         f"CREATE OR REPLACE TEMP TABLE stale_records AS SELECT rid FROM {fresh} UNION SELECT rid FROM gone_records"
     )
     held = " UNION ".join(
-        f"SELECT '{column}' AS field, {column} AS value FROM {rows} WHERE {column} IS NOT NULL"
+        f"SELECT '{column}' AS field, {_said(column, 's')} AS value FROM {rows} s WHERE value IS NOT NULL"
         for column in columns
         for rows in (fresh, "(FROM standardised SEMI JOIN stale_records USING (rid))")
     )
@@ -63,16 +71,18 @@ def _count_met(work: Work, model: Model, fresh: str) -> None:
     # anything is put back: joining what is withheld to every record takes ten times as long.
     withheld = (*columns, "family_fixed")
     others = [name for name in (NAME, *PEOPLE) if name not in columns]
-    back = ", ".join([f"coalesce(s.{name}, w_{name}.value) AS {name}" for name in withheld] + others)
+    back = ", ".join([f"coalesce({_said(name, 's')}, w_{name}.value) AS {name}" for name in withheld] + others)
     joins = " ".join(
         f"LEFT JOIN (SELECT * FROM withheld WHERE field = '{name}') w_{name} ON w_{name}.rid = s.rid"
         for name in withheld
     )
-    held_now = " OR ".join(f"{column} IN (SELECT value FROM often_met WHERE field = '{column}')" for column in columns)
+    held_now = " OR ".join(
+        f"{_said(column, 's')} IN (SELECT value FROM often_met WHERE field = '{column}')" for column in columns
+    )
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE met_records AS
         SELECT rid FROM (
-            SELECT rid FROM standardised WHERE {held_now}
+            SELECT rid FROM standardised s WHERE {held_now}
             UNION SELECT rid FROM withheld SEMI JOIN often_met USING (field, value))
         ANTI JOIN stale_records USING (rid)"""
     )
@@ -113,7 +123,7 @@ def _find_often_met(work: Work, model: Model, fresh: str) -> None:
     counted = " UNION ALL ".join(
         f"""SELECT m.field, m.value FROM values_met m WHERE m.field = '{column}' AND hash(m.value) IN (
             SELECT code FROM (
-                SELECT hash({column}) AS code FROM standardised WHERE {column} IS NOT NULL
+                SELECT hash({_said(column, "s")}) AS code FROM standardised s WHERE {_said(column, "s")} IS NOT NULL
                 UNION ALL SELECT hash({column}) FROM {fresh} WHERE {column} IS NOT NULL
                 UNION ALL SELECT hash(value) FROM withheld WHERE field = '{column}')
             WHERE code IN (SELECT hash(value) FROM values_met WHERE field = '{column}')

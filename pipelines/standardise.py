@@ -31,7 +31,7 @@ def standardised_columns(model: Model) -> str:
     return f"rid INTEGER, {texts}, {bins}, apart UTINYINT"
 
 
-def _define(work: Work, name: str, rule: Callable[..., Any], arguments: int, returns: str) -> None:
+def define_rule(work: Work, name: str, rule: Callable[..., Any], arguments: int, returns: str) -> None:
     """Let SQL call a Python rule; a rule already known by that name is replaced, for its model may be another."""
     with suppress(duckdb.InvalidInputException):
         work.remove_function(name)
@@ -60,7 +60,7 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
 
     lists = {"given": parts, "family": family, "full": full, "street": street}
     for name, rule in lists.items():
-        _define(work, f"rule_{name}", rule, 1, "VARCHAR[]")
+        define_rule(work, f"rule_{name}", rule, 1, "VARCHAR[]")
     texts: dict[str, Callable[[str], str | None]] = {
         "middle": lambda text: values.family_name(values.name_parts(text, words)),
         "sex": lambda text: values.sex(text, words),
@@ -74,8 +74,8 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
         "sound": sound,
     }
     for name, text_rule in texts.items():
-        _define(work, f"rule_{name}", text_rule, 1, "VARCHAR")
-    _define(work, "rule_phone", phones.phone, 2, "VARCHAR")
+        define_rule(work, f"rule_{name}", text_rule, 1, "VARCHAR")
+    define_rule(work, "rule_phone", phones.phone, 2, "VARCHAR")
 
 
 def define_line_rule(work: Work, words: Vocabulary) -> None:
@@ -84,7 +84,7 @@ def define_line_rule(work: Work, words: Vocabulary) -> None:
     def lines(first: str | None, second: str | None) -> tuple[str, str] | None:
         return values.lines_in_order(first, second, words) if first and second else None
 
-    _define(work, "rule_lines", lines, 2, "VARCHAR[]")
+    define_rule(work, "rule_lines", lines, 2, "VARCHAR[]")
 
 
 # Column of a record = the rule for it and, for rules that answer lists, the standard columns of the list's places.
@@ -200,20 +200,24 @@ def spell_names(work: Work, model: Model, corrections: Corrections) -> None:
     ``corrections``: for each of the two columns those known already.
     """
     for table, column in (("given", "given_name"), ("family", "family_name")):
-        _define(
+        define_rule(
             work, f"rule_fix_{column}", _known_or(corrections[column], model.spellings[column].correct), 1, "VARCHAR"
         )
-        roots = "rule_roots(fixed)" if table == "given" else "NULL::VARCHAR"
         work.execute(
-            f"""CREATE OR REPLACE TEMP TABLE spelled_{table} AS
-            SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
-                SELECT name, rule_fix_{column}(name) AS fixed FROM (
-                    SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL))"""
+            f"CREATE OR REPLACE TEMP TABLE spelled_{table} AS "
+            + spelled_sql(table, f"SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL")
         )
 
 
 def _known_or(known: Mapping[str, str | None], rule: Callable[[str], str | None]) -> Callable[[str], str | None]:
     return lambda name: known[name] if name in known else rule(name)
+
+
+def spelled_sql(which: str, names: str) -> str:
+    """A query ``(name, fixed, roots, sound)`` of query ``names(name)``, given names or family ones."""
+    roots = "rule_roots(fixed)" if which == "given" else "NULL::VARCHAR"
+    return f"""SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
+        SELECT name, rule_fix_{which}_name(name) AS fixed FROM ({names}))"""
 
 
 def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> None:
@@ -230,9 +234,11 @@ def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> 
 # The SQL of ``spelling.in_each_others_place``, over counts of the given (g) and family (f) tables. Where it may take a
 # name for a slip, the rule itself is asked.
 _SWAPPED_IN_RECORD = """CASE
-    WHEN gg.n IS NULL AND fg.n IS NULL AND gf.n > coalesce(ff.n, 0)
-        OR gf.n IS NULL AND ff.n IS NULL AND fg.n > coalesce(gg.n, 0) THEN rule_swapped(t.whole, t.family_name)
-    ELSE coalesce(fg.n, 0) * coalesce(gf.n, 0) > 30 * (coalesce(gg.n, 0) + 1) * (coalesce(ff.n, 0) + 1) END"""
+    WHEN as_given + as_family = 0 AND their_given > their_family
+        OR their_given + their_family = 0 AND as_family > as_given THEN rule_swapped(t.whole, t.family_name)
+    ELSE as_family * their_given > 30 * (as_given + 1) * (their_family + 1) END"""
+_COUNTS_IN_RECORD = """coalesce(gg.n, 0) AS as_given, greatest(coalesce(fw.n, 0), coalesce(fg.n, 0)) AS as_family,
+    coalesce(gf.n, 0) AS their_given, greatest(coalesce(ff.n, 0), coalesce(ft.n, 0)) AS their_family"""
 
 
 def read_names(work: Work, fresh: str, model: Model, corrections: Corrections) -> None:
@@ -299,18 +305,20 @@ def _put_names_right(work: Work, fresh: str, model: Model) -> None:
     def swapped(given: str | None, family: str | None) -> bool:
         return in_each_others_place(given, family, givens, families)
 
-    _define(work, "rule_swapped", swapped, 2, "BOOLEAN")
+    define_rule(work, "rule_swapped", swapped, 2, "BOOLEAN")
     for table, column in (("given", "given_name"), ("family", "family_name")):
         known = model.trained.frequencies[column].counts if model.trained else {}
         _table_of(work, f"known_{table}", "name VARCHAR, n BIGINT", known)
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE fresh_names AS
         SELECT rid, suffix,
-            CASE WHEN swapped THEN family_name ELSE given_name END AS given_name,
+            CASE WHEN swapped THEN foremost ELSE given_name END AS given_name,
             CASE WHEN swapped THEN whole ELSE family_name END AS family_name,
-            coalesce(middle_name, CASE WHEN NOT swapped THEN rest END, full_middle) AS middle_name
-        FROM (SELECT t.*, {_SWAPPED_IN_RECORD} AS swapped FROM (
-            SELECT *, CASE WHEN rest IS NULL THEN given_name ELSE given_name || ' ' || rest END AS whole FROM (
+            coalesce(middle_name, CASE WHEN NOT swapped THEN rest ELSE
+                nullif(substr(family_name, instr(family_name || ' ', ' ') + 1), '') END, full_middle) AS middle_name
+        FROM (SELECT t.*, {_COUNTS_IN_RECORD}, {_SWAPPED_IN_RECORD} AS swapped FROM (
+            SELECT *, split_part(family_name, ' ', 1) AS foremost,
+                CASE WHEN rest IS NULL THEN given_name ELSE given_name || ' ' || rest END AS whole FROM (
             SELECT f.rid,
                 CASE WHEN d_given_name.first IS NULL AND d_family_name.last IS NULL
                     THEN d_full_name.first ELSE d_given_name.first END AS given_name,
@@ -320,8 +328,9 @@ def _put_names_right(work: Work, fresh: str, model: Model) -> None:
                 d_middle_name.value AS middle_name,
                 coalesce(d_family_name.suffix, d_given_name.suffix) AS suffix
             FROM {fresh} f {_dictionaries(("given_name", "family_name", "full_name", "middle_name"))})) t
-        LEFT JOIN known_given gg ON gg.name = t.whole LEFT JOIN known_given gf ON gf.name = t.family_name
-        LEFT JOIN known_family ff ON ff.name = t.family_name LEFT JOIN known_family fg ON fg.name = t.whole)"""
+        LEFT JOIN known_given gg ON gg.name = t.given_name LEFT JOIN known_given gf ON gf.name = t.foremost
+        LEFT JOIN known_family fw ON fw.name = t.whole LEFT JOIN known_family fg ON fg.name = t.given_name
+        LEFT JOIN known_family ff ON ff.name = t.family_name LEFT JOIN known_family ft ON ft.name = t.foremost)"""
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
 from pipelines.work import whole_number
 from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
-from profile_service.identity.model import Clustering, Comparison, Model
+from profile_service.identity.model import Clustering, Comparison, Model, Outcome
 
 Work = duckdb.DuckDBPyConnection
 ComparePairs = Callable[[Work, Model, str, str], None]  # as ``compare.compare_pairs``
@@ -34,9 +34,18 @@ def parts_of(model: Model) -> tuple[Part, ...]:
             tuple(outcome.kind for outcome in outcomes),
             tuple(bool(outcome.level and outcome.level.like_names) for outcome in outcomes),
             tuple(outcome.level.most_bits if outcome.level else 0.0 for outcome in outcomes),
+            tuple(_said_itself(outcome, outcomes) for outcome in outcomes),
         )
         for comparison, outcomes in zip(model.comparisons, model.outcomes, strict=True)
     )
+
+
+def _said_itself(near: Outcome, outcomes: Sequence[Outcome]) -> int:
+    """The number of the outcome by which the value in a bin of a near level would agree itself; 0 for all others."""
+    if near.kind != "near" or near.level is None or not near.level.bins:
+        return 0
+    same = (at for at, each in enumerate(outcomes) if each.kind == "exact" and each.level and each.bin == near.bin)
+    return next((at for at in same if outcomes[at].level.bins == near.level.bins), 0)  # type: ignore[union-attr]
 
 
 def taking_part(work: Work, model: Model) -> list[str]:
@@ -115,9 +124,10 @@ def gather_evidence(
     patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
     random, times = _random_pairs(work, model, records, compare)
     parts = parts_of(model)
-    exact = [level for comparison in model.comparisons for level in comparison.levels if level.kind == "exact"]
-    binned = {f"{level.bins}_bin" for level in exact if level.bins}
-    draw_records(work, _SAMPLE, {level.column for level in exact} | binned)
+    levels = [level for comparison in model.comparisons for level in comparison.levels]
+    counted = {level.column for level in levels if level.kind == "exact" or level.bins}
+    counted |= {f"{level.bins}_bin" for level in levels if level.bins}
+    draw_records(work, _SAMPLE, counted | {"given_fixed", "family_fixed"})
     own, strangers = [], []
     for place, comparison in enumerate(model.comparisons):
         itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))
@@ -181,7 +191,10 @@ def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs)
 
 
 def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int) -> Floats:
-    """How exact agreement spreads over frequency bins when a record meets itself, shape (outcomes,)."""
+    """How exact agreement spreads over frequency bins when a record meets itself, shape (outcomes,).
+
+    So does a near one that has bins; each near level sums to one, as all exact ones do.
+    """
     table = np.zeros(width)
     number = 1
     bins = len(model.settings["frequency"]["bins"]) + 1
@@ -192,12 +205,15 @@ def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int
             ).fetchall()
             for at, count in rows:
                 table[number + at] += count
+            if level.kind == "near":
+                table[number : number + bins] /= max(table[number : number + bins].sum(), 1.0)
             number += bins
         else:
-            table[number] += 1.0 if level.kind == "exact" else 0.0
+            table[number] += 1.0
             number += 1
-    result: Floats = table / table.sum() if table.sum() else table
-    return result
+    exact = np.array([outcome.kind == "exact" for outcome in model.outcomes[model.comparisons.index(comparison)]])
+    table[exact] /= max(table[exact].sum(), 1.0)
+    return table
 
 
 def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Floats) -> Floats:
@@ -205,7 +221,8 @@ def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Fl
 
     ``drawn``: how many of the random pairs have each outcome, as far as the last that any has.
 
-    Exact agreement is too rare to be met in a draw; it is counted from how often each value stands in a sample.
+    Exact agreement is too rare to be met in a draw, and so are swapped names; they are counted from how often each
+    value stands in a sample. Of a near level with bins, what an exact one before it takes is left out.
     """
     place = model.comparisons.index(comparison)
     width = model.radices[place]
@@ -216,17 +233,37 @@ def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Fl
     smoothed[0] = 0.0
     table = smoothed / smoothed.sum()
     number = 1
+    before: dict[tuple[str, int], float] = {}
     bins = len(model.settings["frequency"]["bins"]) + 1
     for level in comparison.levels:
-        if level.kind == "exact":
+        if level.kind == "exact" or level.bins:
             counted = _chance_of_agreeing(work, level.column, f"{level.bins}_bin" if level.bins else "0")
             for at in range(bins if level.bins else 1):
-                table[number + at] = counted.get(at, 0.0)
+                table[number + at] = max(counted.get(at, 0.0) - before.get((level.bins, at), 0.0), 1e-9)
+                before[level.bins, at] = counted.get(at, 0.0)
+        elif level.rule == "swapped":
+            table[number] = _chance_of_swapped(work)
         number += bins if level.bins else 1
     table = np.maximum(table, 1e-10)
     table[0] = 0.0
     result: Floats = table / table.sum()
     return result
+
+
+def _chance_of_swapped(work: Work) -> float:
+    """The chance that each of two random records has the other's given name for a family name.
+
+    Four times that of names that are the same, for nearly the same will do.
+    """
+    rows = work.execute(
+        """WITH given AS (
+            SELECT given_fixed AS name, count(*)::DOUBLE AS n FROM drawn_records WHERE name IS NOT NULL GROUP BY 1),
+        family AS (
+            SELECT family_fixed AS name, count(*)::DOUBLE AS n FROM drawn_records WHERE name IS NOT NULL GROUP BY 1)
+        SELECT coalesce(sum(g.n * f.n), 0) / greatest((SELECT sum(n) FROM given) * (SELECT sum(n) FROM family), 1)
+        FROM given g JOIN family f USING (name)"""
+    ).fetchall()
+    return 4 * float(rows[0][0] or 0.0) ** 2
 
 
 def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, float]:

@@ -16,8 +16,9 @@ from pipelines.block import SAMPLED_PAIRS, rules_beyond_budget
 from pipelines.engines.coded_levels import Sides
 from pipelines.engines.coded_records import ODD, CodedRecords, Codes, Rids
 from pipelines.work import PRIVATE
+from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.mixture import Integers
-from profile_service.identity.model import BlockingRule, Model
+from profile_service.identity.model import Model
 
 _THREADS = 2
 _RECORDS_A_BUCKET = 2_000_000  # their pairs, as all rules find them, take about a third of a gigabyte

@@ -50,13 +50,17 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides) -> tuple[I
     The numbers are those of ``compare.level_number``, shape (pairs,).
     """
     numbers = np.zeros(len(pairs.left), dtype=np.int64)
-    left = np.nonzero(_speaks(comparison, model, pairs))[0]
-    asked: list[Rids] = []
+    speaks, unsure = _speaks(comparison, model, pairs)
+    left = np.nonzero(speaks)[0]
+    asked: list[Rids] = [] if unsure is None else [np.nonzero(unsure)[0]]
     number = 1
     bins = len(model.settings["frequency"]["bins"]) + 1
     for level in comparison.levels:
         some = pairs.at(left)
         holds, unsure = _ANSWERS[level.rule](some, level) if level.rule in _ANSWERS else _unknown(some, level)
+        if level.well_known:
+            known = _known_well(some, level, bins - 1)
+            holds, unsure = holds & known, None if unsure is None else unsure & known
         hit = left[holds]
         numbers[hit] = number
         if level.bins:
@@ -71,27 +75,46 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides) -> tuple[I
     return numbers, np.concatenate(asked) if asked else np.zeros(0, dtype=np.intp)
 
 
-def _speaks(comparison: Comparison, model: Model, pairs: Sides) -> Flags:
+def _known_well(pairs: Sides, level: Level, rarest: int) -> Flags:
+    left, right = pairs.codes(f"{level.column}_bin")
+    result: Flags = (left < rarest) & (right < rarest)
+    return result
+
+
+def _speaks(comparison: Comparison, model: Model, pairs: Sides) -> Answer:
     """Where the comparison has something to say: no value is missing and no finer comparison has said it."""
     speaks = np.ones(len(pairs.left), dtype=bool)
     for column in comparison.columns:
         left, right = pairs.codes(column)
         speaks &= (left != 0) & (right != 0)
-    if comparison.unless_swapped:
-        speaks &= ~swapped(pairs)
     for column in columns_said_before(comparison, model):
         speaks &= ~pairs.same(column)
-    return speaks
+    if not comparison.unless_swapped:
+        return speaks, None
+    certain, unsure = swapped(pairs)
+    return speaks & ~(certain | unsure), unsure & speaks
 
 
-def swapped(pairs: Sides) -> Flags:
-    """Where given and family name stand in each other's place."""
-    crossed = np.nonzero(pairs.same("given_fixed", "family_fixed"))[0]
-    some = pairs.at(crossed)
-    given, other = some.codes("given_fixed")
-    result = np.zeros(len(pairs.left), dtype=bool)
-    result[crossed] = some.same("family_fixed", "given_fixed") & (given != other) & (given != 0) & (other != 0)
-    return result
+def swapped(pairs: Sides) -> tuple[Flags, Flags]:
+    """Where names are swapped for certain, and where they may nearly be."""
+    given, other = pairs.codes("given_fixed")
+    at = np.nonzero((given != other) & (given != 0) & (other != 0))[0]
+    for name, across in (("given_fixed", "family_fixed"), ("family_fixed", "given_fixed")):
+        at = at[_ends_agree(pairs.at(at), name, across)]
+    some = pairs.at(at)
+    exact = some.same("given_fixed", "family_fixed") & some.same("family_fixed", "given_fixed")
+    certain, unsure = np.zeros(len(pairs.left), dtype=bool), np.zeros(len(pairs.left), dtype=bool)
+    certain[at[exact]] = True
+    unsure[at[~exact]] = True
+    return certain, unsure
+
+
+def _ends_agree(pairs: Sides, name: str, across: str) -> Flags:
+    left, right = pairs.codes(f"{name} {ENDS}", f"{across} {ENDS}")
+    apart = left ^ right
+    ends: Flags = ((apart & np.uint64(0xFF)) == 0) | ((apart & np.uint64(0xFF00)) == 0)
+    ends &= (left != 0) & (right != 0)
+    return ends
 
 
 def _unknown(pairs: Sides, _: Level) -> Answer:
@@ -166,7 +189,7 @@ _ANSWERS: dict[str, Callable[[Sides, Level], Answer]] = {
     "same": lambda pairs, level: (pairs.same(level.column), None),
     "same_both": lambda pairs, level: (pairs.same(level.column) & pairs.same(level.and_column), None),
     "same_start": lambda pairs, level: (pairs.same(start_of(level.column, level.length)), None),
-    "swapped": lambda pairs, _: (swapped(pairs), None),
+    "swapped": lambda pairs, _: swapped(pairs),
     "shares_word": _shares_word,
     "initial": _initial,
     "jaro_winkler": _jaro_winkler,

@@ -56,16 +56,20 @@ def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:
 def _alike(comparison: Comparison, pairs: Sides) -> tuple[Rids, Rids]:
     """The first of all pairs that hold the same values in a comparison, and for each pair which of these is like it.
 
-    For pairs that have something to be asked; whether their names are swapped is all that is read of the other name.
+    For pairs that have something to be asked; of the other name is read whether they may be swapped.
     """
     columns = {*comparison.columns}
     key = np.zeros(len(pairs.left), dtype=np.uint64)
     for level in comparison.levels:
         columns |= {column for column in (level.column, level.and_column) if column}
-        if level.rule == "swapped":
-            key = key * ODD + swapped(pairs)
         if level.bins:
             key = key * ODD + pairs.codes(f"{level.bins}_bin")[0]
+    if comparison.unless_swapped or any(level.rule == "swapped" for level in comparison.levels):
+        certain, unsure = swapped(pairs)
+        key = key * ODD + certain
+        for column in ("given_fixed", "family_fixed"):
+            for code in pairs.codes(column):
+                key = key * ODD + np.where(unsure, code, np.uint64(0))
     for column in sorted(columns):
         for code in pairs.codes(column):
             key = key * ODD + code

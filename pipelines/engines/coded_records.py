@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.work import whole_number
+from profile_service.identity.blocking_rule import part_sql
 from profile_service.identity.compare import RULES, columns_said_before, takes_part
 from profile_service.identity.model import Comparison, Model
 
@@ -79,7 +80,7 @@ def start_of(column: str, length: int) -> str:
 
 def code_records(work: Work, model: Model) -> CodedRecords:
     """Code what the model's blocking rules and comparisons read in ``standardised``."""
-    wanted = {column: _value_sql(column) for rule in model.live_rules for column in rule.key}
+    wanted = {part: _part_sql(part) for rule in model.live_rules for part in rule.key}
     for comparison in model.comparisons:
         if takes_part(comparison, model):
             wanted |= _codes_of(comparison, model)
@@ -101,18 +102,19 @@ def code_records(work: Work, model: Model) -> CodedRecords:
 def _codes_of(comparison: Comparison, model: Model) -> dict[str, str]:
     """Name = SQL of every code that a comparison reads."""
     columns: set[str] = {*comparison.columns, *columns_said_before(comparison, model)}
-    if comparison.unless_swapped:
-        columns |= {"given_fixed", "family_fixed"}
     wanted: dict[str, str] = {}
+    if comparison.unless_swapped or any(level.rule == "swapped" for level in comparison.levels):
+        for column in ("given_fixed", "family_fixed"):
+            columns.add(column)
+            wanted[f"{column} {ENDS}"] = _unless_missing(column, _SQL[ENDS].format(column))
     for level in comparison.levels:
         columns |= {column for column in (level.column, level.and_column) if column}
-        if level.rule == "swapped":
-            columns |= {"given_fixed", "family_fixed"}
         if level.rule == "same_start":
             start = f"left({level.column}, {level.length})"
             wanted[start_of(level.column, level.length)] = _unless_missing(level.column, f"hash({start})")
-        if level.bins:
-            wanted[f"{level.bins}_bin"] = f"{level.bins}_bin"
+        for column in (level.bins, level.column if level.well_known else ""):
+            if column:
+                wanted[f"{column}_bin"] = f"{column}_bin"
         for kind in RULE_CODES.get(level.rule, ()):
             wanted[f"{level.column} {kind}"] = _unless_missing(level.column, _SQL[kind].format(level.column))
     return wanted | {column: _value_sql(column) for column in columns}
@@ -120,6 +122,11 @@ def _codes_of(comparison: Comparison, model: Model) -> dict[str, str]:
 
 def _value_sql(column: str) -> str:
     return _unless_missing(column, f"hash({column})")
+
+
+def _part_sql(part: str) -> str:
+    """The code of a part of a blocking key, whose name the part is."""
+    return _unless_missing(part.partition(":")[0], f"hash({part_sql(part, 's')})")
 
 
 def _unless_missing(column: str, sql: str) -> str:

@@ -9,9 +9,10 @@ import pandas as pd
 import recordlinkage
 from recordlinkage.base import BaseCompareFeature, BaseIndexAlgorithm
 
+from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.compare import columns_read, question, takes_part
 from profile_service.identity.mixture import Integers
-from profile_service.identity.model import BlockingRule, Comparison, Model
+from profile_service.identity.model import Comparison, Model
 from profile_service.identity.records import StandardisedRecord
 
 
@@ -41,12 +42,19 @@ class SharedKey(BaseIndexAlgorithm):  # type: ignore[misc]
 
     def _live_keys(self, frames: list[pd.DataFrame]) -> pd.Series:
         """A number for the key of each row of the frames, NaN where it has none or too many share it."""
-        columns = list(self.rule.key)
-        stacked = pd.concat([frame[columns] for frame in frames], ignore_index=True)
-        key = stacked.groupby(columns, sort=False, dropna=True).ngroup()
+        stacked = pd.concat([self._parts(frame) for frame in frames], ignore_index=True)
+        key = stacked.groupby(list(self.rule.key), sort=False, dropna=True).ngroup()
         key = key.where(stacked.notna().all(axis=1))
         holders = key.map(key.value_counts())
         return key.where(holders <= self.cap)
+
+    def _parts(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A column for each part of the key."""
+        parts = {}
+        for part in self.rule.key:
+            column, _, length = part.partition(":")
+            parts[part] = frame[column].str[: int(length)] if length else frame[column]
+        return pd.DataFrame(parts)
 
 
 def _meetings(left: pd.Series, right: pd.Series) -> pd.DataFrame:

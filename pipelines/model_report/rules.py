@@ -11,8 +11,9 @@ import numpy as np
 from pipelines.model_report.report import LargestKey, RuleYield
 from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
+from profile_service.identity.blocking_rule import BlockingRule, part_sql, same_key_sql
 from profile_service.identity.mixture import Floats, Integers
-from profile_service.identity.model import BlockingRule, Model
+from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
 _DRAWN = 200_000
@@ -20,9 +21,9 @@ _LARGEST = 3
 # Rules that read one of these have a fact in common, in this order: by it they are told into families.
 _FAMILIES = (
     ("loyalty_id", "cookie_id", "device_id"),
-    ("email", "email_local", "phone"),
+    ("email", "email_local", "phone", "phone_tail"),
     ("birth_date",),
-    ("name_pair", "family_fixed"),
+    ("name_pair", "family_fixed", "given_sound"),
     ("street", "street_name", "postcode", "city", "region"),
 )
 
@@ -62,7 +63,9 @@ def _count_keys(work: Work, model: Model, rule: BlockingRule) -> KeyCounts:
 
 def _key_of(work: Work, rule: BlockingRule, rid: int) -> str:
     """The key as people read it, from a record that holds it."""
-    values = work.execute(f"SELECT {', '.join(rule.key)} FROM standardised WHERE rid = {rid}").fetchall()[0]
+    values = work.execute(
+        f"SELECT {', '.join(part_sql(part, 's') for part in rule.key)} FROM standardised s WHERE rid = {rid}"
+    ).fetchall()[0]
     return ", ".join(map(str, values))
 
 
@@ -94,7 +97,7 @@ class DrawnPairs:
     def __init__(self, work: Work, model: Model, keys: Mapping[str, KeyCounts]) -> None:
         self.step = max(1, whole_number(work, "SELECT count(*) FROM scored_pairs") // _DRAWN)
         self.rules = model.live_rules
-        columns = sorted({column for rule in self.rules for column in rule.key})
+        columns = sorted({column for rule in self.rules for column in rule.columns})
         found_by = " | ".join(
             f"CASE WHEN {_finds(rule, keys)} THEN {1 << place} ELSE 0 END" for place, rule in enumerate(self.rules)
         )
@@ -132,9 +135,9 @@ class DrawnPairs:
 
 def _finds(rule: BlockingRule, keys: Mapping[str, KeyCounts]) -> str:
     """SQL: this rule brings records ``l`` and ``r`` together."""
-    same = " AND ".join(f"l.{column} = r.{column}" for column in rule.key)
+    same = same_key_sql(rule)
     return f"{same} AND {key_sql(rule, 'l')} NOT IN (FROM capped_keys)" if keys[rule.name].capped_keys else same
 
 
 def _family(rule: BlockingRule) -> int:
-    return next((place for place, columns in enumerate(_FAMILIES) if set(columns) & set(rule.key)), len(_FAMILIES))
+    return next((place for place, columns in enumerate(_FAMILIES) if set(columns) & set(rule.columns)), len(_FAMILIES))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from profile_service.identity.model import BlockingRule, Model
+from profile_service.identity.blocking_rule import BlockingRule, part_of, part_sql
+from profile_service.identity.model import Model
 from profile_service.identity.records import StandardisedRecord
 
 Key = tuple[str, ...]
@@ -12,7 +13,7 @@ def blocking_keys(record: StandardisedRecord, model: Model) -> dict[str, Key]:
     """Rule name = key, for the rules whose every column the record has: a missing value is never a key."""
     keys = {}
     for rule in model.live_rules:
-        parts = [record[column] for column in rule.key]
+        parts = [part_of(record, part) for part in rule.key]
         present = tuple(part for part in parts if part is not None)
         if len(present) == len(parts):
             keys[rule.name] = present
@@ -21,6 +22,6 @@ def blocking_keys(record: StandardisedRecord, model: Model) -> dict[str, Key]:
 
 def key_sql(rule: BlockingRule, row: str = "s") -> str:
     """The key as a 64-bit hash that no other rule's key shares but by accident, and NULL when a column is missing."""
-    present = " AND ".join(f"{row}.{column} IS NOT NULL" for column in rule.key)
-    parts = ", ".join(f"{row}.{column}" for column in rule.key)
+    present = " AND ".join(f"{row}.{column} IS NOT NULL" for column in rule.columns)
+    parts = ", ".join(part_sql(part, row) for part in rule.key)
     return f"CASE WHEN {present} THEN hash('{rule.name}', {parts}) END"

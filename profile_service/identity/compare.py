@@ -80,15 +80,41 @@ def _day_month_swapped(a: str, b: str, _: Level) -> bool:
     return (year, day, month) == _date_parts(b)
 
 
-_SWAPPED_SQL = "(l.given_fixed = r.family_fixed AND l.family_fixed = r.given_fixed AND l.given_fixed <> r.given_fixed)"
+_CROSSED = 0.88  # similarity of a name with the one in the other place: slips, and further words (Robert B)
+_STRAIGHT = 0.78  # as names in their own place may be alike
+
+
+def _alike(a: str, b: str, least: float) -> bool:
+    return a == b or (_ends_agree(a, b) and JaroWinkler.similarity(a, b) >= least)
+
+
+def _alike_sql(a: str, b: str, least: float) -> str:
+    ends = f"(left({a}, 1) = left({b}, 1) OR right({a}, 1) = right({b}, 1))"
+    return f"({a} = {b} OR ({ends} AND jaro_winkler_similarity({a}, {b}) >= {least}))"
+
+
+_SWAPPED_SQL = (
+    "(l.given_fixed <> r.given_fixed AND ((l.given_fixed = r.family_fixed AND l.family_fixed = r.given_fixed) OR ("
+    f"{_alike_sql('l.given_fixed', 'r.family_fixed', _CROSSED)} AND "
+    f"{_alike_sql('l.family_fixed', 'r.given_fixed', _CROSSED)} AND NOT "
+    f"{_alike_sql('l.given_fixed', 'r.given_fixed', _STRAIGHT)})))"
+)
 
 
 def swapped(left: Read, right: Read) -> bool:
-    """Given and family name stand in each other's place."""
-    names = (left["given_fixed"], left["family_fixed"], right["given_fixed"], right["family_fixed"])
-    if None in names:
+    """Given and family name stand in each other's place, exactly or nearly so."""
+    given, family, other_given, other_family = (
+        side[name] for side in (left, right) for name in ("given_fixed", "family_fixed")
+    )
+    if given is None or family is None or other_given is None or other_family is None or given == other_given:
         return False
-    return names[0] == names[3] and names[1] == names[2] and names[0] != names[2]
+    if given == other_family and family == other_given:
+        return True
+    return (
+        _alike(given, other_family, _CROSSED)
+        and _alike(family, other_given, _CROSSED)
+        and not _alike(given, other_given, _STRAIGHT)
+    )
 
 
 RULES: dict[str, Rule] = {
@@ -185,15 +211,22 @@ class Question:
     said_before: tuple[str, ...]
     levels: tuple[tuple[int, Level], ...]
     last: int
+    model: Model
 
     def level(self, left: StandardisedRecord, right: Read) -> int:
         """The number of the level on which a pair agrees, 0 for ``missing``; of two agreeing values one has bins."""
         if self._silent(left.values, right):
             return 0
         for number, level in self.levels:
-            if RULES[level.rule].holds(left.values, right, level):
+            if RULES[level.rule].holds(left.values, right, level) and self._known_well(left.values, right, level):
                 return number + (left.bins[level.bins] if level.bins else 0)
         return self.last
+
+    def _known_well(self, left: Read, right: Read, level: Level) -> bool:
+        """Whether both values are known as well as the level asks for."""
+        if not level.well_known:
+            return True
+        return all(self.model.knows_well(level.column, side[level.column]) for side in (left, right))
 
     def _silent(self, left: Read, right: Read) -> bool:
         """Whether it has nothing to say: a value is missing, or a finer comparison has said it."""
@@ -210,7 +243,7 @@ def question(comparison: Comparison, model: Model) -> Question:
     for level in comparison.levels:
         levels.append((number, level))
         number += _width(level, model)
-    return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), number)
+    return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), number, model)
 
 
 def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
@@ -252,9 +285,16 @@ def level_sql(comparison: Comparison, model: Model) -> str:
     number = 1
     for level in comparison.levels:
         value = f"{number} + l.{level.bins}_bin" if level.bins else str(number)
-        cases.append(f"WHEN {RULES[level.rule].sql(level)} THEN {value}")
+        cases.append(f"WHEN {RULES[level.rule].sql(level)}{_known_well_sql(level, model)} THEN {value}")
         number += _width(level, model)
     return f"CASE {' '.join(cases)} ELSE {number} END"
+
+
+def _known_well_sql(level: Level, model: Model) -> str:
+    if not level.well_known:
+        return ""
+    rarest = len(model.settings["frequency"]["bins"])
+    return "".join(f" AND {side}.{level.column}_bin < {rarest}" for side in ("l", "r"))
 
 
 def pattern_sql(model: Model) -> str:

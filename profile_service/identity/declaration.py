@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
@@ -11,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from profile_service.errors import UnusableInput
+from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.compare import RULES
 from profile_service.identity.declared_ranges import household_faults, name_fault, range_faults, survivorship_faults
-from profile_service.identity.model import BlockingRule, Comparison, Level, Model, declared_model, packaged_model
+from profile_service.identity.model import Comparison, Level, Model, declared_model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS
 
 ROLES = ("given", "family", "naming", "birth", "further", "place", "contact", "identifier")
 KINDS = ("exact", "near")
 # What a rule cannot do without, by its name.
 _NEEDS = {"jaro_winkler": "at_least", "damerau": "at_most", "same_start": "length", "same_both": "and_column"}
+_LENGTH = re.compile(r":[1-9][0-9]?$")
 _MOST_PATTERNS = 1 << 62  # a pattern of levels is packed into a whole number of 64 bits
 _TOLD = 5
 
@@ -70,7 +73,7 @@ def _faults(table: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]
     for place, rule in enumerate(rules, start=1):
         where = f"blocking rule {rule.get('name', place)}"
         yield from _keys(where, rule, [each.name for each in fields(BlockingRule)], required={"name", "key"})
-        yield from _columns(where, rule, "key")
+        yield from _columns(where, rule | ({"key": _without_lengths(rule["key"])} if "key" in rule else {}), "key")
         yield from _flags(where, rule, ("wide", "few"))
     yield from _circle(comparisons)
     for what, given in (("comparison", comparisons), ("blocking_rule", rules)):
@@ -171,12 +174,14 @@ def _level(where: str, given: Mapping[str, Any], binned: list[str]) -> Iterator[
         yield from _choice(where, given, key, STANDARD_COLUMNS)
     if given.get("bins"):
         yield from _choice(where, given, "bins", binned)
-    yield from _flags(where, given, ("like_names",))
+    yield from _flags(where, given, ("like_names", "well_known"))
     if needed in ("at_most", "length") and isinstance(given.get(needed), int | float):
         if given[needed] < 1 or given[needed] != int(given[needed]):
             yield f"{where} has {needed} = {given[needed]!r}, which must be a whole number of 1 or more"
     elif needed == "at_least" and given.get(needed) == 0:
         yield f"{where} has at_least = 0, which any two values reach"
+    if given.get("well_known"):
+        yield from _choice(where, given, "column", binned)
     for each in fields(Level):
         value = given.get(each.name, each.default)
         numeric = isinstance(each.default, int | float) and not isinstance(each.default, bool)
@@ -208,6 +213,11 @@ def _choice(where: str, given: Mapping[str, Any], key: str, known: Collection[st
     if key in given and given[key] not in known:
         hint = _meant(str(given[key]), known) or f": choose {', '.join(known)}"
         yield f"{where} has {key} = {given[key]!r}, which is none{hint}"
+
+
+def _without_lengths(key: Any) -> Any:
+    """The columns of a key; what stands behind them is left where it is no length, and refused with them."""
+    return [_LENGTH.sub("", part) if isinstance(part, str) else part for part in key] if isinstance(key, list) else key
 
 
 def _columns(where: str, given: Any, key: str) -> Iterator[str]:

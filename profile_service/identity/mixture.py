@@ -31,7 +31,8 @@ Integers = NDArray[np.int64]
 class Part:
     """One comparison as the mixture sees it: its role, and kind of each outcome, outcome 0 being ``missing``.
 
-    ``most_bits``: the most that an outcome may weigh for one person; 0 where there is no bound.
+    ``most_bits``: the most that an outcome may weigh for one person; 0 where there is no bound. ``less_than``: the
+    number of the outcome that it weighs less than, 0 for none.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Part:
     kinds: tuple[str, ...]
     like_names: tuple[bool, ...]
     most_bits: tuple[float, ...] = ()
+    less_than: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Mixture:
                     "kinds": list(part.kinds),
                     "like_names": list(part.like_names),
                     "most_bits": list(part.most_bits),
+                    "less_than": list(part.less_than),
                     "probability": table.tolist(),
                 }
                 for part, table in zip(self.parts, self.probability, strict=True)
@@ -117,7 +120,14 @@ class Mixture:
         entries = table["comparisons"]
         return cls(
             parts=tuple(
-                Part(e["name"], e["role"], tuple(e["kinds"]), tuple(e["like_names"]), tuple(e["most_bits"]))
+                Part(
+                    e["name"],
+                    e["role"],
+                    tuple(e["kinds"]),
+                    tuple(e["like_names"]),
+                    tuple(e["most_bits"]),
+                    tuple(e.get("less_than", ())),
+                )
                 for e in entries
             ),
             shares=np.array(table["shares"]),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from profile_service.errors import UnusableInput
+from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.household import HouseholdRule, household_from
 from profile_service.identity.merge import SurvivorshipRule, survivorship_from
 from profile_service.identity.mixture import Mixture
@@ -23,7 +24,10 @@ from profile_service.identity.vocabulary import packaged_vocabulary
 
 @dataclass(frozen=True)
 class Level:
-    """One way in which two values agree; ``bins`` splits it by how frequent the agreed value is."""
+    """One way in which two values agree; ``bins`` splits it by how frequent the agreed value is.
+
+    ``well_known``: only between two values that are too frequent for slips of each other, see ``Model.knows_well``.
+    """
 
     name: str
     kind: str
@@ -36,6 +40,7 @@ class Level:
     length: int = 0
     like_names: bool = False
     most_bits: float = 0.0
+    well_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,6 @@ class Outcome:
     kind: str
     level: Level | None = None
     bin: int | None = None
-
-
-@dataclass(frozen=True)
-class BlockingRule:
-    """Records that agree on all of ``key`` are candidate pairs; ``wide``, ``few``: only as [blocking] allows."""
-
-    name: str
-    key: tuple[str, ...]
-    wide: bool = False
-    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +180,10 @@ class Model:
         count = known.counts.get(value, 0) if known and value is not None else 0
         share = count / known.total if known and known.total else 0.0
         return next((number for number, least in enumerate(bounds) if share >= least), len(bounds))
+
+    def knows_well(self, column: str, value: str | None) -> bool:
+        """Whether a value is more frequent than those in the rarest bin: a name of its own, and nobody's slip."""
+        return self.bin_of(column, value) < len(self.settings["frequency"]["bins"])
 
 
 def _outcomes(comparison: Comparison, bins: int) -> tuple[Outcome, ...]:

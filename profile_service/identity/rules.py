@@ -10,6 +10,7 @@ from importlib.resources import files
 
 # What decides on a standard value, apart from the model that records were resolved with.
 RULES = (
+    "mailbox.py",
     "nicknames.csv",
     "phones.py",
     "records.py",

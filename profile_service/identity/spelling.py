@@ -87,18 +87,31 @@ def in_each_others_place(given: str | None, family: str | None, givens: Spelling
     """Whether a given and a family name stand swapped in one record, as far as everyone else's names can tell.
 
     Asks for evidence from both names together: each is known in the other's place, or one so well that it outweighs.
+    Of several words the first tells the given name (``Lorena G``), all or the first the family (``Vasquez Cruz``).
     A name that neither column knows counts as what it is corrected to, where the other one is a name of its column.
     """
     if given is None or family is None:
         return False
-    as_given, as_family = givens.count(given), families.count(given)
-    their_given, their_family = givens.count(family), families.count(family)
+    as_given, as_family = _as_given(given, givens), _as_family(given, families)
+    their_given, their_family = _as_given(family, givens), _as_family(family, families)
     if not as_given and not as_family and their_given > their_family:
         as_given, as_family = givens.count(_corrected(given, givens)), families.count(_corrected(given, families))
     elif not their_given and not their_family and as_family > as_given:
-        their_given = givens.count(_corrected(family, givens))
+        their_given = givens.count(_corrected(_first(family), givens))
         their_family = families.count(_corrected(family, families))
     return as_family * their_given > 30 * (as_given + 1) * (their_family + 1)
+
+
+def _first(name: str) -> str:
+    return name.split(" ", 1)[0]
+
+
+def _as_given(name: str, givens: Spellings) -> int:
+    return givens.count(_first(name))
+
+
+def _as_family(name: str, families: Spellings) -> int:
+    return max(families.count(name), families.count(_first(name)))
 
 
 def _corrected(name: str, spellings: Spellings) -> str:

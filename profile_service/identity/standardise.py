@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from profile_service.identity import phones, values
+from profile_service.identity.mailbox import NOTHING, KnownNames, lacks_a_name, names_in_mailbox
 from profile_service.identity.model import Model
 from profile_service.identity.records import DERIVED_FROM, RawRecord, StandardisedRecord
 from profile_service.identity.spelling import in_each_others_place, sound
@@ -68,10 +69,13 @@ def standardise_record(
         "cookie_id": values.digits_or_letters(record.value("cookie_id"), words),
         "device_id": values.digits_or_letters(record.value("device_id"), words),
     }
+    nameless = standard["name_pair"] in generic.get("name_pair", ())
     for column, shared in generic.items():
         if standard[column] in shared:
             for lost in (column, *DERIVED_FROM.get(column, ())):
                 standard[lost] = None
+    if not nameless:
+        standard |= _told_by_mailbox(standard, model, words)
     binned = model.settings["frequency"]["columns"]
     bins = {column: model.bin_of(column, standard[column]) for column in binned}
     return StandardisedRecord(record.channel, record.source_record_id, standard, bins)
@@ -85,24 +89,44 @@ def _names(record: RawRecord, model: Model, words: Vocabulary) -> dict[str, str 
     if first is None and last is None:
         first, last = ends_of_full(record.value("full_name"), words)
     whole = f"{first} {rest}" if rest else first
-    if in_each_others_place(whole, last, model.spellings["given_name"], model.spellings["family_name"]):
-        first, rest, last = last, None, whole
-    given_fixed = model.spellings["given_name"].correct(first)
-    family_fixed = model.spellings["family_name"].correct(last)
-    roots = nickname_roots(given_fixed, words)
+    swapped = in_each_others_place(whole, last, model.spellings["given_name"], model.spellings["family_name"])
+    if swapped and last is not None:
+        first, _, further = last.partition(" ")
+        rest, last = further or None, whole
     return {
         "given_name": first,
+        "middle_name": values.family_name(middle) or rest or middle_of_full(record.value("full_name"), words),
+        "family_name": last,
+        "suffix": family.suffix or given.suffix,
+    } | _spelled(first, last, model, words)
+
+
+def _spelled(given: str | None, family: str | None, model: Model, words: Vocabulary) -> dict[str, str | None]:
+    """What follows from the two names: corrections, nicknames, sounds, and both together."""
+    given_fixed = model.spellings["given_name"].correct(given)
+    family_fixed = model.spellings["family_name"].correct(family)
+    roots = nickname_roots(given_fixed, words)
+    return {
         "given_fixed": given_fixed,
         "given_root": roots.split(" ", 1)[0] if roots else None,
         "given_roots": roots,
         "given_sound": sound(given_fixed) if given_fixed else None,
-        "middle_name": values.family_name(middle) or rest or middle_of_full(record.value("full_name"), words),
-        "family_name": last,
         "family_fixed": family_fixed,
         "family_sound": sound(family_fixed) if family_fixed else None,
         "name_pair": name_pair(given_fixed, family_fixed),
-        "suffix": family.suffix or given.suffix,
     }
+
+
+def _told_by_mailbox(standard: Mapping[str, str | None], model: Model, words: Vocabulary) -> Mapping[str, str | None]:
+    """What the e-mail address adds to the names; the record's own columns, ``given_name`` and the like, stay."""
+    local, given, family = standard["email_local"], standard["given_fixed"], standard["family_fixed"]
+    if local is None or not lacks_a_name(given, family):
+        return {}
+    known = KnownNames(model.spellings["given_name"], model.spellings["family_name"], words)
+    told = names_in_mailbox(local, given, family, known)
+    if told == NOTHING:
+        return {}
+    return _spelled(told[0] or standard["given_name"], told[1] or standard["family_name"], model, words)
 
 
 def name_pair(given: str | None, family: str | None) -> str | None:

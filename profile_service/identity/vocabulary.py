@@ -18,6 +18,7 @@ class Vocabulary:
     junk: frozenset[str]
     junk_names: frozenset[str]
     junk_mailboxes: frozenset[str]
+    mailbox_words: frozenset[str]
     junk_dates: frozenset[str]
     suffixes: Mapping[str, str]
     sexes: Mapping[str, str]
@@ -58,6 +59,7 @@ def packaged_vocabulary() -> Vocabulary:
         junk=frozenset(words["junk"]),
         junk_names=frozenset(words["junk_names"]),
         junk_mailboxes=frozenset(words["junk_mailboxes"]),
+        mailbox_words=frozenset(words["mailbox_words"]),
         junk_dates=frozenset(words["junk_dates"]),
         suffixes=words["suffixes"],
         sexes=words["sexes"],

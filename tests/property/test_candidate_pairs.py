@@ -22,7 +22,7 @@ from profile_service.identity.records import STANDARD_COLUMNS, StandardisedRecor
 from tests.linkage_world import standardised_table
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-USED = sorted({column for rule in packaged_model().blocking_rules for column in rule.key})
+USED = sorted({column for rule in packaged_model().blocking_rules for column in rule.columns})
 
 
 def capped(cap: int) -> Model:

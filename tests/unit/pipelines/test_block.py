@@ -12,7 +12,8 @@ from pipelines import block
 from pipelines.block import block_all, keep_channels_apart, keys_sql
 from pipelines.engines import coded_blocks
 from pipelines.engines.duckdb_engine import DuckDBEngine
-from profile_service.identity.model import BlockingRule, Model, packaged_model
+from profile_service.identity.blocking_rule import BlockingRule
+from profile_service.identity.model import Model, packaged_model
 from tests.linkage_world import standard, standardised_table
 
 PACKAGED = packaged_model()
@@ -20,7 +21,7 @@ PACKAGED = packaged_model()
 MODEL = replace(
     PACKAGED,
     blocking_rules=tuple(rule for rule in PACKAGED.blocking_rules if not rule.few),
-    settings={**PACKAGED.settings, "blocking": {**PACKAGED.settings["blocking"], "few": 0}},
+    settings={**PACKAGED.settings, "blocking": {**PACKAGED.settings["blocking"], "few": 0, "least_pairs": 0}},
 )
 TooWide = Callable[[duckdb.DuckDBPyConnection, Model], list[str]]
 
@@ -113,7 +114,7 @@ def test_a_key_finds_pairs_up_to_the_cap(holders: int, pairs: int) -> None:
 
 
 def test_the_same_value_under_two_rules_is_two_keys() -> None:
-    with work_of([{"email": "same", "phone": "same", "email_local": "same"}]) as work:
+    with work_of([{"email": "same", "phone_tail": "same", "email_local": "same"}]) as work:
         keys = work.execute(keys_sql(MODEL, "standardised")).fetchall()
     assert len(keys) == len(set(keys)) == 3
 

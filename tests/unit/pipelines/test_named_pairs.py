@@ -52,6 +52,14 @@ SAME: dict[str, tuple[Fields, Fields]] = {
         of(KATE, *NAMES, "phone"),
         of(KATE, "phone", given_name="Holloway", family_name="Katherine"),
     ),
+    "swapped and misspelt names, same phone": (
+        of(KATE, *NAMES, "phone"),
+        of(KATE, "phone", given_name="Hollowey", family_name="Kathirine"),
+    ),
+    "one name in the e-mail address alone, same postcode": (
+        of(KATE, *NAMES, "postcode", "birth_date"),
+        of(KATE, "family_name", "email", "postcode"),
+    ),
     "moved house, same phone and birth date": (
         of(KATE, *NAMES, *HOME, "phone", "birth_date"),
         of(KATE, *NAMES, "phone", "birth_date") | FAR,
@@ -99,6 +107,10 @@ DIFFERENT: dict[str, tuple[Fields, Fields]] = {
         of(KATE, *NAMES, "birth_date", "city"),
         of(KATE, "birth_date", "city", given_name="Omar", family_name="Reyes"),
     ),
+    "another's first name in the e-mail address, at one address": (
+        of(KATE, *NAMES, *HOME),
+        of(KATE, "family_name", *HOME, email="robert.holloway@gmail.com"),
+    ),
     "twins at one address": (
         of(KATE, *NAMES, *HOME, "birth_date"),
         of(KATE, "family_name", *HOME, "birth_date", given_name="Margaret"),
@@ -124,6 +136,15 @@ def score(learned: Learned, left: Fields, right: Fields) -> Score:
     """The match weight of two records as sent."""
     one, other = (standardise_record(raw(**fields), learned.model, {}) for fields in (left, right))
     return score_pair(compare_pair(one, other, learned.model), learned.model)
+
+
+@pytest.mark.parametrize(("other", "level"), [("Mark", "alike"), ("Marianthe", "close")])
+def test_two_usual_names_are_no_slips_of_each_other(learned: Learned, other: str, level: str) -> None:
+    one, two = (
+        standardise_record(raw(given_name=given, family_name="Smith"), learned.model, {}) for given in ("Maria", other)
+    )
+    levels = learned.model.level_names(compare_pair(one, two, learned.model))
+    assert levels["given_name"] == level
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -46,7 +46,7 @@ def test_every_name_in_the_packaged_model_means_something() -> None:
             assert {level.column or "email", level.and_column or "email"} <= columns
             assert not level.bins or level.bins in PACKAGED.settings["frequency"]["columns"]
     for rule in PACKAGED.blocking_rules:
-        assert set(rule.key) <= columns
+        assert set(rule.columns) <= columns
 
 
 def test_levels_have_one_number_each_missing_first_and_differ_last() -> None:

@@ -79,6 +79,11 @@ def test_lines_of_an_address_in_each_others_place_are_read_as_if_they_were_not()
     assert swapped.values == right.values
 
 
+def test_a_given_name_of_two_words_in_the_place_of_a_family_name_is_read_as_two(learned: Learned) -> None:
+    record = standardise_record(raw(given_name="Smith", family_name="Mrs Mary K"), learned.model, {})
+    assert (record["given_name"], record["middle_name"], record["family_name"]) == ("mary", "k", "smith")
+
+
 def test_swapped_names_meet_in_their_pair() -> None:
     assert name_pair("ann", "lee") == name_pair("lee", "ann") == "ann lee"
     assert name_pair(None, "lee") is None
@@ -87,5 +92,8 @@ def test_swapped_names_meet_in_their_pair() -> None:
 
 def test_a_missing_value_is_never_a_key() -> None:
     record = standardise_record(raw(given_name="Ann", postcode="60614", phone="00000000"), MODEL, {})
-    assert blocking_keys(record, MODEL) == {"given and postcode": ("ann", "60614")}
+    assert blocking_keys(record, MODEL) == {
+        "given and postcode": ("ann", "60614"),
+        "postcode and initial": ("60614", "a"),
+    }
     assert blocking_keys(standardise_record(raw(), MODEL, {}), MODEL) == {}
