@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipelines.run_context import RunContext
 
 Work = duckdb.DuckDBPyConnection
-_TEMPORARY = ("changes", "sides", "across", "flips_across", "judged_across", "caused", "moved")
+_TEMPORARY = ("changes", "sides", "across", "flips_across", "judged_across", "caused", "moved", "moved_live")
 
 # What a cause is, in words; each stands for the rows where it is the first of these that holds.
 CAUSES = {
@@ -33,7 +33,8 @@ CAUSES = {
 def enter_causes(work: Work, run: RunContext, model_version: str) -> None:
     """Add to ``id_causes`` why this run changed ids, and moved records between ids that stand; after ``identify``.
 
-    Reads what the run's ``resolve`` and ``identify`` left: ``judged``, ``judged_before``, ``flipped`` and ``moved``.
+    Reads what the run's ``resolve`` and ``identify`` left: ``judged``, ``judged_before``, ``flipped`` and ``moved``;
+    and ``moved_live`` of the fold.
     Both sides of a change are the records of the id and those of the other id; the strongest pair across goes with it.
     """
     _find_changes(work, run)
@@ -68,10 +69,14 @@ def enter_causes(work: Work, run: RunContext, model_version: str) -> None:
             WITH told AS (
                 -- a record that changed and has no pair across is told alone
                 SELECT *, cause IN ('new_record', 'changed_record') AND changed IS NULL AND rid IS NULL AS alone,
-                    coalesce(judged_l, CASE WHEN alone THEN some_changed ELSE coalesce(rid, changed, l) END) AS record,
+                    coalesce(
+                        CASE WHEN judged_r = rid THEN judged_r ELSE judged_l END,
+                        CASE WHEN alone THEN some_changed ELSE coalesce(rid, changed, l) END) AS record,
                     cause IN ('value_generic', 'value_ordinary') AS by_value FROM caused)
             SELECT $seq, customer_id, event, other_customer_id, cause, record,
-                coalesce(judged_r, CASE WHEN NOT alone THEN CASE record WHEN r THEN l ELSE r END END),
+                coalesce(
+                    CASE WHEN record = judged_r THEN judged_l ELSE judged_r END,
+                    CASE WHEN NOT alone THEN CASE record WHEN r THEN l ELSE r END END),
                 CASE WHEN judged_l IS NULL AND NOT alone THEN bits END,
                 CASE WHEN by_value THEN field END, CASE WHEN by_value THEN value END
             FROM told""",
@@ -86,14 +91,17 @@ def _find_changes(work: Work, run: RunContext) -> None:
 
     ``rid``: the record that moved between two ids that stand, for event ``moved``; else null.
     """
+    work.execute("CREATE TEMP TABLE IF NOT EXISTS moved_live (rid INTEGER, former VARCHAR)")
     work.execute(
         """CREATE OR REPLACE TEMP TABLE changes AS
+        WITH hands AS (  -- what a live answer moved and the run moved on counts once
+            SELECT rid, former FROM moved_live UNION ALL SELECT rid, former FROM moved ANTI JOIN moved_live USING (rid))
         SELECT row_number() OVER () AS n, * FROM (
             SELECT customer_id, event, other_customer_id, NULL::INTEGER AS rid FROM id_history
             WHERE run_seq = $seq AND event IN ('merged_into', 'split_from', 'restored', 'erased')
             UNION ALL
-            SELECT m.customer_id, 'moved', m.former, m.rid FROM moved m
-            JOIN customer_ids o ON o.customer_id = m.former AND o.standing
+            SELECT m.customer_id, 'moved', h.former, h.rid FROM hands h JOIN membership m USING (rid)
+            JOIN customer_ids o ON o.customer_id = h.former AND o.standing AND h.former <> m.customer_id
             ANTI JOIN (SELECT customer_id, other_customer_id FROM id_history
                        WHERE run_seq = $seq AND event IN ('split_from', 'restored')) s
               ON s.customer_id = m.customer_id)""",

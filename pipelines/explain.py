@@ -197,7 +197,9 @@ def _side(work: Work, key: str) -> Side:
         [channel, source_record_id],
     )
     if row is None:
-        raise NotFound(f"no record {key} has come in: is it in rejected_rows?")
+        raise NotFound(
+            f"no record {key} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
+        )
     standard = _one_row(work, "SELECT * FROM standardised WHERE rid = ?", [row["rid"]])
     if standard is None:
         raise NotFound(f"record {key} has not been resolved yet: run `profiles run LANDING` first")

@@ -125,7 +125,9 @@ def standing_customer(work: Work, asked: str) -> str:
         [channel, source_record_id],
     ).fetchall()
     if not rows:
-        raise NotFound(f"no record {asked} has come in: is it in rejected_rows?")
+        raise NotFound(
+            f"no record {asked} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
+        )
     return str(rows[0][0])
 
 

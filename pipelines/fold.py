@@ -50,6 +50,7 @@ def fold(work: Work, live: LiveLog, run: RunContext) -> Folded:
     person's entries are empty by then; the people to forget are forgotten first.
     """
     work.execute("CREATE OR REPLACE TEMP TABLE folded_records (rid INTEGER)")
+    work.execute("CREATE OR REPLACE TEMP TABLE moved_live (rid INTEGER, former VARCHAR)")
     make_ruled_anew(work)
     if not live.anything:
         return Folded(live.last_seq)

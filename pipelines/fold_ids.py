@@ -170,7 +170,10 @@ def _own(
     *,
     only_new: bool,
 ) -> None:
-    """Each record belongs to whom live answers gave it; ``folded_records`` gets those that change hands."""
+    """Each record belongs to whom live answers gave it; ``folded_records`` gets those that change hands.
+
+    ``moved_live(rid, former)`` gets whose they were, for whoever tells what a run changed.
+    """
     columns = {
         "channels": [channel for channel, _, _ in owners],
         "ids": [source_record_id for _, source_record_id, _ in owners],
@@ -195,6 +198,7 @@ def _own(
         AND customer_id IN (SELECT customer_id FROM membership SEMI JOIN owned USING (rid))""",
         [run.run_seq],
     )
+    work.execute("INSERT INTO moved_live SELECT rid, m.customer_id FROM owned JOIN membership m USING (rid)")
     work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM owned)")
     work.execute("INSERT INTO membership SELECT rid, customer_id FROM owned")
     work.execute("INSERT INTO folded_records SELECT rid FROM owned ANTI JOIN folded_records USING (rid)")

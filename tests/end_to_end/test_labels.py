@@ -90,11 +90,22 @@ def test_what_people_judge_measures_and_binds_only_when_asked_to(
             assert (left.customer_id == right.customer_id) is (row["verdict"] == "same"), "it binds live at once"
     finally:
         world.close()
+    former = worlds.ids(data_dir)
     worlds.run(SAMPLE, data_dir)
     given = worlds.ids(data_dir)
     for row in rows[2:]:
         left, right = ends(row)
         assert (given[left] == given[right]) is (row["verdict"] == "same")
+    with worlds.published(data_dir) as warehouse:
+        changes = warehouse.execute(
+            "SELECT customer_id, event, other_customer_id, record FROM customer_changes"
+        ).fetchall()
+    retired = {customer_id for customer_id, event, *_ in changes if event == "merged_into"}
+    moved = {key for key in former if former[key] != given[key] and former[key] not in retired}
+    assert moved, "a decision that binds live moves some records at once"
+    parted = {(customer_id, other) for customer_id, event, other, _ in changes if event == "split_from"}
+    told_moved = {record for _, event, _, record in changes if event == "moved"}
+    assert {key for key in moved if (given[key], former[key]) not in parted} == told_moved, "each is told"
     told = list(judgements(data_dir))
     assert (
         sum(

@@ -95,7 +95,7 @@ def test_the_nearest_comes_first_and_a_record_stands_for_its_customer(
     ("asked", "error", "said"),
     [
         ("store", WrongUsage, "names no record and no customer"),
-        ("store:nobody", NotFound, "no record store:nobody has come in"),
+        ("store:nobody", NotFound, "no record store:nobody stands here: it has not come in, was refused"),
         ("cus_0", NotFound, "no customer cus_0 was ever published here"),
     ],
 )
