@@ -86,6 +86,13 @@ def bar(bits: float) -> Text:
     return Text.assemble(" " * _HALF, "┃", ("█" * cells, "green"), empty)
 
 
+def probability(share: float) -> str:
+    """In seven digits; neither nothing nor certainty where it is only near them."""
+    if share < 5e-8:
+        return "below 0.0000001"
+    return "above 0.9999999" if share > 1 - 5e-8 else f"{share:.7f}"
+
+
 def _remarks(explanation: Explanation) -> list[str]:
     lines = [plain(judgement) for judgement in explanation.judgements]
     if explanation.not_compared:
@@ -100,6 +107,6 @@ def _remarks(explanation: Explanation) -> list[str]:
             "the pair alone speaks for one person: it is too little, or the other records of both customers speak "
             "against it"
         )
-    lines.append(f"probability of one person {explanation.probability:.7f}; +1 bit doubles the odds")
+    lines.append(f"probability of one person {probability(explanation.probability)}; +1 bit doubles the odds")
     lines.append(f"model {explanation.model_version}")
     return lines

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.explain import Link, strongest_path
-from pipelines.waterfall import bar
+from pipelines.waterfall import bar, probability
 
 ENDS = ("a", "b", "c", "d", "e")
 
@@ -67,3 +67,11 @@ def test_a_path_leads_from_the_one_record_to_the_other(links: list[Link]) -> Non
 )
 def test_a_bar_is_as_long_as_its_bits_and_ends_at_its_half(bits: float, drawn: str) -> None:
     assert bar(bits).plain == drawn
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.9998379884, "0.9998380"), (2.0**-28, "below 0.0000001"), (1 - 2.0**-28, "above 0.9999999"), (0.5, "0.5000000")],
+)
+def test_a_probability_is_never_told_as_nothing_or_certainty(share: float, told: str) -> None:
+    assert probability(share) == told
