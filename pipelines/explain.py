@@ -186,6 +186,13 @@ def resolved_model(work: Work, data_dir: Path) -> Model:
     return load_model(data_dir / "models" / str(row[0]))
 
 
+def no_record(key: str) -> NotFound:
+    """What to raise where nothing stands by a record's name."""
+    return NotFound(
+        f"no record {key} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
+    )
+
+
 def _side(work: Work, key: str) -> Side:
     channel, colon, source_record_id = key.partition(":")
     if not (channel and colon and source_record_id):
@@ -197,9 +204,7 @@ def _side(work: Work, key: str) -> Side:
         [channel, source_record_id],
     )
     if row is None:
-        raise NotFound(
-            f"no record {key} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
-        )
+        raise no_record(key)
     standard = _one_row(work, "SELECT * FROM standardised WHERE rid = ?", [row["rid"]])
     if standard is None:
         raise NotFound(f"record {key} has not been resolved yet: run `profiles run LANDING` first")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.explain import Link, Work, open_explained, resolved_model
+from pipelines.explain import Link, Work, no_record, open_explained, resolved_model
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.cluster import Judged, Pairs, bounds_of, cluster_with_history, counted
 from profile_service.identity.ids import PREFIX
@@ -125,9 +125,7 @@ def standing_customer(work: Work, asked: str) -> str:
         [channel, source_record_id],
     ).fetchall()
     if not rows:
-        raise NotFound(
-            f"no record {asked} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
-        )
+        raise no_record(asked)
     return str(rows[0][0])
 
 

@@ -176,9 +176,8 @@ def _read(path: Path, stream: TextIO) -> Iterator[tuple[int, Mapping[str, str]]]
         last = line
         return line
 
-    reader = csv.reader(
-        map(kept, stream), delimiter=separator, strict=True
-    )  # else an open quotation mark swallows all after it
+    # strict: an open quotation mark would swallow all after it
+    reader = csv.reader(map(kept, stream), delimiter=separator, strict=True)
     started = 2
     try:
         for cells in reader:

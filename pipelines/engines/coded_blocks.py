@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.block import SAMPLED_PAIRS, rules_beyond_budget
 from pipelines.engines.coded_levels import Sides
-from pipelines.engines.coded_records import ODD, CodedRecords, Codes, Rids
+from pipelines.engines.coded_records import ODD, CodedRecords, Codes, Rids, begins
 from pipelines.work import PRIVATE
 from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.mixture import Integers
@@ -47,7 +47,7 @@ def _once(bucket: list[Integers]) -> tuple[Integers, Integers]:
     packed = np.concatenate([np.zeros(0, dtype=np.int64), *bucket])
     bucket.clear()
     packed.sort()
-    once = packed[np.concatenate([np.ones(min(1, len(packed)), dtype=bool), packed[1:] != packed[:-1]])]
+    once = packed[begins(packed)]
     return once >> 32, once & 0xFFFFFFFF
 
 
@@ -75,7 +75,7 @@ def _runs(key: Codes, cap: int) -> tuple[Rids, Codes, Rids]:
     key = key[rids]
     by_key = np.argsort(key)
     key = key[by_key]
-    starts = np.nonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))[0]
+    starts = np.nonzero(begins(key))[0]
     sizes = np.diff(starts, append=len(key))
     return rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes)
 

@@ -109,8 +109,8 @@ def swapped(pairs: Sides) -> tuple[Flags, Flags]:
     return certain, unsure
 
 
-def _ends_agree(pairs: Sides, name: str, across: str) -> Flags:
-    left, right = pairs.codes(f"{name} {ENDS}", f"{across} {ENDS}")
+def _ends_agree(pairs: Sides, name: str, other: str) -> Flags:
+    left, right = pairs.codes(f"{name} {ENDS}", f"{other} {ENDS}")
     apart = left ^ right
     ends: Flags = ((apart & np.uint64(0xFF)) == 0) | ((apart & np.uint64(0xFF00)) == 0)
     ends &= (left != 0) & (right != 0)
@@ -137,10 +137,7 @@ def _initial(pairs: Sides, level: Level) -> Answer:
 
 def _jaro_winkler(pairs: Sides, level: Level) -> Answer:
     same = pairs.same(level.column)
-    left, right = pairs.codes(f"{level.column} {ENDS}")
-    apart = left ^ right
-    ends = ((apart & np.uint64(0xFF)) == 0) | ((apart & np.uint64(0xFF00)) == 0)
-    return same, ~same & ends & (left != 0) & (right != 0)
+    return same, ~same & _ends_agree(pairs, level.column, level.column)
 
 
 def _damerau(pairs: Sides, level: Level) -> Answer:

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines.engines.coded_levels import Sides, level_numbers, swapped
-from pipelines.engines.coded_records import ODD, CodedRecords, Rids
+from pipelines.engines.coded_records import ODD, CodedRecords, Rids, begins
 from pipelines.work import whole_number
 from profile_service.identity.compare import level_sql, takes_part
 from profile_service.identity.mixture import Integers
@@ -74,8 +74,7 @@ def _alike(comparison: Comparison, pairs: Sides) -> tuple[Rids, Rids]:
         for code in pairs.codes(column):
             key = key * ODD + code
     by_key = np.argsort(key)
-    key = key[by_key]
-    fresh = np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]])
+    fresh = begins(key[by_key])
     alike = np.empty(len(key), dtype=np.intp)
     alike[by_key] = np.cumsum(fresh) - 1
     return by_key[fresh], alike

@@ -73,6 +73,11 @@ class CodedRecords:
         return self.codes[name]
 
 
+def begins(ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where in an ordered array each value stands for the first time, of the same shape."""
+    return np.concatenate([np.ones(min(1, len(ordered)), dtype=bool), ordered[1:] != ordered[:-1]])
+
+
 def start_of(column: str, length: int) -> str:
     """The name of the code for the first characters of a column."""
     return f"{column} to {length}"

@@ -52,8 +52,13 @@ def _ends_agree(a: str, b: str) -> bool:
     return a[:1] == b[:1] or a[-1:] == b[-1:]
 
 
-def _ends_agree_sql(column: str) -> str:
-    return f"(left(l.{column}, 1) = left(r.{column}, 1) OR right(l.{column}, 1) = right(r.{column}, 1))"
+def _near(a: str, b: str, least: float) -> bool:
+    return _ends_agree(a, b) and JaroWinkler.similarity(a, b) >= least
+
+
+def _near_sql(a: str, b: str, least: float) -> str:
+    ends = f"left({a}, 1) = left({b}, 1) OR right({a}, 1) = right({b}, 1)"
+    return f"(({ends}) AND jaro_winkler_similarity({a}, {b}) >= {least})"
 
 
 def _two_ends_agree(a: str, b: str) -> bool:
@@ -84,20 +89,11 @@ _CROSSED = 0.88  # similarity of a name with the one in the other place: slips, 
 _STRAIGHT = 0.78  # as names in their own place may be alike
 
 
-def _alike(a: str, b: str, least: float) -> bool:
-    return a == b or (_ends_agree(a, b) and JaroWinkler.similarity(a, b) >= least)
-
-
-def _alike_sql(a: str, b: str, least: float) -> str:
-    ends = f"(left({a}, 1) = left({b}, 1) OR right({a}, 1) = right({b}, 1))"
-    return f"({a} = {b} OR ({ends} AND jaro_winkler_similarity({a}, {b}) >= {least}))"
-
-
 _SWAPPED_SQL = (
     "(l.given_fixed <> r.given_fixed AND ((l.given_fixed = r.family_fixed AND l.family_fixed = r.given_fixed) OR ("
-    f"{_alike_sql('l.given_fixed', 'r.family_fixed', _CROSSED)} AND "
-    f"{_alike_sql('l.family_fixed', 'r.given_fixed', _CROSSED)} AND NOT "
-    f"{_alike_sql('l.given_fixed', 'r.given_fixed', _STRAIGHT)})))"
+    f"{_near_sql('l.given_fixed', 'r.family_fixed', _CROSSED)} AND "
+    f"{_near_sql('l.family_fixed', 'r.given_fixed', _CROSSED)} AND NOT "
+    f"{_near_sql('l.given_fixed', 'r.given_fixed', _STRAIGHT)})))"
 )
 
 
@@ -111,9 +107,9 @@ def swapped(left: Read, right: Read) -> bool:
     if given == other_family and family == other_given:
         return True
     return (
-        _alike(given, other_family, _CROSSED)
-        and _alike(family, other_given, _CROSSED)
-        and not _alike(given, other_given, _STRAIGHT)
+        _near(given, other_family, _CROSSED)
+        and _near(family, other_given, _CROSSED)
+        and not _near(given, other_given, _STRAIGHT)
     )
 
 
@@ -150,11 +146,8 @@ RULES: dict[str, Rule] = {
         _text(lambda a, b, _: (len(a) == 1 or len(b) == 1) and a[0] == b[0]),
     ),
     "jaro_winkler": Rule(
-        lambda level: (
-            f"({_ends_agree_sql(level.column)} AND "
-            f"jaro_winkler_similarity(l.{level.column}, r.{level.column}) >= {level.at_least})"
-        ),
-        _text(lambda a, b, level: _ends_agree(a, b) and JaroWinkler.similarity(a, b) >= level.at_least),
+        lambda level: _near_sql(f"l.{level.column}", f"r.{level.column}", level.at_least),
+        _text(lambda a, b, level: _near(a, b, level.at_least)),
     ),
     "damerau": Rule(
         lambda level: (
