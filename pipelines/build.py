@@ -12,6 +12,7 @@ import duckdb
 from pipelines.held_back import generic_rulings_sql, generic_values_sql
 from pipelines.judged import match_judgements_sql
 from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
+from pipelines.placeholders import placeholder_values_sql
 from pipelines.relations import (
     CHANGED,
     IDENTIFIERS,
@@ -130,6 +131,7 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     small = {
         "generic_values": generic_values_sql(model),
         "generic_rulings": generic_rulings_sql(model),
+        "placeholder_values": placeholder_values_sql(),
         "match_judgements": match_judgements_sql(),
     }
     for name, query in small.items():

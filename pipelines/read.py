@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines import frequency, standardise
 from pipelines.asked import asking
+from pipelines.placeholders import enter_placeholders
 from pipelines.work import RECORD_FIELDS, whole_number
 from profile_service.identity.mixture import CLASSES, Mixture
 from profile_service.identity.model import Model, Trained
@@ -50,10 +51,15 @@ def lines_in_order(work: Work, rows: str) -> str:
     return "rows_in_order"
 
 
-def read_with(work: Work, fresh: str, model: Model) -> None:
-    """Make ``fresh_standardised`` from relation ``fresh`` with a trained model."""
+def read_with(work: Work, fresh: str, model: Model, told_in: int | None = None) -> None:
+    """Make ``fresh_standardised`` from relation ``fresh`` with a trained model.
+
+    ``told_in``: the run that tells of what was read as missing, if one does.
+    """
     fresh = lines_in_order(work, fresh)
     read_values(work, fresh, model)
+    if told_in is not None:
+        enter_placeholders(work, told_in)
     work.execute(f"CREATE OR REPLACE TEMP TABLE fresh_standardised ({standardise.standardised_columns(model)})")
     put_together(work, fresh, model, "fresh_standardised")
 

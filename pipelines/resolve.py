@@ -12,6 +12,7 @@ import duckdb
 from pipelines import block, cluster, generic, mailbox, read, standardise, train
 from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
+from pipelines.placeholders import enter_placeholders, forget_placeholders
 from pipelines.revise import resolve_changed
 from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
 from pipelines.suspect import suspicious_clusters
@@ -223,7 +224,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
     with run.progress.stage("standardise") as stage:
         # records are put together of ten dictionaries at once, of which none can be spilled meanwhile
         give_memory(work, 1_000)
-        model = _standardise_everyone(work, model)
+        model = _standardise_everyone(work, run, model)
         # the rest is for arrays of pairs, which are numpy's
         give_memory(work, MEMORY_A_RECORD)
         taking = [comparison for comparison in model.comparisons if takes_part(comparison, model)]
@@ -243,7 +244,7 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
     return model, pairs
 
 
-def _standardise_everyone(work: Work, model: Model) -> Model:
+def _standardise_everyone(work: Work, run: RunContext, model: Model) -> Model:
     learning = model.trained is None
     for table in ("withheld", "generic_values", "ruled_values", "scored_pairs", "patterns", "resolved_with"):
         work.execute(f"DELETE FROM {table}")
@@ -254,6 +255,8 @@ def _standardise_everyone(work: Work, model: Model) -> Model:
         model = read.read_and_learn(work, rows, model)
     else:
         read.read_values(work, rows, model)
+    forget_placeholders(work)
+    enter_placeholders(work, run.run_seq)
     generic.find_holders(work, model, rows)
     if learning:
         model = _with(model, generic_threshold=generic.generic_thresholds(work, model))

@@ -26,7 +26,7 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
     ``gone_records(rid)``, erased in this run, leaves behind. Makes ``revised``, ``touched`` and ``new_clusters``.
     """
     with run.progress.stage("standardise") as stage:
-        flips = _standardise_changed(work, model)
+        flips = _standardise_changed(work, run, model)
         if flips:
             stage.note(f"{sum(flips.values())} values became generic or ordinary")
     with run.progress.stage("block") as stage:
@@ -50,13 +50,13 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
     return {"standardised": changed, "candidate_pairs": pairs, "clusters": clusters, "touched": touched}
 
 
-def _standardise_changed(work: Work, model: Model) -> dict[str, int]:
+def _standardise_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]:
     """Make ``fresh_standardised`` for the changed records and for those whose values change status through them."""
     everyone = read.vouched(work)
     work.execute(
         f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT r.* FROM {everyone} r SEMI JOIN changed_records USING (rid)"
     )
-    read.read_with(work, "fresh", model)
+    read.read_with(work, "fresh", model, run.run_seq)
     flips = revise_generic_values(work, model, "fresh_standardised")
     if flips:
         work.execute(f"INSERT INTO fresh SELECT r.* FROM {everyone} r SEMI JOIN status_changed USING (rid)")

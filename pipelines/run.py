@@ -29,12 +29,13 @@ from pipelines.ingest import IngestCounts, ingest
 from pipelines.live_log import ledger_of, live_since
 from pipelines.lock import RunLock
 from pipelines.marks import drop_shared_marks
+from pipelines.placeholders import placeholders
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, files_read, peak_memory_bytes, record_count, rows_by_channel
 from pipelines.resolve import Resolution, expect, resolve
 from pipelines.run_context import RunContext
-from pipelines.summary import IdChange, Outcome, RunSummary
+from pipelines.summary import IdChange, Outcome, RunSummary, rounded
 from pipelines.traits_use import published_as_declared
 from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
@@ -249,7 +250,7 @@ def _enter_run(work: Work, context: RunContext, done: _Resolved) -> None:
             context.now,
             done.resolution.model_version if done.resolution else None,
             json.dumps(_counts(done)),
-            json.dumps(_rounded(context.progress.durations)),
+            json.dumps(rounded(context.progress.durations)),
             json.dumps(files_read(work, context.run_seq)),
             json.dumps(_warnings(done)),
         ],
@@ -260,7 +261,7 @@ def _enter_end(work: Work, context: RunContext, done: _Resolved, now: datetime) 
     """Every run up to this one is published: its own flip has carried what dead ones had resolved."""
     work.execute("UPDATE runs SET state = 'published', ended_at = ? WHERE state <> 'published'", [now])
     if done.resolution:
-        durations = json.dumps(_rounded(context.progress.durations))
+        durations = json.dumps(rounded(context.progress.durations))
         work.execute("UPDATE runs SET durations = ? WHERE run_seq = ?", [durations, context.run_seq])
 
 
@@ -306,6 +307,7 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
         changes=done.changes,
         learned=done.resolution is not None and done.resolution.trained,
         held_back=held_back(work, done.resolution.model) if done.resolution else (),
+        placeholders=placeholders(work, context.run_seq) if done.resolution else (),
     )
 
 
@@ -343,7 +345,3 @@ def _last_model(work: Work) -> str | None:
 def _standing_version(places: Places) -> str | None:
     model = standing_model(places.models)
     return model.version if model else None
-
-
-def _rounded(durations: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(seconds, 3) for name, seconds in durations.items()}

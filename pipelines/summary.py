@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipelines.engines.engine import USUAL
 from pipelines.firewall import OBJECTS
 from pipelines.held_back import HeldBack
+from pipelines.placeholders import Placeholder
 from pipelines.terminal import plain
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class RunSummary:
     folded: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[IdChange, ...] = ()
     held_back: tuple[HeldBack, ...] = ()
+    placeholders: tuple[Placeholder, ...] = ()
     outcome: Outcome = "published"
     seconds: float = 0.0
     learned: bool = False
@@ -84,13 +86,19 @@ class RunSummary:
         plain["rejected"] = self.total("rejected")
         plain["generation"] = str(self.generation) if self.generation else None
         plain["data_dir"], plain["landing"] = str(self.data_dir), str(self.landing)
-        plain["durations"] = {name: round(seconds, 3) for name, seconds in self.durations.items()}
+        plain["durations"] = rounded(self.durations)
         plain["seconds"] = round(self.seconds, 3)
         for name in ("customers_by_channels", "merges_by_channels"):
             plain[name] = {str(channels): count for channels, count in plain[name].items()}
         plain["warnings"], plain["changes"] = list(self.warnings), [asdict(change) for change in self.changes]
         plain["held_back"] = [asdict(value) for value in self.held_back]
+        plain["placeholders"] = [asdict(value) for value in self.placeholders]
         return plain
+
+
+def rounded(durations: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by stage, to the millisecond."""
+    return {name: round(seconds, 3) for name, seconds in durations.items()}
 
 
 def print_summary(summary: RunSummary, console: Console, options: Mapping[str, Any] | None = None) -> None:
@@ -105,6 +113,7 @@ def print_summary(summary: RunSummary, console: Console, options: Mapping[str, A
         folded_in_words(summary),
         _customers(summary),
         _held_back(summary),
+        _placeholders(summary),
         _stages(summary),
     )
     for part in filter(None, said):
@@ -193,6 +202,24 @@ def _held_back(summary: RunSummary) -> RenderableType | None:
         table.add_row(f"{value.field} {plain(value.value)}", *said)
     if len(summary.held_back) > _VALUES_SHOWN:
         table.add_row(f"and {len(summary.held_back) - _VALUES_SHOWN:,} more: see generic_values", style="dim")
+    return table
+
+
+def _placeholders(summary: RunSummary) -> RenderableType | None:
+    """What was written in place of a value, most often first, of the records that this run read."""
+    if not summary.placeholders:
+        return None
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("read as missing")
+    table.add_column("records", justify="right")
+    table.add_column("why")
+    for each in summary.placeholders[:_VALUES_SHOWN]:
+        table.add_row(f"{each.field} {plain(each.value or '')}".strip(), f"{each.records:,}", each.why)
+    if more := summary.placeholders[_VALUES_SHOWN:]:
+        records = sum(each.records for each in more)
+        table.add_row(f"{len(more):,} more: see placeholder_values", f"{records:,}", style="dim")
     return table
 
 

@@ -89,6 +89,9 @@ TABLES = {
         ruled_at TIMESTAMPTZ, ruling_id VARCHAR""",
     # of the values in it that somebody holds: who does, and whether they are generic by that count alone
     "ruled_values": """field VARCHAR, value VARCHAR, holders BIGINT, distinct_family_names BIGINT, counted BOOLEAN""",
+    # what was read as missing although something was written, by the run that read it, since everyone was last read;
+    # value: null where it is not told
+    "placeholder_values": "run_seq INTEGER, field VARCHAR, value VARCHAR, why VARCHAR, records BIGINT",
     # when a run first withheld a value that is withheld still
     "generic_since": "field VARCHAR, value VARCHAR, since TIMESTAMPTZ",
     # every scored candidate pair (l < r) with its packed levels; bits = log2 of the odds of being one person

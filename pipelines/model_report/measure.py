@@ -11,6 +11,7 @@ import duckdb
 from pipelines.model_report.report import Band, ClusterSize, Estimate, GenericValue, ModelReport
 from pipelines.model_report.rules import DrawnPairs, count_keys, rule_yields
 from pipelines.model_report.weights import class_shares, comparison_weights, silent_comparisons
+from pipelines.placeholders import placeholders
 from pipelines.work import whole_number
 from profile_service.identity.cluster import bounds_of
 from profile_service.identity.mixture import LOG2
@@ -68,6 +69,7 @@ def measure(work: Work, model: Model, clusters: str, occasion: Occasion) -> Mode
         stop_bits=bounds_of(model).stop / LOG2,
         cluster_sizes=sizes,
         estimate=_estimate(bands, sizes, drawn.never_met()),
+        placeholders=placeholders(work),
     )
 
 

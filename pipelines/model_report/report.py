@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipelines.placeholders import Placeholder
+
 
 @dataclass(frozen=True)
 class ClassShare:
@@ -262,6 +264,7 @@ class ModelReport:
     estimate: Estimate
     measured: Measured | None = None
     compared: Compared | None = None
+    placeholders: tuple[Placeholder, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report in plain JSON types."""

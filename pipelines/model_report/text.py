@@ -77,6 +77,8 @@ def _parts(report: ModelReport) -> Iterator[RenderableType]:
     yield ""
     yield from _generic(report)
     yield ""
+    yield from _placeholders(report)
+    yield ""
     yield "[bold]Scored pairs by weight[/]"
     yield words.grey_zone(report)
     yield _bands(report)
@@ -199,6 +201,22 @@ def _generic(report: ModelReport) -> Iterator[RenderableType]:
     yield table
     if report.generic_total > len(report.generic):
         yield f"… and {report.generic_total - len(report.generic):,} more"
+
+
+def _placeholders(report: ModelReport) -> Iterator[RenderableType]:
+    yield "[bold]Placeholders[/]"
+    yield f"[dim]{words.PLACEHOLDERS}[/]"
+    if not report.placeholders:
+        yield "none"
+        return
+    table = _table("written", " field", "records", " why")
+    for each in report.placeholders[: words.MOST_PLACEHOLDERS]:
+        shown = printable(each.value or "–")[:_LONGEST]
+        table.add_row(plain(shown), words.label(each.field), f"{each.records:,}", each.why)
+    yield table
+    more = len(report.placeholders) - words.MOST_PLACEHOLDERS
+    if more > 0:
+        yield f"and {more:,} more"
 
 
 def _bands(report: ModelReport) -> RenderableType:

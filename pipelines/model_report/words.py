@@ -14,6 +14,11 @@ from pipelines.model_report.report import (
     ModelReport,
 )
 
+MOST_PLACEHOLDERS = 40
+PLACEHOLDERS = (
+    "What was written in place of a value says nothing and counts as missing. Records that came since everyone was "
+    "last read count each time they changed."
+)
 PRIVATE = "It shows values that people share: personal data, shut to other accounts as work/ is."
 CAVEAT = (
     "The model judges itself here, pair by pair. What clusters know beyond single pairs is not in it, so labels "

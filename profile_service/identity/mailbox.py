@@ -1,4 +1,4 @@
-"""Names that a record leaves out and its e-mail address tells: ``luis.martinez@…`` of a Luis without a family name."""
+"""Names that a record leaves out and its e-mail address tells: ``luis.martinez@*`` of a Luis without a family name."""
 
 from __future__ import annotations
 

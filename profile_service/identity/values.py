@@ -34,7 +34,7 @@ def fold(text: str) -> str:
     return anyascii(unicodedata.normalize("NFKC", text)).lower()
 
 
-def _says_nothing(text: str, words: Vocabulary) -> bool:
+def says_nothing(text: str, words: Vocabulary) -> bool:
     """Whether a value is only a way to write that there is none: ``N/A``, ``not given``."""
     return " ".join(fold(text).translate(_WORDS_ONLY).split()) in words.junk
 
@@ -51,11 +51,19 @@ class NameParts:
 _NO_NAME = NameParts(None, None, None)
 
 
+def letters(text: str) -> list[str]:
+    """The words of a name, folded: what is no letter parts them."""
+    return fold(text).translate(_LETTERS_ONLY).split()
+
+
 def name_parts(text: str | None, words: Vocabulary) -> NameParts:
-    """Read a name column apart; titles are dropped, junk such as ``Guest`` or ``n/a`` is missing."""
+    """Read a name column apart; titles are dropped, junk such as ``Guest`` or ``n/a`` is missing.
+
+    ``Nan``, so written, is a name; ``nan`` and ``NaN`` are what programs write for none.
+    """
     if text is None:
         return _NO_NAME
-    tokens = fold(text).translate(_LETTERS_ONLY).split()
+    tokens = letters(text)
     suffix = None
     kept: list[str] = []
     for token in tokens:
@@ -64,6 +72,8 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
         elif token not in words.titles or len(tokens) == 1:
             kept.append(token)
     junk = words.junk | words.junk_names
+    if not words.names_as_written.isdisjoint(text.split()):
+        junk -= {fold(name) for name in words.names_as_written}
     while kept and (kept[0] in junk or " ".join(kept) in junk):
         kept = [] if " ".join(kept) in junk else kept[1:]
     if not kept:
@@ -80,8 +90,14 @@ def family_name(parts: NameParts) -> str | None:
 
 def email(text: str | None, words: Vocabulary) -> str | None:
     """The mailbox an address reaches: lower case, ``+tag`` off, dots off where the provider ignores them."""
-    if text is None:
+    address = mailbox_and_domain(text, words) if text is not None else None
+    if address is None or not address[0] or address[0] in words.junk_mailboxes:
         return None
+    return "@".join(address)
+
+
+def mailbox_and_domain(text: str, words: Vocabulary) -> tuple[str, str] | None:
+    """Both sides of an address, ``noreply`` and the like too, or ``None`` where it is none."""
     address = fold(text.strip())
     if _EMAIL.fullmatch(address) is None:
         return None
@@ -90,14 +106,12 @@ def email(text: str | None, words: Vocabulary) -> str | None:
     domain = words.same_domain.get(domain, domain)
     if domain in words.dotless_domains:
         local = local.replace(".", "")
-    if not local or local in words.junk_mailboxes:
-        return None
-    return f"{local}@{domain}"
+    return local, domain
 
 
 def digits_or_letters(text: str | None, words: Vocabulary) -> str | None:
     """An identifier's own characters: lower case, no separators; too short or one character repeated is missing."""
-    if text is None or _says_nothing(text, words):
+    if text is None or says_nothing(text, words):
         return None
     kept = fold(text).translate(_JOINED)
     if len(kept) < 4 or _ONE_DIGIT_REPEATED.fullmatch(kept):
@@ -200,7 +214,7 @@ def _is_street(word: str, after_others: bool, words: Vocabulary) -> bool:
 
 def postcode(text: str | None, words: Vocabulary) -> str | None:
     """A postcode without separators; ``12345-6789`` is its first five digits, ``2480.0`` is ``2480``."""
-    if text is None or _says_nothing(text, words):
+    if text is None or says_nothing(text, words):
         return None
     code = fold(text.strip())
     plus_four = _US_ZIP_PLUS_FOUR.fullmatch(code)
@@ -214,7 +228,7 @@ def postcode(text: str | None, words: Vocabulary) -> str | None:
 
 def place(text: str | None, words: Vocabulary) -> str | None:
     """A city, region, birth place or occupation: folded words in one spelling."""
-    if text is None or _says_nothing(text, words):
+    if text is None or says_nothing(text, words):
         return None
     tokens = [words.place_words.get(token, token) for token in fold(text).translate(_WORDS_ONLY).split()]
     return " ".join(tokens) or None

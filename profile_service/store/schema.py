@@ -14,6 +14,7 @@ from profile_service.store.schema_runs import (
     GENERIC_RULINGS,
     GENERIC_VALUES,
     MATCH_JUDGEMENTS,
+    PLACEHOLDER_VALUES,
     REJECTED_ROWS,
     RUNS,
 )
@@ -277,6 +278,7 @@ RELATIONS: tuple[Relation, ...] = (
     MATCH_JUDGEMENTS,
     GENERIC_VALUES,
     GENERIC_RULINGS,
+    PLACEHOLDER_VALUES,
     REJECTED_ROWS,
     RUNS,
     DATA_DICTIONARY,

@@ -58,6 +58,27 @@ GENERIC_RULINGS = relation(
     ("ruling_id", "VARCHAR", "The ruling, to take it back by."),
 )
 
+PLACEHOLDER_VALUES = relation(
+    "placeholder_values",
+    (
+        "What was written in place of a value (Guest, n/a, 000000) and is read as missing, by the run that read it; "
+        "a run that reads everyone anew counts all records, and what earlier ones counted goes."
+    ),
+    "",
+    ("run_id", "VARCHAR", "The run that read it; a first run and one with --rebuild read everyone."),
+    ("field", "VARCHAR", "The column of customer_records."),
+    (
+        "value",
+        "VARCHAR",
+        (
+            "What was written, in lower case, of an e-mail address the mailbox; null where it cannot be read: it may "
+            "be somebody's own, in a column where it does not belong."
+        ),
+    ),
+    ("why", "VARCHAR", "known placeholder, one character repeated, or not readable."),
+    ("records", "BIGINT", "How many of the records that the run read say so."),
+)
+
 MATCH_JUDGEMENTS = relation(
     "match_judgements",
     "What people said of two records: stewards' decisions, which bind every run, and labels, which measure.",

@@ -17,11 +17,13 @@ SHIFTED = ("source_record_id", "given_name", "family_name", "email", "phone", "b
 class Poison:
     """A way in which a feed goes bad; ``held_back``: the values (field, value) that a run must name.
 
-    ``slow``: left to the longer tests, for another one is much like it.
+    ``placeholders``: those that it must tell to have read as missing. ``slow``: left to the longer tests, for another
+    one is much like it.
     """
 
     spoil: Spoil
     held_back: Sequence[tuple[str, str]] = ()
+    placeholders: Sequence[tuple[str, str]] = ()
     slow: bool = False
 
 
@@ -49,20 +51,29 @@ POISONS: Mapping[str, Poison] = {
     "one phone for everyone": Poison(everyone(phone=PHONE), [("phone", "+12125550187")], slow=True),
     "one e-mail for everyone": Poison(everyone(email=EMAIL), [("email", EMAIL)], slow=True),
     "nothing written as e-mail, in three ways": Poison(
-        lambda rows: [{**row, "email": ("", "   ", "nan")[at % 3]} for at, row in enumerate(rows)]
+        lambda rows: [{**row, "email": ("", "   ", "nan")[at % 3]} for at, row in enumerate(rows)],
+        placeholders=[("email", "nan")],
     ),
-    "everyone called Guest": Poison(everyone(given_name="Guest", family_name="Guest")),
+    "everyone called Guest": Poison(
+        everyone(given_name="Guest", family_name="Guest"),
+        placeholders=[("given_name", "guest"), ("family_name", "guest")],
+    ),
     "everyone called John Doe": Poison(
         everyone(given_name="John", family_name="Doe"), [("name_pair", "doe john")], slow=True
     ),
     "everyone called Guest, at one phone": Poison(
-        everyone(given_name="Guest", family_name="", phone=PHONE), [("phone", "+12125550187")]
+        everyone(given_name="Guest", family_name="", phone=PHONE),
+        [("phone", "+12125550187")],
+        [("given_name", "guest")],
     ),
     "everyone called John Doe, at one phone": Poison(
         everyone(given_name="John", family_name="Doe", phone=PHONE),
         [("name_pair", "doe john"), ("phone", "+12125550187")],
     ),
-    "born on a default": Poison(everyone(birth_date="1900-01-01"), slow=True),
+    "ids and phones of noughts, born on a default": Poison(
+        everyone(cookie_id="0000-0000", phone="000-000-0000", birth_date="1900-01-01"),
+        placeholders=[("cookie_id", "00000000"), ("phone", "0000000000"), ("birth_date", "1900-01-01")],
+    ),
     "born on one day": Poison(everyone(birth_date="1985-05-05"), [("birth_date", "1985-05-05")]),
     "one loyalty card for everyone": Poison(everyone(loyalty_id="L-0042-4242"), [("loyalty_id", "l00424242")]),
     "one cookie for everyone": Poison(everyone(cookie_id="ck-kiosk-1"), [("cookie_id", "ckkiosk1")], slow=True),

@@ -79,7 +79,15 @@ def test_nothing_merges_wrongly_and_the_run_says_what_it_held_back(
     assert measured(data_dir, shop.truth, tmp_path).precision >= clean.precision - AS_GOOD
     told = {(value["field"], value["value"]): value for value in summary["held_back"]}
     assert set(poison.held_back) <= set(told)
+    written = {(each["field"], each["value"]): each["records"] for each in summary["placeholders"]}
     with worlds.published(data_dir) as warehouse:
+        published = warehouse.execute(
+            "SELECT field, value, records FROM placeholder_values WHERE run_id = ?", [summary["run_id"]]
+        ).fetchall()
+        assert {(field, value): records for field, value, records in published} == written
+        for field, value in poison.placeholders:
+            rows = len(shop.late) if value != "nan" else len(shop.late) // 3
+            assert written[field, value] >= rows, f"{field} {value} is in every row, or in every third"
         for field, value in poison.held_back:
             held = told[field, value]
             assert held["holders"] == len(shop.late)
@@ -177,3 +185,15 @@ def test_a_person_reads_what_was_held_back(shop: Shop, tmp_path: Path) -> None:
     ended = worlds.profiles("run", landing, data_dir=shop.again(tmp_path))
     assert "held back: shared by too many" in ended.out
     assert "phone +12125550187" in ended.out
+
+
+def test_a_person_reads_what_was_written_in_place_of_a_value(shop: Shop, tmp_path: Path) -> None:
+    data_dir = shop.again(tmp_path)
+    ended = worlds.profiles(
+        "run", landed(tmp_path, POISONS["everyone called Guest"].spoil(shop.late)), data_dir=data_dir
+    )
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("given_name guest"))
+    assert line.split() == ["given_name", "guest", str(len(shop.late)), "known", "placeholder"]
+    report = worlds.profiles("report", data_dir=data_dir)
+    assert "Placeholders" in report.out
+    assert "guest" in report.out

@@ -36,6 +36,7 @@ realistic: dict[str, list[str]] = {
         "Josè",
         "Mary-Jane",
         "guest",
+        "Nan",
         "Smith",
         "Smiht",
         "Владимир",
@@ -55,7 +56,7 @@ realistic: dict[str, list[str]] = {
         "Müller",
     ],
     "middle_name": ["James", "J", "n/a", "Mary Ann"],
-    "full_name": ["Robert James Smith", "Ludwig van Beethoven", "Cher", "Mr Smith"],
+    "full_name": ["Robert James Smith", "Ludwig van Beethoven", "Cher", "Mr Smith", "Nan Lee", "nan Lee"],
     "email": [
         "Bob.Smith+x@GMail.com",
         "no.email@gmail.com",

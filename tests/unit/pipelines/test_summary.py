@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pipelines.placeholders import Placeholder
 from pipelines.summary import SORTS, IdChange, RunSummary, print_summary
+from profile_service.identity.placeholders import KNOWN, UNREADABLE
 
 COUNTS = {"files_read": 1, "files_skipped": 2, **{sort: 1_000_000 + place for place, sort in enumerate(SORTS)}}
 SUMMARY = RunSummary(
@@ -42,6 +44,15 @@ def test_a_summary_cuts_nothing_off_on_a_narrow_terminal() -> None:
     assert "…" not in text
     for said in ("1,000,005", "2,000,000", "400,000", "150,000", "in 2 channels", "2.25", "1,500 MB", "warning"):
         assert said in text
+
+
+def test_what_was_read_as_missing_is_told_most_frequent_first_and_the_rest_counted() -> None:
+    written = [Placeholder("email", f"noemail{n}@*", KNOWN, 5_000 - n) for n in range(9)]
+    text = printed(placeholders=(*written, Placeholder("phone", None, UNREADABLE, 20)))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines[lines.index("read as missing records why") + 1] == "email noemail0@* 5,000 known placeholder"
+    assert "2 more: see placeholder_values 5,012" in lines
+    assert "read as missing" not in printed()
 
 
 def test_nothing_new_is_one_line() -> None:

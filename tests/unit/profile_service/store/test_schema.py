@@ -35,6 +35,7 @@ KEYS = {
     "match_judgements": (),
     "generic_values": ("field", "value"),
     "generic_rulings": ("field", "value"),
+    "placeholder_values": (),
     "rejected_rows": (),
     "runs": ("run_id",),
     "data_dictionary": ("relation", "column_name"),
