@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.ahead import BUILDING, sweep
-from pipelines.audits import audit_delivery, audit_generation, audit_index
+from pipelines.audits import Keys, audit_delivery, audit_generation, audit_index
 from pipelines.beside import beside
 from pipelines.build import Work, changed_customers, create_relations, fill_relations
 from pipelines.disk import disk_errors_named
@@ -239,8 +239,9 @@ def _audited_beside(
         cursor.execute("CHECKPOINT generation")
         if written is None:
             sync(warehouse)
-        audit_generation(cursor, written)
-        audit_delivery(cursor, written)
+        keys = Keys(cursor)
+        audit_generation(cursor, written, keys)
+        audit_delivery(cursor, written, keys)
 
     return beside(work, audit, {} if written is None else {written: f"SELECT customer_id FROM {written}"})
 

@@ -4,6 +4,7 @@ from pipelines.audits.audit import Audit, check
 from pipelines.audits.delivery import DELIVERY, audit_delivery
 from pipelines.audits.generation import GENERATION, audit_generation
 from pipelines.audits.index import audit_index
+from pipelines.audits.keys import Keys
 from pipelines.audits.work import WORK, audit_work
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "GENERATION",
     "WORK",
     "Audit",
+    "Keys",
     "audit_delivery",
     "audit_generation",
     "audit_index",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from pipelines.audits.audit import Audit, check
+from pipelines.audits.codes import among
+from pipelines.audits.keys import Keys
 
 _GENERIC_RECORDS = " UNION ALL ".join(
     f"""SELECT s.rid, v.field FROM standardised s JOIN generic_values v ON v.field = '{name}' AND v.value = s.{name}"""
@@ -38,15 +40,18 @@ DELIVERY = (
            WHERE g.channel IS DISTINCT FROM r.channel OR g.source_record_id IS DISTINCT FROM r.source_record_id
               OR g.customer_id IS DISTINCT FROM m.customer_id""",
         once=True,
+        settled=lambda keys: keys.published_keys.equals(keys.records) and keys.published.equals(keys.members),
     ),
     Audit(
         "every event arrives",
         "SELECT e.channel, e.event_id FROM events e ANTI JOIN {customer_events} g USING (channel, event_id)",
         once=True,
+        settled=lambda keys: keys.events_arrive,
     ),
     Audit(
         "every id ever given is in the history",
         "SELECT customer_id FROM {given_ids} ANTI JOIN {customer_id_history} USING (customer_id)",
+        settled=lambda keys: among(keys.ids, keys.history[0]),
     ),
     Audit(
         "no generic value stands in a golden record",
@@ -77,6 +82,7 @@ DELIVERY = (
                (SELECT count(*) AS published FROM {match_pairs} WHERE status = 'accepted')
            WHERE kept <> published""",
         once=True,
+        settled=lambda keys: keys.links_are_told,
     ),
     Audit(
         "the generation knows the run that made it",
@@ -86,6 +92,6 @@ DELIVERY = (
 )
 
 
-def audit_delivery(work: duckdb.DuckDBPyConnection, changed: str | None = None) -> None:
+def audit_delivery(work: duckdb.DuckDBPyConnection, changed: str | None = None, keys: Keys | None = None) -> None:
     """Raises PromiseBroken when the attached ``generation`` is not what the work store holds; see audit_generation."""
-    check(work, DELIVERY, changed)
+    check(work, DELIVERY, changed, keys=keys)

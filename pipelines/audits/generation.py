@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 
 import duckdb
 
-from pipelines.audits.audit import PLAIN_FIELDS, Audit, check, more_than_once
+from pipelines.audits.audit import Audit, check, more_than_once
+from pipelines.audits.codes import among
+from pipelines.audits.keys import PLAIN_FIELDS, Keys
 from profile_service.store.schema import RELATIONS
+
+# Where keys as numbers show that each is there once; short relations are asked straight away.
+_ONCE: dict[str, Callable[[Keys], bool]] = {
+    "customers": lambda keys: keys.customers.once,
+    "customer_records": lambda keys: keys.published_keys.all_different(),
+    "customer_identifiers": lambda keys: keys.identifiers.once,
+    # what equals the cells of customers holds none of them twice
+    "customer_fields": lambda keys: (
+        keys.values.others_once and keys.customers.once and keys.values.said == keys.customers.said
+    ),
+    "customer_events": lambda keys: keys.events.once,
+    "customer_consents": lambda keys: keys.consents.once,
+    "customer_trait_values": lambda keys: keys.once("generation.main.customer_trait_values", ("customer_id",)),
+    "customer_id_history": lambda keys: keys.once("generation.main.customer_id_history", ("customer_id", "valid_from")),
+    "match_pairs": lambda keys: keys.linked.once,
+    "match_merges": lambda keys: keys.once("generation.main.match_merges", ("left_number", "right_number")),
+}
+# And where they show that all customers who are named stand.
+_STANDING: dict[str, Callable[[Keys], bool]] = {
+    "customer_identifiers": lambda keys: keys.identifiers.stand,
+    "customer_fields": lambda keys: keys.values.from_records and keys.records_are_counted,
+    "customer_events": lambda keys: keys.events_are_counted,
+    "customer_consents": lambda keys: keys.consents.stand,
+}
 
 
 def _one_row_each(name: str, key: tuple[str, ...]) -> Audit:
@@ -18,8 +45,10 @@ def _one_row_each(name: str, key: tuple[str, ...]) -> Audit:
         return Audit(
             f"{name} has one row for each {' and '.join(key)}",
             f"SELECT {columns} FROM generation.main.{name} WHERE {doubtful} GROUP BY ALL HAVING count(*) > 1",
+            settled=_ONCE[name],
         )
-    return Audit(f"{name} has one row for each {' and '.join(key)}", more_than_once(f"{{{name}}}", key))
+    promise = f"{name} has one row for each {' and '.join(key)}"
+    return Audit(promise, more_than_once(f"{{{name}}}", key), settled=_ONCE.get(name))
 
 
 _SHOWN = ("match_links", "customer_merges", "customer_near_misses", "customer_traits", "customer_segments")
@@ -60,21 +89,25 @@ GENERATION = (
            FULL JOIN (SELECT customer_id, count(*) AS records FROM {customer_records}
                       GROUP BY customer_id) r USING (customer_id)
            WHERE c.record_count IS DISTINCT FROM r.records""",
+        settled=lambda keys: keys.records_are_counted,
     ),
     Audit(
         "every golden value comes from a record of its own customer",
         """SELECT v.record_number, v.field FROM generation.main.customer_field_values v
            ANTI JOIN generation.main.customer_records USING (record_number)""",
+        settled=lambda keys: keys.values.from_records,
         once=True,  # what a refresh leaves dangling no relation shows, and what it should show the next audit asks for
     ),
     Audit(
         "every value of a customer is the one that customer_fields explains",
         f"""SELECT c.customer_id FROM (SELECT customer_id, {_SAID} AS said FROM {{customers}}) c
            LEFT JOIN {{fields_by_customer}} f USING (customer_id) WHERE c.said <> coalesce(f.said, 0)""",
+        settled=lambda keys: keys.values.from_records and keys.values.said == keys.customers.said,
     ),
     Audit(
         "an address comes whole from one record",
         "SELECT customer_id FROM {fields_by_customer} WHERE mixed_address",
+        settled=lambda keys: keys.values.unmixed,
     ),
     Audit(
         "events are counted with their customer",
@@ -82,12 +115,14 @@ GENERATION = (
            LEFT JOIN (SELECT customer_id, count(*) AS events FROM {customer_events}
                       WHERE customer_id IS NOT NULL GROUP BY customer_id) e USING (customer_id)
            WHERE c.event_count <> coalesce(e.events, 0)""",
+        settled=lambda keys: keys.events_are_counted,
     ),
     *(
         Audit(
             f"every customer that {name} names stands",
             f"""SELECT n.customer_id FROM {{{rows}}} n ANTI JOIN {{customers}} USING (customer_id)
                 WHERE n.customer_id IS NOT NULL""",
+            settled=_STANDING.get(name),
         )
         for name, rows in (
             ("customer_record_versions", "customer_record_versions"),
@@ -110,10 +145,12 @@ GENERATION = (
            LEFT JOIN generation.main.customers c ON c.customer_id = h.stands_as
            WHERE c.customer_id IS NULL AND (h.stands_as IS NOT NULL OR NOT EXISTS (
                SELECT 1 FROM generation.main.customer_id_history WHERE event = 'erased'))""",
+        settled=lambda keys: keys.history[1],
     ),
     Audit(
         "every customer has a line of history",
         """SELECT c.customer_id FROM {customers} c ANTI JOIN {customer_id_history} h USING (customer_id)""",
+        settled=lambda keys: among(keys.customers.codes, keys.history[0]),
     ),
     Audit(
         "a consent of yes never outlives a newer no",
@@ -132,12 +169,14 @@ GENERATION = (
                GROUP BY code
                HAVING min(held_by) <> count(*) OR max(held_by) <> count(*) OR bool_or(shared) <> (count(*) > 1)
                    OR bool_and(shared) <> (count(*) > 1))""",
+        settled=lambda keys: keys.identifiers.marked,
     ),
     Audit(
         "both records of a pair are published",
         """FROM (SELECT left_number AS record_number FROM {match_pairs}
                  UNION ALL SELECT right_number FROM {match_pairs})
            ANTI JOIN generation.main.customer_records USING (record_number)""",
+        settled=lambda keys: keys.linked.known,
     ),
     Audit(
         "every pair of match_pairs has its levels in match_patterns",
@@ -147,9 +186,12 @@ GENERATION = (
 )
 
 
-def audit_generation(connection: duckdb.DuckDBPyConnection, changed: str | None = None) -> None:
+def audit_generation(
+    connection: duckdb.DuckDBPyConnection, changed: str | None = None, keys: Keys | None = None
+) -> None:
     """Raises PromiseBroken when the database attached as ``generation`` breaks a promise.
 
     ``changed``: a table with the customer ids whose rows were written now, the others having been audited before.
+    ``keys``: see ``check``.
     """
-    check(connection, GENERATION, changed)
+    check(connection, GENERATION, changed, keys=keys)

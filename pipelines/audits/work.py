@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from pipelines.audits.audit import Audit, check, more_than_once
+from pipelines.audits.codes import alike
 
 WORK = (
     Audit(
@@ -12,10 +13,12 @@ WORK = (
         """SELECT r.channel, r.source_record_id, m.times FROM {records} r
            LEFT JOIN (SELECT rid, count(*) AS times FROM {membership} GROUP BY rid) m USING (rid)
            WHERE m.times IS DISTINCT FROM 1""",
+        settled=lambda keys: keys.members.once and keys.members.covers(keys.records),
     ),
     Audit(
         "every member of a customer is a current record",
         "SELECT m.customer_id, m.rid FROM {membership} m ANTI JOIN {records} r USING (rid)",
+        settled=lambda keys: keys.members.once and keys.records.covers(keys.members),
     ),
     Audit(
         "there are as many members of customers as current records",
@@ -25,15 +28,18 @@ WORK = (
     Audit(
         "a record is kept once: one row for a channel and an id",
         more_than_once("{namesakes}", ("channel", "source_record_id")),
+        settled=lambda keys: keys.records.all_different(),
     ),
     Audit(
         "every customer of a record is an id that stands",
         """SELECT DISTINCT m.customer_id FROM {membership} m LEFT JOIN customer_ids i USING (customer_id)
            WHERE i.standing IS NOT TRUE""",
+        settled=lambda keys: keys.all_standing_have_records,
     ),
     Audit(
         "every id that stands has a record",
         "SELECT customer_id FROM {customer_ids} i ANTI JOIN membership m USING (customer_id) WHERE i.standing",
+        settled=lambda keys: keys.all_standing_have_records,
     ),
     Audit(
         "every id ever given still answers: as itself, as the id it was merged into, or as erased",
@@ -43,6 +49,8 @@ WORK = (
                       WHEN i.stands_as IS NULL THEN NOT EXISTS (
                           SELECT 1 FROM id_history h WHERE h.event = 'erased')
                       ELSE o.standing IS NOT TRUE END""",
+        about="""FROM customer_ids
+            WHERE standing IS NOT TRUE OR stands_as IS DISTINCT FROM customer_id""",  # the joins are of all ids
     ),
     Audit(
         "a customer came about by one merge less than it has records",
@@ -54,6 +62,7 @@ WORK = (
     Audit(
         "an id is given once",
         "SELECT customer_id FROM {customer_ids} GROUP BY customer_id HAVING count(*) > 1",
+        settled=lambda keys: not alike(keys.ids),
     ),
     Audit(
         "every id has exactly one open line of history",
@@ -61,6 +70,7 @@ WORK = (
            LEFT JOIN (SELECT customer_id, count(*) AS lines FROM {id_history} WHERE valid_to IS NULL
                       GROUP BY customer_id) h USING (customer_id)
            WHERE h.lines IS DISTINCT FROM 1""",
+        settled=lambda keys: keys.all_ids_have_a_line,
     ),
     Audit(
         "blocking promises each pair once, smaller record on the left",
@@ -68,11 +78,13 @@ WORK = (
            UNION ALL SELECT pair >> 32, pair & 4294967295 FROM (
                SELECT (l::BIGINT << 32) | r AS pair FROM {scored_pairs} WHERE l < r)
            GROUP BY pair HAVING count(*) > 1""",
+        settled=lambda keys: keys.scored.once and keys.scored.ordered,
     ),
     Audit(
         "both records of a scored pair are current",
         """SELECT l FROM {scored_pairs} ANTI JOIN records ON rid = l
            UNION ALL SELECT r FROM {scored_pairs} ANTI JOIN records ON rid = r""",
+        settled=lambda keys: keys.scored.known and keys.records.covers(keys.members),
     ),
     Audit(
         "cannot-link: two records judged different are never in one customer",
@@ -96,6 +108,7 @@ WORK = (
     Audit(
         "an event is kept once: one row for a channel and an id",
         more_than_once("{events}", ("channel", "event_id")),
+        settled=lambda keys: keys.once("events", ("channel", "event_id")),
     ),
 )
 
