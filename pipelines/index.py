@@ -82,7 +82,7 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         if refreshed is not None and known is not None:
             gone = remove_changed(work, refreshed, known, (documents, records))
         write_customers(work, arrays, refreshed, gone.numbers)
-        documents.copy(work, documents_sql())
+        documents.copy(work, documents_sql(rows))
         write_identifiers(work, arrays, refreshed, gone.numbers)
         if refreshed is not None and known is not None:
             touched = gone.identifiers.union(_identifiers(work))

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from profile_service.store.lines import DIGITS, FILE_SHIFT, LENGTH, START, line_files, places_file
 
-_AT_ONCE = 1 << 24
-_NOUGHT = 48
-_WORTH = 10 ** np.arange(DIGITS - 1, -1, -1, dtype=np.int64)
+# What fits into the processor's cache is looked over five times as fast as what does not.
+_AT_ONCE = 1 << 20
+_BREAK, _NOUGHT = 10, 48
+# In floating point, which holds ten digits exactly: whole numbers are multiplied by no library.
+_WORTH = 10.0 ** np.arange(DIGITS - 1, -1, -1)
 
 
 def line_sql(number: str, text: str) -> str:
@@ -56,34 +59,41 @@ class LineWriter:
 
     def finish(self) -> None:
         """Write down where each text stands."""
-        packed = self._number << FILE_SHIFT
-        for numbers, starts, lengths in _found(self._path):
-            missing = int(numbers.max()) + 1 - len(self._places)
-            if missing > 0:
-                self._places = np.concatenate([self._places, np.zeros((missing, 2), np.int64)])
-            self._places[numbers, START] = starts | packed
-            self._places[numbers, LENGTH] = lengths
+        numbers, starts, lengths = _found(self._path)
+        missing = int(numbers.max(initial=-1)) + 1 - len(self._places)
+        if missing > 0:
+            self._places = np.concatenate([self._places, np.zeros((missing, 2), np.int64)])
+        self._places[numbers, START] = starts | self._number << FILE_SHIFT
+        self._places[numbers, LENGTH] = lengths
         np.save(places_file(self._folder, self._name), self._places)
 
 
 Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-def _found(path: Path) -> Iterator[Found]:
-    """Numbers, first bytes and lengths of the texts, a portion of the file at a time."""
-    begin, rest = 0, b""
-    with path.open("rb") as file:
-        while read := file.read(_AT_ONCE):
-            portion = rest + read
-            lines = portion.split(b"\n")
-            rest = lines.pop()
-            if lines:
-                # the break is one byte more
-                lengths = np.fromiter(map(len, lines), np.int64, len(lines)) + 1
-                starts = np.cumsum(lengths) - lengths
-                digits = np.frombuffer(portion, np.uint8)[starts[:, None] + np.arange(DIGITS)] - _NOUGHT
-                yield digits.astype(np.int64) @ _WORTH, starts + begin + DIGITS, lengths - DIGITS - 1
-            begin += len(portion) - len(rest)
+def _found(path: Path) -> Found:
+    """Numbers, first bytes and lengths of the texts in a file, in the order in which they stand there."""
+    none = np.zeros(0, np.int64)
+    numbers, starts, lengths = zip(*_portions(path), (none, none, none), strict=True)
+    return np.concatenate(numbers), np.concatenate(starts), np.concatenate(lengths)
+
+
+def _portions(path: Path) -> Iterator[Found]:
+    begin, size = 0, _AT_ONCE
+    with path.open("rb", buffering=0) as file:
+        while portion := os.pread(file.fileno(), size, begin):
+            read = np.frombuffer(portion, np.uint8)
+            ends = np.flatnonzero(read == _BREAK)
+            if len(ends):
+                firsts = np.concatenate([[0], ends[:-1] + 1])
+                digits = sliding_window_view(read, DIGITS)[firsts].astype(np.float64) - _NOUGHT
+                yield (digits @ _WORTH).astype(np.int64), firsts + begin + DIGITS, ends - firsts - DIGITS
+                begin += int(ends[-1]) + 1
+                size = _AT_ONCE
+            elif len(portion) < size:
+                raise ValueError(f"{path.name} ends within a line")
+            else:
+                size *= 2
 
 
 def _keep(source: Path, target: Path) -> None:

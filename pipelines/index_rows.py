@@ -8,10 +8,11 @@ import duckdb
 
 from pipelines.index_lines import line_sql
 from pipelines.merge import RECORDS, columns_of, filled
-from pipelines.relations import IDENTIFIERS
+from pipelines.relations import IDENTIFIERS, identifier_sql
 from profile_service.identity.records import STANDARD_COLUMNS
 from profile_service.search_terms import SEARCHED_COLUMNS
 from profile_service.store import documents
+from profile_service.store.schema import IDENTIFIER_FIELDS
 from profile_service.store.stored import PART, SAME, SAME_MOMENT, SENT, STANDARD, VALUES, moment_sql
 
 MOST_REVIEWS = 20_000
@@ -30,12 +31,13 @@ _CUT_IS_WORTH = 0.5
 class Rows:
     """Which columns the work store has any value in: ``sent`` of ``records``, ``standard`` of ``standardised``.
 
-    ``claims``: a join of the records that are not authenticated, if
+    ``known``: all columns of the latter. ``claims``: a join of the records that are not authenticated, if
     there are any, and ``authenticated`` what then says so of a record.
     """
 
     sent: frozenset[str]
     standard: frozenset[str]
+    known: frozenset[str]
     claims: str
     authenticated: str
 
@@ -50,6 +52,7 @@ class Rows:
         return cls(
             frozenset(sent),
             frozenset(standard),
+            frozenset(known),
             "LEFT JOIN (SELECT rid FROM records WHERE NOT authenticated) u ON u.rid = m.rid" if claims else "",
             "u.rid IS NULL" if claims else "true",
         )
@@ -61,8 +64,8 @@ class Rows:
         return f"m.standard_{name}" if name in self.standard else NOTHING
 
 
-def documents_sql() -> str:
-    """Lines of the customers in ``index_customers``, each a list as ``store.documents`` reads it.
+def documents_sql(rows: Rows) -> str:
+    """Lines of the customers in ``index_customers``, each a text that ``store.documents`` opens.
 
     The lists in it stand in any order: who reads one customer sorts them in no time.
     """
@@ -72,29 +75,29 @@ def documents_sql() -> str:
         "weakest_link_bits": "c.weakest_link_bits::DOUBLE",
     }
     plain = ", ".join(shown.get(name, f"c.{name}") for name in documents.PLAIN if name not in documents.NESTED)
-    record = f"""concat('[', rid, ',', to_json(channel), ',', to_json(source_record_id), ',', {_moment("updated_at")},
-        ']')"""
-    identifier = f"""concat('["', identifier_type, '",', to_json(value), ',', to_json(channels), ',', records, ',',
-        {_moment("first_seen")}, ',', {_moment("last_seen")}, ',', shared, ']')"""
-    consent = f"""json_array(purpose, channel, consent, customer_consent, {moment_sql("stated_at")}, source_record_id,
-        statements)::VARCHAR"""
+    carried = ", ".join(identifier_sql(name, rows.known) for name in IDENTIFIER_FIELDS)
+    record = f"rid, channel, source_record_id, {moment_sql('updated_at')}, {carried}"
+    stated_at = moment_sql("stated_at")
+    consent = f"purpose, channel, consent, customer_consent, {stated_at}, source_record_id, statements"
     # a customer's parts by its number, and put together as text: texts as keys of a join take twice as long, and JSON
     # inside JSON is read and written once more
-    text = f"""concat(rtrim(json_array({plain})::VARCHAR, ']'), ',', coalesce(to_json(t.segments)::VARCHAR, '[]'), ',',
-        coalesce(t.said::VARCHAR, '{{}}'), ',{{', {_amounts_sql("c.amount_by_currency")}, '}},[', d.identifiers,
+    text = f"""concat('[', json_array({plain})::VARCHAR, ',', coalesce(to_json(t.segments)::VARCHAR, '[]'), ',',
+        coalesce(t.said::VARCHAR, '{{}}'), ',{{', {_amounts_sql("c.amount_by_currency")}, '}},[', d.shared,
         '],[', o.consents, '],[', r.records, ']]')"""
     return f"""
-        WITH r AS (SELECT cno, string_agg({record}, ',') AS records FROM {RECORDS} GROUP BY cno),
-        d AS (SELECT cno, string_agg({identifier}, ',') AS identifiers FROM {IDENTIFIERS} GROUP BY cno),
-        o AS (SELECT i.cno, string_agg({consent}, ',') AS consents
+        WITH r AS (SELECT cno, {_lists_sql(record)} AS records FROM {RECORDS} GROUP BY cno),
+        d AS (SELECT cno, {_lists_sql("identifier_type, value")} AS shared FROM {IDENTIFIERS} WHERE shared
+              GROUP BY cno),
+        o AS (SELECT i.cno, {_lists_sql(consent)} AS consents
               FROM generation.main.customer_consents JOIN index_customers i USING (customer_id) GROUP BY i.cno)
         SELECT {line_sql("i.number", text)}
         FROM index_customers i JOIN generation.main.customers c USING (customer_id) JOIN r ON r.cno = i.cno
         LEFT JOIN publish_traits t ON t.cno = i.cno LEFT JOIN d ON d.cno = i.cno LEFT JOIN o ON o.cno = i.cno"""
 
 
-def _moment(column: str) -> str:
-    return f"""coalesce('"' || {moment_sql(column)} || '"', 'null')"""
+def _lists_sql(columns: str) -> str:
+    """An aggregate: a JSON list of the columns of each row, with commas between."""
+    return f"string_agg(json_array({columns})::VARCHAR, ',')"
 
 
 def record_bodies_sql(rows: Rows) -> str:
@@ -119,7 +122,7 @@ def record_bodies_sql(rows: Rows) -> str:
     free = f"concat({', '.join(['m.channel', 'm.source_record_id', *sent])})"
     odd = " OR ".join(f"contains({free}, {mark})" for mark in (_PART, "chr(10)"))
     text = f"""CASE WHEN {odd} THEN json_array({", ".join(careful)})::VARCHAR
-        ELSE concat({f", {_PART}, ".join(plain)}) END"""
+        ELSE {_parted(plain)} END"""
     return f"""
         WITH spent AS (
             SELECT rid, currency, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
@@ -138,6 +141,18 @@ def record_bodies_sql(rows: Rows) -> str:
         FROM {RECORDS} m JOIN index_customers i ON i.cno = m.cno
         LEFT JOIN h ON h.rid = m.rid LEFT JOIN e ON e.rid = m.rid LEFT JOIN publish_statements p ON p.rid = m.rid
         LEFT JOIN k ON k.rid = m.rid {rows.claims}"""
+
+
+def _parted(values: list[str]) -> str:
+    """The values with a mark between each two; what is never there costs no step for each row."""
+    said: list[str] = []
+    marks = 0
+    for value in values:
+        if value != NOTHING:
+            said += [f"repeat({_PART}, {marks})"] * bool(marks) + [value]
+            marks = 0
+        marks += 1
+    return f"concat({', '.join(said)})"
 
 
 def _or_same(column: str, same: str, written: str) -> str:

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from profile_service.search_terms import search_words_sql
+from profile_service.search_terms import SEARCHED_TOGETHER, search_words_sql, source_words_sql, value_words_sql
 from profile_service.store.terms import Segment, segment_files
 
 Work = duckdb.DuckDBPyConnection
@@ -22,25 +22,24 @@ Work = duckdb.DuckDBPyConnection
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a segment in order, and a number for each time that a customer has one.
+    """The words of a segment, written in order, and a number for each time that a customer has one.
 
-    ``held``: of each the word's place and the customer's number in one integer, shape (times,); ``ends``: how many
-    bytes of text there are up to each word and none, shape (words + 1,).
+    ``held``: of each the word's place and the customer's number in one integer, shape (times,); ``lengths``: the bytes
+    of each word and its line break, shape (words,).
     """
 
     files: tuple[Path, Path, Path, Path]
-    texts: list[str]
-    ends: NDArray[np.int64]
-    held: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    held: tuple[NDArray[np.int64], ...]
 
     def write(self) -> None:
-        """Write the segment: work for numpy alone, of half a second at a million records."""
-        text_file, starts_file, spans_file, holders_file = self.files
-        held = np.sort(self.held)
+        """Write the segment's numbers: work for numpy alone, of half a second at a million records."""
+        _, starts_file, spans_file, holders_file = self.files
+        held = np.concatenate(self.held)
+        held.sort()
         held = held[np.concatenate([[True], held[1:] != held[:-1]])] if len(held) else held
-        text_file.write_text("".join(f"{word}\n" for word in self.texts), encoding="utf-8")
-        np.save(starts_file, self.ends)
-        np.save(spans_file, np.searchsorted(held >> 32, np.arange(len(self.texts) + 1)).astype(np.int64))
+        np.save(starts_file, np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64))
+        np.save(spans_file, np.searchsorted(held >> 32, np.arange(len(self.lengths) + 1)).astype(np.int64))
         np.save(holders_file, (held & 0xFFFFFFFF).astype(np.int32))
 
 
@@ -50,33 +49,68 @@ def search_words(work: Work, records: str, arrays: Path, standing: Path | None) 
     ``records``: a relation as ``search_words_sql`` reads it, of everyone or, where ``standing`` names the arrays of
     the generation that is refreshed, of the customers who changed: under numbers that none had before.
     """
-    words = search_words_sql(records)
     if standing is None:
-        return _segment(work, words, segment_files(arrays, 0))
+        return _of_everyone(work, records, segment_files(arrays, 0))
     for source in segment_files(standing, 0):
         _keep(source, arrays / source.name)
+    words = search_words_sql(records)
     if segment_files(standing, 1)[0].exists():
         _known_words(work, Segment.open(standing, 1))
         words += " UNION ALL SELECT number, word FROM search_known"
-    found = _segment(work, words, segment_files(arrays, 1))
-    work.execute("DROP TABLE IF EXISTS temp.search_known")
-    return found
+    files = segment_files(arrays, 1)
+    lengths = _rank(work, f"SELECT number, word, true AS own FROM ({words})", files[0])
+    held = _column(work, _OWN)
+    for table in ("search_places", "search_known"):
+        work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    return Words(files, lengths, (held,))
 
 
-def _segment(work: Work, words: str, files: tuple[Path, Path, Path, Path]) -> Words:
-    work.execute(f"CREATE OR REPLACE TEMP TABLE search_words AS {words}")
-    work.execute("""
+_OWN = "SELECT (place << 32) | number::BIGINT FROM search_places WHERE own"
+
+
+def _of_everyone(work: Work, records: str, files: tuple[Path, Path, Path, Path]) -> Words:
+    """Each value is taken apart once, however many records have it, and told apart from others by its hash."""
+    values: dict[str, str] = {}
+    coded = []
+    for columns in SEARCHED_TOGETHER:
+        listed = ", ".join(columns)
+        code, there = f"hash('{columns[0]}', {listed})", f"coalesce({listed}) IS NOT NULL"
+        table = f"search_{columns[0]}"
+        work.execute(f"""
+            CREATE OR REPLACE TEMP TABLE {table} AS
+            SELECT {code} AS number, {listed} FROM (SELECT DISTINCT {listed} FROM {records} WHERE {there})""")
+        values |= dict.fromkeys(columns, table)
+        coded.append(f"SELECT {code} AS code, number FROM {records} WHERE {there}")
+    sources = f"(SELECT number::UBIGINT AS number, source_record_id FROM {records})"
+    words = f"""SELECT number, word, false AS own FROM ({value_words_sql(values)})
+        UNION ALL SELECT number, word, true FROM ({source_words_sql(sources)})"""
+    lengths = _rank(work, words, files[0])
+    named = f"""SELECT (place << 32) | n.number FROM ({" UNION ALL ".join(coded)}) n
+        JOIN search_places p ON p.number = n.code WHERE NOT own"""
+    held = (_column(work, named), _column(work, _OWN))
+    for table in ("search_places", *values.values()):
+        work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    return Words(files, lengths, held)
+
+
+def _rank(work: Work, words: str, text_file: Path) -> NDArray[np.int64]:
+    """Make ``search_places(number, own, place)`` of rows (number, word, own) and write the words in their order.
+
+    Answers the bytes that each word takes there.
+    """
+    work.execute(f"""
         CREATE OR REPLACE TEMP TABLE search_places AS
-        SELECT word, row_number() OVER (ORDER BY word) - 1 AS place FROM (SELECT DISTINCT word FROM search_words)""")
-    # place and number in one integer: sorting and telling repetitions apart is numpy's work of half a second
-    held = _column(
-        work, "SELECT (place << 32) | number AS held FROM search_words JOIN search_places USING (word)", np.int64
+        SELECT number, own, dense_rank() OVER in_order - 1 AS place,
+               CASE WHEN word IS DISTINCT FROM lag(word) OVER in_order THEN word END AS first_met
+        FROM ({words}) WINDOW in_order AS (ORDER BY word)""")
+    # as CSV without quotes: no word has a mark that would need them
+    quoted = str(text_file).replace("'", "''")
+    met = "FROM search_places WHERE first_met IS NOT NULL ORDER BY place"
+    work.execute(
+        f"COPY (SELECT first_met {met}) TO '{quoted}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', "
+        "DELIMITER '\x01', COMPRESSION none)"
     )
-    texts = work.execute("SELECT word FROM search_places ORDER BY place").fetchnumpy()["word"].tolist()
-    lengths = _column(work, "SELECT strlen(word) + 1 AS n FROM search_places ORDER BY place", np.int64)
-    for table in ("search_words", "search_places"):
-        work.execute(f"DROP TABLE {table}")
-    return Words(files, texts, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), held)
+    return _column(work, f"SELECT strlen(first_met) + 1 {met}")
 
 
 def _known_words(work: Work, segment: Segment) -> None:
@@ -95,9 +129,9 @@ def _known_words(work: Work, segment: Segment) -> None:
         )
 
 
-def _column(work: Work, query: str, kind: type[np.int64]) -> NDArray[np.int64]:
+def _column(work: Work, query: str) -> NDArray[np.int64]:
     (column,) = work.execute(query).fetchnumpy().values()
-    return np.ascontiguousarray(np.ma.getdata(column), dtype=kind)
+    return np.ascontiguousarray(np.ma.getdata(column), dtype=np.int64)
 
 
 def _keep(source: Path, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipelines.merge import RECORDS
@@ -248,7 +248,7 @@ def _identifiers(scope: Scope) -> str:
         f"""SELECT '{name}' AS identifier_type, any_value(value) AS value, hash('{name}', value) AS code, cno,
                 {channel_list_sql(scope.channels)} AS channels, count(*)::INTEGER AS records,
                 min(updated_at) AS first_seen, max(updated_at) AS last_seen
-            FROM (SELECT {_identifier(name, scope)} AS value, cno, channel, updated_at FROM {RECORDS})
+            FROM (SELECT {identifier_sql(name, scope.standard)} AS value, cno, channel, updated_at FROM {RECORDS})
             WHERE value IS NOT NULL GROUP BY hash('{name}', value), cno"""
         for name in IDENTIFIER_FIELDS
     )
@@ -259,5 +259,6 @@ def _identifiers(scope: Scope) -> str:
         FROM held i LEFT JOIN many m USING (code)"""
 
 
-def _identifier(name: str, scope: Scope) -> str:
-    return f"standard_{name}" if name in scope.standard else f"trim({name})"
+def identifier_sql(name: str, standard: Collection[str]) -> str:
+    """An identifier of a row of ``merge_records``, where ``standardised`` has the columns ``standard``."""
+    return f"standard_{name}" if name in standard else f"trim({name})"

@@ -45,11 +45,15 @@ _SOUNDS = ("given_sound", "family_sound")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 
-SEARCHED_COLUMNS = (
-    *_NAMES_APART,
-    *_SOUNDS,
-    *("email", "email_local", "phone", "postcode", "city", "street_name", "loyalty_id", "birth_date"),
+# Columns whose words follow from each other's values stand together: they are taken apart as one.
+SEARCHED_TOGETHER = (
+    ("given_name", "given_fixed", "given_roots", "given_sound"),
+    ("middle_name",),
+    ("family_name", "family_fixed", "family_sound"),
+    ("email", "email_local"),
+    *((name,) for name in ("phone", "postcode", "city", "street_name", "loyalty_id", "birth_date")),
 )
+SEARCHED_COLUMNS = tuple(name for together in SEARCHED_TOGETHER for name in together)
 
 
 class Searchable(Protocol):
@@ -104,6 +108,13 @@ def search_words_sql(records: str) -> str:
     ``records``: a relation with a row a record: the customer's ``number``, ``source_record_id`` and the standard
     columns under their own names (NULL when missing), as ``standardised`` has them.
     """
+    return f"{value_words_sql(dict.fromkeys(SEARCHED_COLUMNS, records))} UNION ALL {source_words_sql(records)}"
+
+
+def value_words_sql(values: Mapping[str, str]) -> str:
+    """The same of the standard columns alone: ``values`` names, for each of them, a relation with a ``number`` and all
+    the columns that stand together with it in SEARCHED_TOGETHER.
+    """
     parts = [_one_sql(SOUND, f"lower(replace({column}, ' ', ''))", column) for column in _SOUNDS]
     for column, earlier in _NAMES_APART.items():
         parts += _several_sql(NAME, column, earlier)
@@ -116,23 +127,33 @@ def search_words_sql(records: str) -> str:
         _one_sql(STREET, "street_name", "street_name"),
         _one_sql(LOYALTY, "loyalty_id", "loyalty_id"),
         _one_sql(LOYALTY_END, "reverse(loyalty_id)", "loyalty_id"),
-        _one_sql(SOURCE, _source_sql("source_record_id"), "source_record_id"),
         _one_sql(BIRTH, "replace(birth_date, '-', '')", "birth_date"),
     ]
-    words = " UNION ALL ".join(f"SELECT number, {word} AS word FROM {records} WHERE {held}" for word, held in parts)
-    return f"SELECT number, word FROM ({words}) WHERE length(word) > {len(NAME)}"
+    return _words_sql((word, values[column], held) for column, word, held in parts)
 
 
-def _one_sql(mark: str, word: str, column: str) -> tuple[str, str]:
-    return f"'{mark}' || {word}", f"{column} IS NOT NULL"
+def source_words_sql(records: str) -> str:
+    """The same of the records' own ids."""
+    _, word, held = _one_sql(SOURCE, _source_sql("source_record_id"), "source_record_id")
+    return _words_sql([(word, records, held)])
 
 
-def _several_sql(mark: str, column: str, earlier: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+def _words_sql(parts: Iterable[tuple[str, str, str]]) -> str:
+    words = " UNION ALL ".join(f"SELECT number, {word} AS word FROM {rows} WHERE {held}" for word, rows, held in parts)
+    return f"SELECT number, word FROM ({words}) WHERE strlen(word) > {len(NAME)}"
+
+
+def _one_sql(mark: str, word: str, column: str) -> tuple[str, str, str]:
+    """The column, a word of it, and where there is one."""
+    return column, f"'{mark}' || {word}", f"{column} IS NOT NULL"
+
+
+def _several_sql(mark: str, column: str, earlier: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
     """Most values are one word: only the others are taken apart."""
     new = "".join(f" AND {column} IS DISTINCT FROM {other}" for other in earlier)
     return [
-        (f"'{mark}' || {column}", f"{column} IS NOT NULL AND NOT contains({column}, ' '){new}"),
-        (f"'{mark}' || unnest(string_split({column}, ' '))", f"contains({column}, ' '){new}"),
+        (column, f"'{mark}' || {column}", f"{column} IS NOT NULL AND NOT contains({column}, ' '){new}"),
+        (column, f"'{mark}' || unnest(string_split({column}, ' '))", f"contains({column}, ' '){new}"),
     ]
 
 
@@ -145,6 +166,7 @@ def _plain_sql(folded: str) -> str:
 
 
 def _source_sql(text: str) -> str:
-    """``plain`` of any text, the dear way only beyond ASCII."""
+    """``plain`` of any text: most ids are so already, and the dear way is only for what goes beyond ASCII."""
     beyond = f"lower(regexp_replace({text}, '[^A-Za-z0-9]+', '', 'g'))"
-    return f"CASE WHEN strlen({text}) = length({text}) THEN {_plain_sql(text)} ELSE {beyond} END"
+    return f"""CASE WHEN regexp_full_match({text}, '[A-Za-z0-9]*') THEN lower({text})
+        WHEN strlen({text}) = length({text}) THEN {_plain_sql(text)} ELSE {beyond} END"""

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from pipelines.audits.audit import SHOWN
 from pipelines.work import whole_number
 from profile_service.errors import PromiseBroken
-from profile_service.store.documents import customer_of, identifiers_in, record_numbers, whole
+from profile_service.store.documents import customer_of, identifiers_in, opened, record_numbers, whole
 from profile_service.store.generation import ARRAYS
 from profile_service.store.lines import LENGTH, Lines
 from profile_service.store.names import CUSTOMER, customer_name_sql, named
@@ -123,7 +122,7 @@ def _astray(named_in: tuple[Named, Named], documents: Lines, records: Lines) -> 
     evenly = numbers[:: max(1, len(numbers) // (MOST_READ // 2))]
     for number in np.unique(np.concatenate([evenly, numbers[-(MOST_READ // 2) :]])).tolist():
         text = documents.text(number) or b""
-        document = whole(orjson.loads(text))
+        document = whole(opened(text))
         customer_id = customer_of(text)
         bodies = [head_of(records.text(ref) or b"") for ref in record_numbers(text)]
         found = [number in named(*identifiers, *identifier) for identifier in identifiers_in(text)]

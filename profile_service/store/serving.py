@@ -141,7 +141,7 @@ class ServingGeneration:
             self._mine.held_table = None
             return held[1]
         text = self._text(customer_id)
-        return None if text is None else orjson.loads(text)
+        return None if text is None else documents.opened(text)
 
     def document(self, customer_id: str) -> bytes | None:
         """The same as JSON."""
@@ -165,7 +165,7 @@ class ServingGeneration:
         found = []
         for number in named(self._arrays[IDENTIFIER_NAMES], self._arrays[IDENTIFIER_HOLDERS], identifier_type, value):
             text = self._documents.text(number)
-            table = None if text is None else orjson.loads(text)
+            table = None if text is None else documents.opened(text)
             # two identifiers may share a hash: the customer's own say which it is
             if table is not None and documents.holds(table, identifier_type, value):
                 found.append(table[0])

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 
 from pipelines.publish import Policy, publish
 from pipelines.traits_use import published_as_declared, told_traits, use_traits
 from profile_service.errors import UnusableInput
 from profile_service.identity.model import packaged_model
-from profile_service.store.documents import PLAIN
+from profile_service.store.documents import PLAIN, opened
 from profile_service.store.generation import ARRAYS, open_standing, standing_generation
 from profile_service.store.lines import Lines
 from profile_service.store.serving import CUSTOMER_NUMBERS, DOCUMENTS
@@ -91,7 +90,7 @@ def documents(world: WorkWorld) -> dict[str, tuple[Any, Any]]:
     assert standing is not None
     lines = Lines(standing.folder / ARRAYS, DOCUMENTS)
     numbers = np.load(standing.folder / ARRAYS / f"{CUSTOMER_NUMBERS}.npy").tolist()
-    tables = {table[0]: table for table in (orjson.loads(lines.text(number) or b"") for number in numbers)}
+    tables = {table[0]: table for table in (opened(lines.text(number) or b"") for number in numbers)}
     cells = (PLAIN.index("segments"), PLAIN.index("traits"))
     return {customer_id: (table[cells[0]], table[cells[1]]) for customer_id, table in tables.items()}
 
