@@ -30,6 +30,7 @@ from pipelines.relations import CHANGED, IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.store.generation import ARRAYS, PROFILES
 from profile_service.store.lines import Lines
+from profile_service.store.names import name_hash, name_sql
 from profile_service.store.serving import DOCUMENTS, HASH_PROBE_SQL, RECORD_BODIES
 
 _TABLES = """
@@ -85,7 +86,8 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
         documents.copy(work, documents_sql(rows))
         write_identifiers(work, arrays, refreshed, gone.numbers)
         if refreshed is not None and known is not None:
-            touched = gone.identifiers.union(_identifiers(work))
+            touched = _identifiers(work)
+            touched |= {each: int(name_hash(*each)) for each in gone.identifiers - touched.keys()}
             fresh = range(
                 before + 1, 1 + whole_number(work, f"SELECT coalesce(max(number), {before}) FROM index_customers")
             )
@@ -111,9 +113,11 @@ def build_index(work: duckdb.DuckDBPyConnection, folder: Path, standing: Path | 
     return path.stat().st_size
 
 
-def _identifiers(work: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """Those of changed customers."""
-    return work.execute(f"SELECT identifier_type, value FROM {IDENTIFIERS}").fetchall()
+def _identifiers(work: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Those of changed customers, with the hash of each."""
+    name = name_sql("identifier_type", "value")
+    rows = work.execute(f"SELECT identifier_type, value, {name} FROM {IDENTIFIERS}").fetchall()
+    return {(identifier_type, value): code for identifier_type, value, code in rows}
 
 
 def _fill_lists(work: duckdb.DuckDBPyConnection, index: sqlite3.Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ import orjson
 
 from pipelines.index_lines import LineWriter
 from pipelines.relations import CHANGED
-from profile_service.store.documents import customer_of, identifiers_in, marked, record_numbers
-from profile_service.store.lines import Lines
-from profile_service.store.names import customer_name_sql, name_hash
+from profile_service.store.documents import customer_of, held_in, marked
+from profile_service.store.lines import Lines, mapped_array
+from profile_service.store.names import customer_name_sql
 from profile_service.store.serving import (
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
@@ -44,10 +44,10 @@ def remove_changed(
     gone = Gone([], set())
     refs: list[int] = []
     for number in numbers_of(work, CHANGED, refreshed, known).values():
-        text = known.text(number) or b""
+        numbers, identifiers = held_in(known.text(number) or b"")
         gone.numbers.append(number)
-        refs += record_numbers(text)
-        gone.identifiers.update(identifiers_in(text))
+        refs += numbers
+        gone.identifiers.update(identifiers)
     documents, records = writers
     documents.remove(gone.numbers)
     records.remove(refs)
@@ -56,7 +56,7 @@ def remove_changed(
 
 def numbers_of(work: duckdb.DuckDBPyConnection, customers: str, arrays: Path, known: Lines) -> dict[str, int]:
     """The numbers of the customers in a relation with ``customer_id``, of those that the arrays know."""
-    names, numbers = (np.load(arrays / f"{name}.npy", mmap_mode="r") for name in (CUSTOMER_NAMES, CUSTOMER_NUMBERS))
+    names, numbers = (mapped_array(arrays / f"{name}.npy") for name in (CUSTOMER_NAMES, CUSTOMER_NUMBERS))
     rows = work.execute(f"SELECT customer_id, {customer_name_sql()} FROM {customers}").fetchall()
     wanted = np.array([name for _, name in rows], dtype=np.uint64)
     first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
@@ -87,24 +87,28 @@ def traits_due(work: duckdb.DuckDBPyConnection, refreshed: Path, known: Lines) -
 
 
 def with_marks(
-    arrays: Path, known: Lines, touched: Iterable[Identifier], told: tuple[Collection[int], Mapping[int, Told]]
+    arrays: Path, known: Lines, touched: Mapping[Identifier, int], told: tuple[range, Mapping[int, Told]]
 ) -> Iterator[tuple[int, bytes]]:
     """Lines of the unchanged who hold an identifier ``touched``, where the mark ``shared`` is another one now.
 
-    ``arrays``: the generation's, those of identifiers written; ``told``: numbers that are new in it, and of others
-    the segments and traits that passing time has changed.
+    ``touched``: with the hash of each. ``arrays``: the generation's, those of identifiers written; ``told``: numbers
+    that are new in it, and of others the segments and traits that passing time has changed.
     """
     fresh, due = told
-    names = np.load(arrays / f"{IDENTIFIER_NAMES}.npy", mmap_mode="r")
-    holders = np.load(arrays / f"{IDENTIFIER_HOLDERS}.npy", mmap_mode="r")
+    names = mapped_array(arrays / f"{IDENTIFIER_NAMES}.npy")
+    holders = mapped_array(arrays / f"{IDENTIFIER_HOLDERS}.npy")
     identifiers = list(touched)
-    wanted = np.array([name_hash(*identifier) for identifier in identifiers], dtype=np.uint64)
-    first, last = (np.searchsorted(names, wanted, side=side).tolist() for side in ("left", "right"))
+    wanted = np.fromiter(touched.values(), np.uint64, len(touched))
+    first, last = (np.searchsorted(names, wanted, side=side) for side in ("left", "right"))
+    # of most, somebody who is new is the only holder: nobody else is to be told
+    held = np.flatnonzero(last > first)
+    ends = holders[first[held]]
+    held = held[(last[held] - first[held] > 1) | (ends < fresh.start) | (ends >= fresh.stop)]
     shared: dict[int, dict[Identifier, bool]] = {}
-    for identifier, start, end in zip(identifiers, first, last, strict=True):
+    for place, start, end in zip(held.tolist(), first[held].tolist(), last[held].tolist(), strict=True):
         for number in holders[start:end].tolist():
             if number not in fresh:
-                shared.setdefault(number, {})[identifier] = end - start > 1
+                shared.setdefault(number, {})[identifiers[place]] = end - start > 1
     for number in shared.keys() | due.keys():
         text = marked(known.text(number) or b"", shared.get(number, {}), due.get(number))
         if text is not None:

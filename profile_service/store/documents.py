@@ -131,6 +131,13 @@ def record_numbers(text: bytes) -> list[int]:
     return [each[0] for each in orjson.loads(text)[-1]]
 
 
+def held_in(text: bytes) -> tuple[list[int], set[tuple[str, str]]]:
+    """The numbers of the customer's records, and type and value of its identifiers."""
+    table = opened(text)
+    identifiers, _, records = table[len(PLAIN) :]
+    return [each[0] for each in records], {(each[0], each[1]) for each in identifiers}
+
+
 def identifiers_in(text: bytes) -> list[tuple[str, str]]:
     """Type and value of the customer's identifiers."""
     return [(each[0], each[1]) for each in opened(text)[len(PLAIN)]]

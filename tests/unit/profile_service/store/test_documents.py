@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from profile_service.store.documents import PLAIN, customer_of, identifiers_in, marked, opened, record_numbers
+from profile_service.store.documents import PLAIN, customer_of, held_in, identifiers_in, marked, opened, record_numbers
 
 CELLS = ["cus_1", *[None] * (len(PLAIN) - 4)]
 EMAIL, PHONE = "a@b.example", "+441632960001"
@@ -49,6 +49,8 @@ def test_identifiers_are_told_from_the_records(records: list[list[Any]], identif
     assert table[len(PLAIN) + 2] == [each[:4] for each in records]
     assert identifiers_in(text(*records)) == [(each[0], each[1]) for each in identifiers]
     assert record_numbers(text(*records)) == [each[0] for each in records]
+    held = ([each[0] for each in records], {(each[0], each[1]) for each in identifiers})
+    assert held_in(text(*records)) == held
 
 
 def test_what_is_shared_is_marked_and_told_only_where_it_is_news() -> None:
