@@ -17,12 +17,14 @@ from pipelines.relations import (
     CHANGED,
     IDENTIFIERS,
     STALE_EVENTS,
+    WEAKEST,
     Scope,
     fills,
     rejected_rows_sql,
     runs_sql,
     temp_tables_sql,
 )
+from pipelines.weakest import find_weakest
 from profile_service.identity.model import Model
 from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows, relations
 from profile_service.traits import Traits
@@ -37,7 +39,9 @@ _SHARED_TABLES = (
     "publish_carried",
     IDENTIFIERS,
     "publish_consents",
+    "publish_history",
     "publish_traits",
+    WEAKEST,
 )
 
 
@@ -65,7 +69,8 @@ class Work:
 def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[int]:
     """The temp table ``publish_customers`` while the block lasts; yields its length.
 
-    Its columns: cno (a whole number that stands for the customer during the build), customer_id, standing, changed_seq.
+    Its columns: cno (a whole number that stands for the customer during the build), customer_id, standing, stands_as,
+    changed_seq.
     Changed are customers whose records, values or statements changed, whose events did, and ids given or retired.
     """
     since = job.since
@@ -79,7 +84,7 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
             ) USING (rid))"""
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {CHANGED} AS
-        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, changed_seq FROM customer_ids
+        SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, stands_as, changed_seq FROM customer_ids
         {"" if job.whole else some}""")
     try:
         yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
@@ -120,6 +125,7 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     scope = _scope(work, job, model, golden)
     for name, query in temp_tables_sql(scope).items():
         work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+    find_weakest(work)
     for name, query in fills(scope).items():
         work.execute(f"INSERT INTO generation.main.{name} {query}")
         advance()
@@ -162,7 +168,8 @@ def _widen_by_moved_events(work: duckdb.DuckDBPyConnection, job: Work) -> None:
     """A changed event may have named another record before: that record's customer has lost it."""
     work.execute(f"""
         INSERT INTO {CHANGED}
-        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing, i.changed_seq
+        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing, i.stands_as,
+               i.changed_seq
         FROM (SELECT DISTINCT customer_id FROM generation.main.customer_events SEMI JOIN (
                   SELECT channel, event_id FROM events WHERE changed_seq > {job.since}) USING (channel, event_id))
         JOIN customer_ids i USING (customer_id) ANTI JOIN {CHANGED} c USING (customer_id)""")
