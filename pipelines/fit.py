@@ -93,6 +93,7 @@ class Prior:
     twins: tuple[float, float]
     juniors: tuple[float, float]
     weight: float
+    place_alone: float | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], records: int) -> Prior:
@@ -102,7 +103,13 @@ class Prior:
         )
         names = ("exact", "near", "differ", "household_family", "shared")
         numbers = {name: settings[name] for name in names}
-        return cls(**numbers, twins=tuple(settings["twins"]), juniors=tuple(settings["juniors"]), weight=weight)
+        return cls(
+            **numbers,
+            twins=tuple(settings["twins"]),
+            juniors=tuple(settings["juniors"]),
+            weight=weight,
+            place_alone=settings.get("place_alone"),
+        )
 
 
 def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture:
@@ -146,7 +153,7 @@ def fit_mixture(evidence: Evidence, prior: Prior, *, iterations: int) -> Mixture
             _maximised(part, counts[start : start + len(u)], before, u, prior.weight)
             for part, start, before, u in zip(evidence.parts, offsets, prior_tables, strangers, strict=True)
         ]
-    return Mixture(evidence.parts, shares, tuple(tables))
+    return Mixture(evidence.parts, shares, tuple(tables), place_alone=prior.place_alone)
 
 
 def _floored(table: Floats) -> Floats:

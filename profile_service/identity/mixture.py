@@ -48,13 +48,15 @@ class Mixture:
     """Fitted classes. ``probability[c][k]`` is the chance of each outcome of comparison ``c`` in class ``k``.
 
     ``shares`` are the classes' shares of *all* pairs of records, candidates or not. ``anchors``: what ids taught
-    beyond the classes, in data where they could be trusted.
+    beyond the classes, in data where they could be trusted. ``place_alone``: the most natural log-odds that a pair has
+    of which no name is known and at most a place agrees; None where there is no bound.
     """
 
     parts: tuple[Part, ...]
     shares: Floats
     probability: tuple[Floats, ...]
     anchors: Anchors | None = None
+    place_alone: float | None = None
 
     @cached_property
     def _logs(self) -> tuple[Floats, tuple[Floats, ...]]:
@@ -85,14 +87,22 @@ class Mixture:
     def class_log_odds(self, levels: Integers) -> Floats:
         """The same by the classes alone."""
         likelihood = self.class_log_likelihood(levels)
-        return _log_sum(likelihood[:, list(SAME_PERSON)]) - _log_sum(likelihood[:, list(OTHERS)])
+        odds = _log_sum(likelihood[:, list(SAME_PERSON)]) - _log_sum(likelihood[:, list(OTHERS)])
+        return np.where(self._place_alone(levels), np.minimum(odds, self.place_alone or 0.0), odds)
 
     def anchored(self, levels: Integers) -> Floats:
         """What the anchored model adds to the classes' log-odds, shape (patterns,); nothing where there is none."""
         if self.anchors is None:
             return np.zeros(len(levels))
         shown = self.anchors.hidden(levels)
-        return self.anchors.added(shown, self.class_log_odds(shown))
+        added = self.anchors.added(shown, self.class_log_odds(shown))
+        return np.where(self._place_alone(levels), 0.0, added)
+
+    def _place_alone(self, levels: Integers) -> NDArray[np.bool_]:
+        """Which patterns weigh no more than ``place_alone``."""
+        if self.place_alone is None:
+            return np.zeros(len(levels), dtype=bool)
+        return nameless_at_one_place(self.parts, levels)
 
     def as_table(self) -> dict[str, Any]:
         """Plain lists, for a file."""
@@ -112,6 +122,7 @@ class Mixture:
                 for part, table in zip(self.parts, self.probability, strict=True)
             ],
             "anchors": self.anchors.as_table() if self.anchors else None,
+            "place_alone": self.place_alone,
         }
 
     @classmethod
@@ -133,6 +144,7 @@ class Mixture:
             shares=np.array(table["shares"]),
             probability=tuple(np.array(e["probability"]) for e in entries),
             anchors=Anchors.from_table(table.get("anchors")),
+            place_alone=table.get("place_alone"),
         )
 
 
@@ -146,6 +158,20 @@ def both_names_agree(parts: Sequence[Part], levels: Integers) -> NDArray[np.bool
             agrees = np.array([kind in ("exact", "near") for kind in part.kinds])
             agree &= agrees[levels[:, place]]
     return agree if named == 2 else np.zeros(len(levels), dtype=bool)
+
+
+def nameless_at_one_place(parts: Sequence[Part], levels: Integers) -> NDArray[np.bool_]:
+    """Which patterns say of no name anything, and agree on nothing of somebody's own: on a place at most."""
+    names = [place for place, part in enumerate(parts) if part.role in ("given", "family")]
+    alone = np.full(len(levels), bool(names))
+    for place in names:
+        alone &= levels[:, place] == 0
+    nameless = np.flatnonzero(alone)  # few: only they are asked further
+    for place, part in enumerate(parts):
+        if part.role not in ("given", "family", "naming", "place"):
+            agrees = np.array([kind in ("exact", "near") for kind in part.kinds])
+            alone[nameless] &= ~agrees[levels[nameless, place]]
+    return alone
 
 
 def _log_sum(columns: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
-from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Part
+from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Mixture, Part
 from profile_service.identity.model import packaged_model
 
 KINDS = ("missing", "exact", "near", "differ")
@@ -187,6 +188,28 @@ def test_no_pair_at_all_can_be_fitted() -> None:
 @pytest.mark.parametrize(("records", "weight"), [(10, 50), (2000, 200), (10**6, 1000)])
 def test_the_prior_weighs_a_share_of_the_records_within_bounds(records: int, weight: float) -> None:
     assert prior(records).weight == weight
+
+
+def test_where_no_name_is_known_a_place_alone_makes_nobody_the_same() -> None:
+    found = evidence(2000, 900, 300)
+    bounded, free = (
+        fit_mixture(found, replace(prior(2000), place_alone=bound), iterations=60) for bound in (-1.5, None)
+    )
+    given, family, birth, _, phone, street = range(len(PARTS))
+    levels = np.zeros((5, len(PARTS)), dtype=np.int64)
+    levels[:, street] = 1
+    levels[1, phone] = 1  # what is somebody's own agrees as well
+    levels[2, birth] = 3  # differs, which is no agreement
+    levels[3, given] = 1
+    levels[4, family] = 3
+    odds = bounded.log_odds(levels)
+    assert odds[0] == pytest.approx(-1.5)
+    assert odds[2] <= -1.5
+    assert odds[[1, 3, 4]] == pytest.approx(free.log_odds(levels)[[1, 3, 4]])
+    assert free.log_odds(levels)[0] > -1.5, "or the bound would bind nothing"
+    again = Mixture.from_table(json.loads(json.dumps(bounded.as_table())))
+    assert again.log_odds(levels) == pytest.approx(odds)
+    assert Mixture.from_table({**bounded.as_table(), "place_alone": None}).place_alone is None
 
 
 def test_a_good_fit_raises_no_suspicion() -> None:

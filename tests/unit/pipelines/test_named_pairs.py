@@ -65,6 +65,8 @@ SAME: dict[str, tuple[Fields, Fields]] = {
         of(KATE, *NAMES, "phone", "birth_date") | FAR,
     ),
     "moved house, same e-mail": (of(KATE, *NAMES, *HOME, "email"), of(KATE, *NAMES, "email") | FAR),
+    "no name on either side, same phone and address": (of(KATE, *HOME, "phone"), of(KATE, *HOME, "phone")),
+    "Guest with the same e-mail": (of(KATE, "email", given_name="Guest"), of(KATE, *NAMES, "email")),
     "initial only, same e-mail": (of(KATE, *NAMES, "email"), of(KATE, "family_name", "email", given_name="K.")),
     "day and month swapped, same town": (
         of(KATE, *NAMES, "birth_date", "city"),
@@ -78,6 +80,8 @@ SAME: dict[str, tuple[Fields, Fields]] = {
     "one digit of the phone number off": (of(KATE, *NAMES, "phone"), of(KATE, *NAMES, phone="212 555 0174")),
 }
 DIFFERENT: dict[str, tuple[Fields, Fields]] = {
+    "no name on either side, one address": (of(KATE, *HOME), of(KATE, *HOME)),
+    "Guest at the same address": (of(KATE, *HOME, given_name="Guest"), of(KATE, *NAMES, *HOME)),
     "sisters at one address": (
         of(KATE, *NAMES, *HOME, "birth_date"),
         of(KATE, "family_name", *HOME, given_name="Margaret", birth_date="1986-07-21"),
