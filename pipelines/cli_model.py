@@ -58,13 +58,13 @@ def train_command(data_dir: Path, model: Path | None, labels: Path | None, as_js
     click.echo(f"declared in {training.declared_in}; it follows {training.follows or 'none'} and expects these pairs:")
     for name, pairs in training.expected_pairs.items():
         click.echo(f"  {name:<10} {pairs:>20,.0f}")
-    from pipelines.model_report.words import interval, percent
+    from pipelines.model_report.words import interval, percent, several
 
     estimate, measured = training.findings.estimate, training.findings.measured
     click.echo(f"estimated without labels: precision {percent(estimate.precision)}, recall {percent(estimate.recall)}")
     if measured:
         click.echo(
-            f"measured on {measured.labels:,} labels: precision {interval(measured.precision)}, "
+            f"measured on {several(measured.labels, 'label')}: precision {interval(measured.precision)}, "
             f"recall of the pairs weighed {interval(measured.recall)}"
         )
     for warning in training.warnings:

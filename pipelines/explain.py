@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.merge import columns_of
 from pipelines.work import RECORD_FIELDS, connect_work
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.block import blocking_keys
@@ -186,11 +187,30 @@ def resolved_model(work: Work, data_dir: Path) -> Model:
     return load_model(data_dir / "models" / str(row[0]))
 
 
-def no_record(key: str) -> NotFound:
-    """What to raise where nothing stands by a record's name."""
-    return NotFound(
-        f"no record {key} stands here: it has not come in, was refused (look in rejected_rows) or is erased"
-    )
+def no_record(work: Work, key: str) -> NotFound:
+    """What to raise where nothing stands by a record's name: where its last row was refused and why, if one was."""
+    refused = last_refused(work, key)
+    if refused:
+        return NotFound(f"no record {key} stands here: {refused}")
+    return NotFound(f"no record {key} stands here: it has not come in, its id could not be read, or it is erased")
+
+
+def last_refused(work: Work, key: str) -> str | None:
+    """In words: in which run, file and line the last refused row of a record stood, and what was wrong with it."""
+    channel, _, source_record_id = key.partition(":")
+    if "source_record_id" not in columns_of(work, "rejected_rows"):
+        return None  # a store that is only read, made before refused rows were known by their record
+    row = work.execute(
+        """SELECT coalesce(run_id, 'run ' || run_seq), file, line, reasons, count(*) OVER () FROM rejected_rows
+        LEFT JOIN runs USING (run_seq) WHERE kind = 'customers' AND channel = ? AND source_record_id = ?
+        ORDER BY run_seq DESC, file DESC, line DESC LIMIT 1""",
+        [channel, source_record_id],
+    ).fetchone()
+    if row is None:
+        return None
+    run_id, file, line, reasons, rows = row
+    last = f" (the last of {rows} refused rows)" if rows > 1 else ""
+    return f"{run_id} refused it in {file}, line {line}{last}: {'; '.join(reasons)}"
 
 
 def _side(work: Work, key: str) -> Side:
@@ -204,7 +224,7 @@ def _side(work: Work, key: str) -> Side:
         [channel, source_record_id],
     )
     if row is None:
-        raise no_record(key)
+        raise no_record(work, key)
     standard = _one_row(work, "SELECT * FROM standardised WHERE rid = ?", [row["rid"]])
     if standard is None:
         raise NotFound(f"record {key} has not been resolved yet: run `profiles run LANDING` first")

@@ -125,7 +125,7 @@ def standing_customer(work: Work, asked: str) -> str:
         [channel, source_record_id],
     ).fetchall()
     if not rows:
-        raise no_record(asked)
+        raise no_record(work, asked)
     return str(rows[0][0])
 
 

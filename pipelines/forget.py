@@ -136,6 +136,8 @@ def _delete_rejected(work: Work) -> int:
         work,
         "rejected_rows",
         f"""EXISTS (SELECT 1 FROM gone_keys k WHERE k.channel = rejected_rows.channel
+                AND k.source_record_id = rejected_rows.source_record_id)
+        OR EXISTS (SELECT 1 FROM gone_keys k WHERE k.channel = rejected_rows.channel
                 AND regexp_matches(rejected_rows.row_as_sent, {word.format("k.source_record_id")}))
         OR EXISTS (SELECT 1 FROM erasing e WHERE e.kind = 'value' AND contains(rejected_rows.row_as_sent, e.value))""",
     )

@@ -32,7 +32,8 @@ class IdentifyCounts:
     ``created``: new ids; ``split``: those of them that took records from an id that stands, and ids that had answered
     through another and stand again with their records; ``merged``: ids that
     became aliases; ``erased``: ids whose last record is gone; ``unchanged``: customers with the same records as
-    before; ``churn``: records that had an id and now have another; ``customers``: ids that stand.
+    before; ``churn``: records that had an id and that the run gave another; ``customers``: ids that stand;
+    ``moved_live``: records that live decisions had given another before the run, which readers have seen since.
     """
 
     created: int
@@ -42,17 +43,21 @@ class IdentifyCounts:
     unchanged: int
     churn: int
     customers: int
+    moved_live: int = 0
 
 
 def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) -> IdentifyCounts:
     """Carry ``new_clusters`` into ``membership``, ``customer_ids`` and ``id_history``, in the caller's transaction.
 
     Reads the temp tables ``touched(rid)`` and ``new_clusters(rid, cluster)``; when one record of a customer is in
-    them, all are; and ``revised(rid)``: records whose values or pairs may be others than before. Labels of clusters and
+    them, all are; and ``revised(rid)``: records whose values or pairs may be others than before; ``moved_live`` of the
+    fold, if there was one. Labels of clusters and
     record numbers decide nothing. Raises PromiseBroken when the work store, as it is now about to be committed, fails
     an audit.
     """
     standing = whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing")
+    # where nothing was folded, there is none
+    work.execute("CREATE TEMP TABLE IF NOT EXISTS moved_live (rid INTEGER, former VARCHAR)")
     _forget_lost_records(work)
     _claims(work)
     _assign(work, ids)
@@ -83,6 +88,7 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
         unchanged=standing - changed,
         churn=whole_number(work, "SELECT count(*) FROM moved WHERE former IS NOT NULL"),
         customers=whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing"),
+        moved_live=whole_number(work, "SELECT count(DISTINCT rid) FROM moved_live"),
     )
     # of most records that were looked at nothing has changed; where everyone was, nothing need be set apart
     work.execute("CREATE TEMP TABLE written AS SELECT rid FROM moved UNION SELECT rid FROM revised")

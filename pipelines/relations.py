@@ -168,7 +168,7 @@ def _either(scope: Scope) -> str:
 
 def rejected_rows_sql(since: int) -> str:
     """Rejected rows of the runs after ``since``."""
-    return f"""SELECT u.run_id, j.channel, j.kind, j.file, j.line, j.row_as_sent, j.reasons
+    return f"""SELECT u.run_id, j.channel, j.kind, j.file, j.line, j.row_as_sent, j.reasons, j.source_record_id
         FROM rejected_rows j LEFT JOIN runs u USING (run_seq) WHERE j.run_seq > {since}"""
 
 

@@ -46,6 +46,7 @@ from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection
 Clock = Callable[[], datetime]
+_IDS = ("created", "merged", "split", "erased", "churn", "moved_live")
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,7 @@ def _folded(done: _Resolved) -> dict[str, int]:
 
 def _ids(done: _Resolved) -> dict[str, int]:
     """What became of ids; all zero when nothing was new."""
-    return asdict(done.ids) if done.ids else dict.fromkeys(("created", "merged", "split", "erased", "churn"), 0)
+    return asdict(done.ids) if done.ids else dict.fromkeys(_IDS, 0)
 
 
 def _resolution(done: _Resolved) -> Mapping[str, int]:

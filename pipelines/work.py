@@ -66,7 +66,7 @@ TABLES = {
     "consents": """channel VARCHAR, source_record_id VARCHAR, purpose VARCHAR, consent_channel VARCHAR, said VARCHAR,
         stated_at TIMESTAMPTZ, statements INTEGER""",
     "rejected_rows": """run_seq INTEGER, channel VARCHAR, kind VARCHAR, file VARCHAR, line BIGINT,
-        row_as_sent VARCHAR, reasons VARCHAR[]""",
+        row_as_sent VARCHAR, reasons VARCHAR[], source_record_id VARCHAR""",
     # names and values that outlive every run: the salt of the suppressions
     "meta": "key VARCHAR, value VARCHAR",
     # sha256 of salt, channel and source_record_id: rows that must not come back
@@ -178,6 +178,8 @@ def open_work(data_dir: Path) -> duckdb.DuckDBPyConnection:
         work.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     # a store made before decisions had a name
     work.execute("ALTER TABLE constraints ADD COLUMN IF NOT EXISTS decision_id VARCHAR")
+    # a store made before refused rows were known by their record
+    work.execute("ALTER TABLE rejected_rows ADD COLUMN IF NOT EXISTS source_record_id VARCHAR")
     for table in ("records", "record_history"):
         work.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS authenticated BOOLEAN")
     work.execute("COMMIT")

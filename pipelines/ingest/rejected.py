@@ -34,7 +34,7 @@ class RejectedRows:
         self._work = work
         self.run_seq = run_seq
         self.suppressions = suppressions
-        self._batch: list[tuple[str, str, str, int, str, list[str]]] = []
+        self._batch: list[tuple[str, str, str, int, str, list[str], str | None]] = []
         self._characters = 0
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.suppressed: Counter[tuple[str, str]] = Counter()
@@ -49,7 +49,7 @@ class RejectedRows:
         text = row.text.decode(errors="backslashreplace").replace("\0", "\\x00")
         if row.length > KEPT_CHARACTERS:
             text = f"{text[:KEPT_CHARACTERS]}… (cut: the row has {row.length:,} bytes)"
-        self._batch.append((*feed, file.name, row.line, text, row.reasons))
+        self._batch.append((*feed, file.name, row.line, text, row.reasons, row.source_record_id))
         self._characters += len(text)
         if len(self._batch) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
             self.flush()
@@ -58,7 +58,7 @@ class RejectedRows:
         """Write what is collected."""
         if self._batch:
             columns = [list(column) for column in zip(*self._batch, strict=True)]
-            values = ", ".join(["unnest(?)"] * len(columns))
+            values = ", ".join(["unnest(?)"] * (len(columns) - 1) + ["unnest(?::VARCHAR[])"])
             self._work.execute(f"INSERT INTO rejected_rows SELECT {self.run_seq}, {values}", columns)
         self._batch.clear()
         self._characters = 0

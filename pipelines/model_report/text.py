@@ -101,10 +101,7 @@ def _table(*columns: str, between: int = 2) -> Table:
 
 def _measured(measured: Measured) -> Iterator[RenderableType]:
     yield "[bold]Measured on labels, with 95 % intervals[/]"
-    yield (
-        f"{measured.labels:,} labels: {measured.same:,} pairs of one person, {measured.different:,} of two, "
-        f"{measured.unsure:,} unsure"
-    )
+    yield words.labels_told(measured)
     yield (
         f"precision {words.interval(measured.precision)}; {words.coverage(measured.precision_covers, 'linked')}\n"
         f"recall of the pairs weighed {words.interval(measured.recall)}; "

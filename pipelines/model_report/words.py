@@ -134,20 +134,51 @@ def coverage(share: float, of: str) -> str:
 def counted_by(measured: Measured) -> str:
     """What a label counts for."""
     if measured.drawn:
-        return f"{measured.drawn:,} labels count by one over their sampling probability, stratum by stratum."
+        counts, its = ("counts", "its") if measured.drawn == 1 else ("count", "their")
+        drawn = several(measured.drawn, "label")
+        return f"{drawn} {counts} by one over {its} sampling probability, stratum by stratum."
     return "Each band of weight counts by how many pairs it has, whichever were asked about."
 
 
 def asides(measured: Measured) -> list[str]:
     """Labels that say less than the others, a sentence without its stop for each kind."""
     told = (
-        (measured.undrawn, "say not how they were drawn, beside others that do, and count in the bands below alone"),
-        (measured.binding, "bind the clusters as judgements and count in the bands below alone"),
-        (measured.unknown, "name a record that is not there"),
-        (measured.contradicted, "pairs have labels that contradict each other and count for nothing"),
-        (measured.never_met, "are one person, and no blocking rule found the pair"),
+        (
+            measured.undrawn,
+            "label says not how it was drawn, beside others that do, and counts in the bands below alone",
+            "labels say not how they were drawn, beside others that do, and count in the bands below alone",
+        ),
+        (
+            measured.binding,
+            "label binds the clusters as a judgement and counts in the bands below alone",
+            "labels bind the clusters as judgements and count in the bands below alone",
+        ),
+        (measured.unknown, "label names a record that is not there", "labels name a record that is not there"),
+        (
+            measured.contradicted,
+            "pair has labels that contradict each other and count for nothing",
+            "pairs have labels that contradict each other and count for nothing",
+        ),
+        (
+            measured.never_met,
+            "label is of a pair of one person that no blocking rule found",
+            "labels are of pairs of one person that no blocking rule found",
+        ),
     )
-    return [f"{number:,} {what}" for number, what in told if number]
+    return [f"{number:,} {one if number == 1 else many}" for number, one, many in told if number]
+
+
+def labels_told(measured: Measured) -> str:
+    """How many labels there are, and what they say."""
+    return (
+        f"{several(measured.labels, 'label')}: {several(measured.same, 'pair')} of one person, "
+        f"{measured.different:,} of two, {measured.unsure:,} unsure"
+    )
+
+
+def several(number: int, what: str) -> str:
+    """A count and what is counted, one or several."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def compared_on(compared: Compared) -> str:

@@ -23,6 +23,8 @@ _BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("participation", "least_filled"): (0.0, 1.0),
     ("blocking", "cap"): (2, _WHOLE_MOST),
     ("blocking", "few"): (0, _WHOLE_MOST),
+    ("blocking", "budget"): (0.0, 1e6),
+    ("blocking", "least_pairs"): (0, _WHOLE_MOST),
     ("mixture", "exact"): (1e-6, 1.0),
     ("mixture", "near"): (1e-6, 1.0),
     ("mixture", "differ"): (1e-6, 1.0),
@@ -41,6 +43,17 @@ _BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("clustering", "dense"): (1e-6, 1e6),
     ("household", "least_probability"): (0.0, 1.0),
     ("household", "most_members"): (2, _WHOLE_MOST),
+    ("firewall", "largest_customer"): (1, _WHOLE_MOST),
+    ("firewall", "times_previous"): (0.0, 1e6),
+    ("firewall", "merged_share"): (0.0, 1.0),
+    ("firewall", "merged_least"): (0, _WHOLE_MOST),
+    ("firewall", "conflicting_births"): (1, _WHOLE_MOST),
+    ("firewall", "conflicting_share"): (0.0, 1.0),
+    ("firewall", "conflicting_least"): (0, _WHOLE_MOST),
+    ("firewall", "restarted_share"): (0.0, 1.0),
+    ("firewall", "restarted_least"): (0, _WHOLE_MOST),
+    ("firewall", "rejected_share"): (0.0, 1.0),
+    ("firewall", "rejected_least"): (0, _WHOLE_MOST),
 }
 _CHOICES = {("anchors", "use"): ("never", "where_ids_agree")}
 _RISING = (("clustering", "borderline_bits"), ("mixture", "twins"), ("mixture", "juniors"))
@@ -76,11 +89,13 @@ def _together(table: Mapping[str, Any]) -> Iterator[str]:
     least, most = (_said(table, "mixture", f"pseudo_pairs_{which}") for which in ("least", "most"))
     if _number(least) and _number(most) and least > most:
         yield f"[mixture] pseudo_pairs_least = {least!r} is more than pseudo_pairs_most = {most!r}"
-    clip = _said(table, "clustering", "clip")
+    clip, alone = _said(table, "clustering", "clip"), _said(table, "mixture", "place_alone")
     for key in ("stop", "stop_dense"):
         stop = _said(table, "clustering", key)
         if _number(clip) and _number(stop) and abs(stop) > clip:
             yield f"[clustering] {key} = {stop!r} is beyond clip = {clip!r}, which no average of pairs reaches"
+        if _number(alone) and _number(stop) and alone >= stop:
+            yield f"[mixture] place_alone = {alone!r} must be below {key} = {stop!r}, or an address makes one person"
     columns = _said(table, "correction", "columns")
     if isinstance(columns, list) and set(map(str, columns)) != _CORRECTED:
         yield "[correction] columns must be given_name and family_name, the two that are corrected"

@@ -15,6 +15,7 @@ REJECTED_ROWS = relation(
     ("line", "BIGINT", "The line or row number in it."),
     ("row_as_sent", "VARCHAR", "The row itself."),
     ("reasons", "VARCHAR[]", "Everything that is wrong with it."),
+    ("source_record_id", "VARCHAR", "The record's id within its channel, where one could be read."),
 )
 
 GENERIC_VALUES = relation(

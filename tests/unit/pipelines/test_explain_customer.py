@@ -10,7 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.explain import explain
 from pipelines.explain_customer import explain_customer, nearness
+from pipelines.progress import SilentProgress
+from pipelines.run import Places, RunOptions, run
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.store.generation import open_standing
 from tests.command_line import profiles_command
@@ -95,7 +98,7 @@ def test_the_nearest_comes_first_and_a_record_stands_for_its_customer(
     ("asked", "error", "said"),
     [
         ("store", WrongUsage, "names no record and no customer"),
-        ("store:nobody", NotFound, "no record store:nobody stands here: it has not come in, was refused"),
+        ("store:nobody", NotFound, "no record store:nobody stands here: it has not come in, its id could not"),
         ("cus_0", NotFound, "no customer cus_0 was ever published here"),
     ],
 )
@@ -131,3 +134,28 @@ def test_the_command_answers_json_of_one_of_two_and_why_not(
     assert pair["bits"] == pytest.approx(pair["prior_bits"] + sum(each["bits"] for each in pair["comparisons"]))
     assert said(left, right)["strongest_pair"]
     assert said(pair["left"]["record"], pair["right"]["record"]) == pair
+
+
+def test_a_record_that_was_refused_is_told_with_its_run_file_line_and_reasons(tmp_path: Path) -> None:
+    good = "S1,Ada,Lovelace,ada@example.org,1815-12-10"
+    names = "source_record_id,given_name,family_name,email,birth_date"
+    landing = tmp_path / "landing" / "store"
+    landing.mkdir(parents=True)
+    (landing / "customers_1.csv").write_text(f"{names}\n{good}\nS2,Grace,Hopper,g@example.org,once\n")
+    places = Places(tmp_path / "landing", tmp_path / "data")
+    run_id = run(places, RunOptions(), SilentProgress()).run_id
+    with pytest.raises(NotFound) as caught:
+        explain_customer("store:S2", tmp_path / "data")
+    said = str(caught.value)
+    assert said.startswith(
+        f"no record store:S2 stands here: {run_id} refused it in store/customers_1.csv, line 3: birth_date"
+    )
+    assert "\n" not in said
+
+    (landing / "customers_2.csv").write_text(f"{names},updated_at\nS2,Grace,Hopper,g@example.org,1906-12-09,soon\n")
+    run(places, RunOptions(), SilentProgress())
+    with pytest.raises(NotFound, match=r"customers_2\.csv, line 2 \(the last of 2 refused rows\): updated_at"):
+        explain("store:S1", "store:S2", tmp_path / "data")
+    with open_standing(tmp_path / "data") as warehouse:
+        rows = warehouse.execute("SELECT line, source_record_id FROM rejected_rows ORDER BY line").fetchall()
+    assert rows == [(2, "S2"), (3, "S2")]

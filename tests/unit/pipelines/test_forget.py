@@ -107,10 +107,15 @@ def test_rows_of_every_table_go_and_others_stay(world: WorkWorld) -> None:
         world.work.execute(
             "INSERT INTO rejected_rows BY NAME SELECT 1 AS run_seq, ? AS channel, ? AS row_as_sent", [channel, text]
         )
+    # cut off before its id
+    world.work.execute(
+        """INSERT INTO rejected_rows BY NAME
+        SELECT 1 AS run_seq, 'web' AS channel, '{"street": "very long' AS row_as_sent, '1' AS source_record_id"""
+    )
     customer = world.customer_of("web:1")
     done = forgotten(world, erasure("store:1", "web:1", customer_id=customer))
     assert done.rows == {
-        "rejected_rows": 2,
+        "rejected_rows": 3,
         "constraints": 0,
         "labels": 0,
         "records": 2,

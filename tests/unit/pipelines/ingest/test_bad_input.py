@@ -73,8 +73,9 @@ def test_a_row_has_all_its_reasons_and_says_where_it_stood(tmp_path: Path) -> No
     world = LandingWorld(tmp_path)
     bad = customer(source_record_id="2", birth_date="x", marketing_consent="y", updated_at="z")
     world.deliver("web/customers_1.csv", csv_of(FIRST, bad))
-    ((run, channel, kind, file, line, sent, reasons),) = world.all("SELECT * FROM rejected_rows")
+    ((run, channel, kind, file, line, sent, reasons, record),) = world.all("SELECT * FROM rejected_rows")
     assert (run, channel, kind, file, line, sent) == (1, "web", "customers", "web/customers_1.csv", 3, bad)
+    assert record == "2"
     assert [reason.split()[0] for reason in reasons] == ["birth_date", "marketing_consent", "updated_at"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from pipelines.labels import Labels
+from pipelines.model_report import words
 from pipelines.model_report.intervals import share_of_first, weighed_share, weighted_sum, wilson
 from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.report import Band, Interval, Measured
@@ -94,6 +95,22 @@ def test_labels_of_all_sorts_are_told_apart(work: duckdb.DuckDBPyConnection) -> 
         pair("web:20", "web:21", "same"),  # linked without a score
     )
     assert (found.labels, found.contradicted, found.unsure, found.unknown, found.never_met) == (6, 1, 1, 1, 1)
+    assert words.asides(found) == [
+        "1 label names a record that is not there",
+        "1 pair has labels that contradict each other and count for nothing",
+        "1 label is of a pair of one person that no blocking rule found",
+    ]
+    several = words.asides(replace(found, unknown=2, contradicted=1_200, never_met=0, binding=3, undrawn=1))
+    assert several == [
+        "1 label says not how it was drawn, beside others that do, and counts in the bands below alone",
+        "3 labels bind the clusters as judgements and count in the bands below alone",
+        "2 labels name a record that is not there",
+        "1,200 pairs have labels that contradict each other and count for nothing",
+    ]
+    assert words.labels_told(replace(found, labels=1, same=1)).startswith("1 label: 1 pair of one person, ")
+    assert words.labels_told(found).startswith("6 labels: ")
+    assert words.counted_by(replace(found, drawn=1)).startswith("1 label counts by one over its sampling probability")
+    assert words.counted_by(replace(found, drawn=2)).startswith("2 labels count by one over their sampling")
     assert found.precision == pytest.approx(wilson(1, 1))
     assert found.precision_covers == pytest.approx(1 / 8)
 
