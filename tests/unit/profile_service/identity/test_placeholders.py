@@ -26,7 +26,7 @@ WORDS = packaged_vocabulary()
         ("birth_date", "Unknown", "unknown"),
         ("street", "No  Address", "no address"),
         ("city", "n.a.", "n.a."),
-        ("postcode", "XXX", "xxx"),
+        ("postcode", "Missing", "missing"),
         ("sex", "unknown", "unknown"),
         ("country", "none", "none"),
         ("phone", "not given", "not given"),
