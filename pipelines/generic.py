@@ -82,10 +82,10 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
     rule = model.settings["generic"]
     default_country = model.trained.default_country if model.trained else None
     _find_names(work, int(rule["least_people"]) if NAME in rule["columns"] else None)
-    work.execute("CREATE OR REPLACE TEMP TABLE held (rid INTEGER, field VARCHAR, value VARCHAR, family UBIGINT)")
+    work.execute("CREATE OR REPLACE TEMP TABLE held_now (rid INTEGER, field VARCHAR, value VARCHAR)")
     for column in rule["columns"]:
         if column == NAME:
-            work.execute(f"INSERT INTO held SELECT rid, '{NAME}', name, NULL FROM often_named")
+            work.execute(f"INSERT INTO held_now SELECT rid, '{NAME}', name FROM often_named")
             continue
         columns, value = dictionary_of(column)
         work.execute(
@@ -100,10 +100,15 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
             joined = joined_phones("o", "often")
         country = "LEFT JOIN dict_country d_country ON f.country = d_country.raw" if column == "phone" else ""
         work.execute(
-            f"""INSERT INTO held SELECT f.rid, '{column}', o.value, a.family
-            FROM {rows} f {country} JOIN {joined} LEFT JOIN families a ON a.rid = f.rid""",
+            f"INSERT INTO held_now SELECT f.rid, '{column}', o.value FROM {rows} f {country} JOIN {joined}",
             {"country": default_country} if column == "phone" else {},
         )
+    # once for all columns: for each, everyone's family names would be put into a join's table anew
+    work.execute(
+        f"""CREATE OR REPLACE TEMP TABLE held AS
+        SELECT h.*, CASE WHEN field <> '{NAME}' THEN a.family END AS family
+        FROM held_now h LEFT JOIN families a USING (rid)"""
+    )
     known = ", ".join(f"d_{name}.value AS {name}" for name in PEOPLE if name != "phone")
     dictionaries = " ".join(
         f"LEFT JOIN dict_{name} d_{name} ON f.{name} = d_{name}.raw" for name in (*PEOPLE, "country") if name != "phone"
@@ -122,7 +127,7 @@ def find_holders(work: Work, model: Model, rows: str) -> None:
         SELECT h.rid, field, value, family, name, CASE field {people} END AS people
         FROM held h LEFT JOIN told_apart t ON t.rid = h.rid"""
     )
-    for table in ("families", "often", "often_named"):
+    for table in ("families", "often", "often_named", "held_now"):
         work.execute(f"DROP TABLE IF EXISTS {table}")
 
 
