@@ -83,17 +83,22 @@ def rules_beyond_budget(
     ``own_pairs``: how many pairs a rule finds that none of some others does. Few records have the budget of more.
     """
     bounds = model.settings["blocking"]
-    few = bounds.get("few", 0)
     most = max(bounds["budget"] * records, bounds.get("least_pairs", 0))
     taken = [rule for rule in model.blocking_rules if not (rule.wide or rule.few)]
+    worth_counting = rules_worth_counting(model, records)
     names = []
     for rule in (rule for rule in model.blocking_rules if rule.wide or rule.few):
-        # what is for few records need not be counted among more
-        if (rule.few and records > few) or own_pairs(rule, taken) > most:
+        if rule not in worth_counting or own_pairs(rule, taken) > most:
             names.append(rule.name)
         else:
             taken.append(rule)
     return names
+
+
+def rules_worth_counting(model: Model, records: int) -> tuple[BlockingRule, ...]:
+    """The blocking rules without those that are for fewer records."""
+    few = model.settings["blocking"].get("few", 0)
+    return tuple(rule for rule in model.blocking_rules if not rule.few or records <= few)
 
 
 def _own_pairs(work: Work, model: Model, rule: BlockingRule, others: Sequence[BlockingRule]) -> float:

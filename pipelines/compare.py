@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import numpy as np
 
@@ -10,15 +12,17 @@ from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
+Pairs = Mapping[str, str]  # a relation of pairs (l, r) = the name of a table (l, r, pattern) to make of it
 
 
-def compare_pairs(work: Work, model: Model, pairs: str, into: str) -> None:
-    """Make ``into(l, r, pattern)`` from relation ``pairs(l, r)`` and the ``standardised`` table."""
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {into} AS
-        SELECT p.l, p.r, {pattern_sql(model)} AS pattern
-        FROM {pairs} p JOIN standardised l ON l.rid = p.l JOIN standardised r ON r.rid = p.r"""
-    )
+def compare_pairs(work: Work, model: Model, pairs: Pairs) -> None:
+    """Make a table of patterns from each relation of pairs, by the ``standardised`` table."""
+    for relation, into in pairs.items():
+        work.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {into} AS
+            SELECT p.l, p.r, {pattern_sql(model)} AS pattern
+            FROM {relation} p JOIN standardised l ON l.rid = p.l JOIN standardised r ON r.rid = p.r"""
+        )
 
 
 def level_numbers(model: Model, patterns: Integers) -> Integers:

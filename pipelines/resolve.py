@@ -147,7 +147,8 @@ def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
 def learn_model(work: Work, models: Path, run: RunContext, declared: Model) -> tuple[Model, list[str]]:
     """Train a declared model on the records at hand and store it as the one that stands; answers warnings with it.
 
-    Makes the tables that go before clustering anew, so that the caller may resolve with them or roll them back.
+    Makes the tables that go before clustering anew, so that the caller may resolve with them or roll them back; of
+    them ``standardised`` is a temporary one, which ``standardise.keep`` keeps.
     Raises ``UnusableInput`` when there is no record to learn from.
     """
     if not whole_number(work, "SELECT count(*) FROM records"):
@@ -176,6 +177,8 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
         model, warnings = _learn(work, models, run, model, engine)
     clusters, suspicious = link_everyone(work, run, model, engine)
     warnings += suspicious
+    with run.progress.stage("keep"):
+        standardise.keep(work)
     used = {"version": model.version, "rules": reading_rules()}
     work.execute("INSERT INTO resolved_with VALUES ($version, $rules)", used)
     counts = {"standardised": records, "candidate_pairs": pairs, "clusters": clusters, "touched": records}
@@ -216,7 +219,8 @@ def _nobody(work: Work, model: Model) -> Resolution:
 def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine) -> tuple[Model, int]:
     """Make ``standardised`` and ``compared(l, r, pattern)`` anew; an untrained model learns words and values from it.
 
-    Answers the model and the number of candidate pairs.
+    For an untrained one random pairs are compared, too, see ``train.draw_pairs``. Answers the model and the number of
+    candidate pairs.
     """
     learning = model.trained is None
     if learning:
@@ -239,8 +243,12 @@ def _compare_everyone(work: Work, run: RunContext, model: Model, engine: Engine)
         pairs = engine.block_all(work, model)
         stage.note(f"{pairs:,} candidate pairs")
     with run.progress.stage("compare"):
-        engine.compare_pairs(work, model, "candidates", "compared")
-        work.execute("DROP TABLE candidates")
+        compared = {"candidates": "compared"}
+        if learning:
+            compared |= train.draw_pairs(work, model)
+        engine.compare_pairs(work, model, compared)
+        for table in compared:
+            work.execute(f"DROP TABLE {table}")
     return model, pairs
 
 
@@ -261,7 +269,7 @@ def _standardise_everyone(work: Work, run: RunContext, model: Model) -> Model:
     if learning:
         model = _with(model, generic_threshold=generic.generic_thresholds(work, model))
     generic.withhold_from_everyone(work, model)
-    work.execute(f"CREATE TABLE standardised ({standardise.standardised_columns(model)})")
+    work.execute(f"CREATE TEMP TABLE standardised ({standardise.standardised_columns(model)})")
     read.put_together(work, rows, model, "standardised")
     mailbox.read_mailboxes(work, model, "standardised")
     if learning:

@@ -35,7 +35,7 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
         pairs = _block_revised(work, model)
         stage.note(f"{pairs:,} candidate pairs")
     with run.progress.stage("compare"):
-        compare_pairs(work, model, "candidates", "compared")
+        compare_pairs(work, model, {"candidates": "compared"})
     with run.progress.stage("score"):
         _drop_old_pairs(work)
         score_patterns(work, model, "compared")

@@ -275,16 +275,26 @@ def put_together(work: Work, fresh: str, model: Model, into: str, bins: Mapping[
     }
     fields = [field for field in (*TEXT_FIELDS, "street", "street_2") if field != "middle_name"]
     selected = {column: values_of[column] for column in STANDARD_COLUMNS} | dict(bins) | {"apart": "e.number"}
+    work.execute(
+        f"""INSERT INTO {into} BY NAME
+        SELECT f.rid, {", ".join(f"{sql} AS {column}" for column, sql in selected.items())}
+        FROM {fresh} f JOIN fresh_names n ON n.rid = f.rid {_dictionaries(fields)}
+        LEFT JOIN spelled_given g ON n.given_name = g.name
+        LEFT JOIN spelled_family a ON n.family_name = a.name
+        LEFT JOIN {joined_phones("p")} LEFT JOIN duplicate_free e ON e.channel = f.channel""",
+        {"country": default_country},
+    )
+
+
+def keep(work: Work) -> None:
+    """Make the temporary table ``standardised`` a permanent one, for later runs.
+
+    Written where it was put together, it held linking up, and the names that mailboxes tell were an update, for which
+    a COMMIT writes the whole table once more.
+    """
     with uncompressed(work):
-        work.execute(
-            f"""INSERT INTO {into} BY NAME
-            SELECT f.rid, {", ".join(f"{sql} AS {column}" for column, sql in selected.items())}
-            FROM {fresh} f JOIN fresh_names n ON n.rid = f.rid {_dictionaries(fields)}
-            LEFT JOIN spelled_given g ON n.given_name = g.name
-            LEFT JOIN spelled_family a ON n.family_name = a.name
-            LEFT JOIN {joined_phones("p")} LEFT JOIN duplicate_free e ON e.channel = f.channel""",
-            {"country": default_country},
-        )
+        work.execute("CREATE TABLE main.standardised AS FROM temp.standardised")
+    work.execute("DROP TABLE temp.standardised")
 
 
 def joined_phones(name: str, table: str = "dict_phone") -> str:

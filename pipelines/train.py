@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 
 from pipelines.anchor import anchor, look_at_ids
-from pipelines.compare import compare_pairs, level_numbers
+from pipelines.compare import Pairs, level_numbers
 from pipelines.engines.engine import Engine
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
@@ -19,7 +19,7 @@ from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integ
 from profile_service.identity.model import Clustering, Comparison, Model, Outcome
 
 Work = duckdb.DuckDBPyConnection
-ComparePairs = Callable[[Work, Model, str, str], None]  # as ``compare.compare_pairs``
+DRAWN_COMPARED = "drawn_compared"
 _SAMPLE = 200_000
 _OFTEN = 20
 _RARE_PATTERNS = 20_000
@@ -80,10 +80,13 @@ def draw_records(work: Work, wanted: int, columns: Collection[str]) -> None:
 
 
 def learn(work: Work, model: Model, compared: str, engine: Engine) -> tuple[Model, list[str]]:
-    """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong."""
+    """Fit ``model`` to the compared candidate pairs and to random pairs; warnings say what looks wrong.
+
+    Needs what was compared of ``draw_pairs``, which is dropped.
+    """
     assert model.trained is not None
     records = whole_number(work, "SELECT count(*) FROM standardised")
-    evidence = gather_evidence(work, model, compared, records, engine.compare_pairs)
+    evidence = gather_evidence(work, model, compared, records)
     settings = model.settings["mixture"]
     iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
     prior = Prior.from_settings(settings, records)
@@ -116,13 +119,12 @@ def stop_among(clustering: Clustering, partners: float) -> float:
     return round(clustering.stop + lowered, 4)
 
 
-def gather_evidence(
-    work: Work, model: Model, compared: str, records: int, compare: ComparePairs = compare_pairs
-) -> Evidence:
+def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Evidence:
     """What the data says before any class is known, see ``Evidence``."""
-    rows = work.execute(f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern").fetchnumpy()
-    patterns, counts = _thinned(np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64))
-    random, times = _random_pairs(work, model, records, compare)
+    patterns, counts = _thinned(*_met(work, compared))
+    drawn, times = _met(work, DRAWN_COMPARED)
+    work.execute(f"DROP TABLE {DRAWN_COMPARED}")
+    random = level_numbers(model, drawn)
     parts = parts_of(model)
     levels = [level for comparison in model.comparisons for level in comparison.levels]
     counted = {level.column for level in levels if level.kind == "exact" or level.bins}
@@ -162,13 +164,19 @@ def _thinned(patterns: Integers, counts: Floats) -> tuple[Integers, Floats]:
     return patterns[kept], weight[kept]
 
 
-def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs) -> tuple[Integers, Floats]:
-    """What random pairs of records are alike in; the same draw for the same records.
+def _met(work: Work, compared: str) -> tuple[Integers, Floats]:
+    """The patterns of a relation in order, shape (patterns,), and how many pairs have each."""
+    rows = work.execute(f"SELECT pattern, count(*) AS n FROM {compared} GROUP BY pattern ORDER BY pattern").fetchnumpy()
+    return np.asarray(rows["pattern"], dtype=np.int64), np.asarray(rows["n"], dtype=np.float64)
 
-    Few are drawn by what they hold, whatever the order in which they came: a pair more or less matters among few.
 
-    Level numbers, shape (patterns, comparisons), and how many pairs have them, shape (patterns,).
+def draw_pairs(work: Work, model: Model) -> Pairs:
+    """Make a relation of random pairs of records, which is to be compared with the candidate pairs before ``learn``.
+
+    The same draw for the same records. Few are drawn by what they hold, whatever the order in which they came: a pair
+    more or less matters among few.
     """
+    records = whole_number(work, "SELECT count(*) FROM standardised")
     wanted = int(model.settings["mixture"]["random_pairs"])
     held = "hash(name_pair, birth_date, email, phone, street, postcode), " if records <= _SAMPLE else ""
     rids = np.asarray(work.execute(f"SELECT rid FROM standardised ORDER BY {held}rid").fetchnumpy()["rid"])
@@ -181,13 +189,7 @@ def _random_pairs(work: Work, model: Model, records: int, compare: ComparePairs)
     work.register("drawn_pairs", {"l": rids[one], "r": rids[other]})
     work.execute("CREATE OR REPLACE TEMP TABLE drawn AS FROM drawn_pairs")
     work.unregister("drawn_pairs")
-    compare(work, model, "drawn", "drawn_compared")
-    met = work.execute(
-        "SELECT pattern, count(*) AS n FROM drawn_compared GROUP BY pattern ORDER BY pattern"
-    ).fetchnumpy()
-    for table in ("drawn", "drawn_compared"):
-        work.execute(f"DROP TABLE {table}")
-    return level_numbers(model, np.asarray(met["pattern"], dtype=np.int64)), np.asarray(met["n"], dtype=np.float64)
+    return {"drawn": DRAWN_COMPARED}
 
 
 def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int) -> Floats:

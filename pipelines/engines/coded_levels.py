@@ -7,7 +7,7 @@ ask too often, never answer wrongly: a property test holds codes and SQL equal.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +18,40 @@ from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Comparison, Level, Model
 
 Flags = NDArray[np.bool_]
+Both = tuple[NDArray[np.uint64], NDArray[np.uint64]]  # a code of the left records and of the right ones
 Answer = tuple[Flags, Flags | None]  # where the rule holds for certain, and where only the texts can tell (or nowhere)
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The two rids of each of some pairs, shape (pairs,) each."""
+    """The two rids of each of some pairs, shape (pairs,) each.
+
+    ``whole``: the pairs that these are the ones at ``places`` of; what has been looked up for all of those is not
+    looked up again, since records lie far from each other, and their codes in the order of pairs do not.
+    """
 
     records: CodedRecords
     left: Rids
     right: Rids
+    whole: Sides | None = None
+    places: Rids | Flags | None = None
+    known: dict[tuple[str, str], Both] = field(default_factory=dict)
 
     def at(self, places: Rids | Flags) -> Sides:
         """Some of the pairs."""
-        return Sides(self.records, self.left[places], self.right[places])
+        return Sides(self.records, self.left[places], self.right[places], self, places)
 
-    def codes(self, name: str, other: str | None = None) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    def codes(self, name: str, other: str | None = None) -> Both:
         """A code of the left records and of the right ones."""
-        return self.records[name].take(self.left), self.records[other or name].take(self.right)
+        wanted = (name, other or name)
+        if wanted not in self.known:
+            self.known[wanted] = self._codes(*wanted)
+        return self.known[wanted]
+
+    def _codes(self, name: str, other: str) -> Both:
+        if self.whole is not None and (known := self.whole.known.get((name, other))):
+            return known[0][self.places], known[1][self.places]
+        return self.records[name].take(self.left), self.records[other].take(self.right)
 
     def same(self, name: str, other: str | None = None) -> Flags:
         """Where both have a value and it is the same."""

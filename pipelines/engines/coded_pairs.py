@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import numpy as np
 
+from pipelines.compare import Pairs
 from pipelines.engines.coded_levels import Sides, level_numbers, swapped
 from pipelines.engines.coded_records import ODD, CodedRecords, Rids, begins
 from pipelines.work import whole_number
@@ -22,16 +23,21 @@ _PAIRS_A_TASK = 1 << 17  # what is made of them stays in a processor's cache
 Asked = dict[int, Rids]  # comparison = places of the pairs that only the texts can tell
 
 
-def compare_coded(work: Work, model: Model, records: CodedRecords, pairs: str, into: str) -> None:
-    """Make ``into(l, r, pattern)`` from table ``pairs(l, r)``; see ``compare.compare_pairs``."""
-    work.execute(f"CREATE OR REPLACE TEMP TABLE {into} (l INTEGER, r INTEGER, pattern BIGINT)")
-    parts = 1 + whole_number(work, f"SELECT count(*) FROM {pairs}") // _PAIRS_AT_ONCE
+def compare_coded(work: Work, model: Model, records: CodedRecords, pairs: Pairs) -> None:
+    """Make a table of patterns from each table of pairs; see ``compare.compare_pairs``."""
+    for into in pairs.values():
+        work.execute(f"CREATE OR REPLACE TEMP TABLE {into} (l INTEGER, r INTEGER, pattern BIGINT)")
+    parts = 1 + sum(whole_number(work, f"SELECT count(*) FROM {table}") for table in pairs) // _PAIRS_AT_ONCE
     for part in range(parts):
-        rows = work.execute(f"SELECT l, r FROM {pairs} WHERE l % {parts} = {part}").fetchnumpy()
-        sides = Sides(records, np.asarray(rows["l"], dtype=np.intp), np.asarray(rows["r"], dtype=np.intp))
-        work.register("compared_pairs", {**rows, "pattern": patterns_of(work, model, sides)})
-        work.execute(f"INSERT INTO {into} SELECT l, r, pattern FROM compared_pairs")
-        work.unregister("compared_pairs")
+        # of all tables together: what the texts are asked costs a look at everyone, for however few pairs
+        rows = [work.execute(f"SELECT l, r FROM {table} WHERE l % {parts} = {part}").fetchnumpy() for table in pairs]
+        left, right = (np.concatenate([np.asarray(each[side], dtype=np.intp) for each in rows]) for side in "lr")
+        patterns = patterns_of(work, model, Sides(records, left, right))
+        ends = np.cumsum([len(each["l"]) for each in rows])[:-1]
+        for into, each, some in zip(pairs.values(), rows, np.split(patterns, ends), strict=True):
+            work.register("compared_pairs", {**each, "pattern": some})
+            work.execute(f"INSERT INTO {into} SELECT l, r, pattern FROM compared_pairs")
+            work.unregister("compared_pairs")
 
 
 def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.work import whole_number
-from profile_service.identity.blocking_rule import part_sql
+from profile_service.identity.blocking_rule import BlockingRule, part_sql
 from profile_service.identity.compare import RULES, columns_said_before, takes_part
 from profile_service.identity.model import Comparison, Model
 
 Work = duckdb.DuckDBPyConnection
 Codes = NDArray[np.uint64]
 Rids = NDArray[np.intp]
+_COLUMNS_AT_ONCE = 6
 ODD = np.uint64(0x9E3779B97F4A7C15)  # by which codes are multiplied to be put together as one
 
 # Codes that a rule reads beyond whether two values are the same, each a name behind the column's and its SQL.
@@ -85,23 +89,48 @@ def start_of(column: str, length: int) -> str:
 
 def code_records(work: Work, model: Model) -> CodedRecords:
     """Code what the model's blocking rules and comparisons read in ``standardised``."""
-    wanted = {part: _part_sql(part) for rule in model.live_rules for part in rule.key}
+    return code_comparisons(work, model, code_keys(work, model.live_rules))
+
+
+def code_keys(work: Work, rules: Sequence[BlockingRule]) -> CodedRecords:
+    """Code what some blocking rules read in ``standardised``."""
+    size = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM standardised")
+    return CodedRecords(_coded(work, {part: _part_sql(part) for rule in rules for part in rule.key}, size), size)
+
+
+def code_comparisons(work: Work, model: Model, known: CodedRecords) -> CodedRecords:
+    """``known`` and what of the model's comparisons is not in it."""
+    wanted: dict[str, str] = {}
     for comparison in model.comparisons:
         if takes_part(comparison, model):
             wanted |= _codes_of(comparison, model)
-    size = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM standardised")
+    wanted = {name: sql for name, sql in wanted.items() if name not in known.codes}
+    return CodedRecords(known.codes | _coded(work, wanted, known.size), known.size)
+
+
+def _coded(work: Work, wanted: Mapping[str, str], size: int) -> dict[str, Codes]:
+    """Name = SQL over ``standardised`` becomes name = codes by rid."""
     names = sorted(wanted)
-    codes: dict[str, Codes] = {}
-    # a few columns at a time: each is held twice while it is put in the order of rids
-    for start in range(0, len(names), 8):
-        some = names[start : start + 8]
-        selected = ", ".join(f"({wanted[name]})::UBIGINT AS c{at}" for at, name in enumerate(some))
-        rows = work.execute(f"SELECT rid, {selected} FROM standardised s").fetchnumpy()
-        rids = np.asarray(rows["rid"], dtype=np.intp)
-        for at, name in enumerate(some):
-            codes[name] = np.zeros(size, dtype=np.uint64)
-            codes[name][rids] = np.asarray(rows[f"c{at}"])
-    return CodedRecords(codes, size)
+    codes = {name: np.zeros(size, dtype=np.uint64) for name in names}
+    with ThreadPoolExecutor(1) as beside:
+        put: Future[None] | None = None
+        # a few columns at a time: each is held twice while it is put in the order of rids, beside the next few
+        for start in range(0, len(names), _COLUMNS_AT_ONCE):
+            some = names[start : start + _COLUMNS_AT_ONCE]
+            selected = ", ".join(f"({wanted[name]})::UBIGINT AS c{at}" for at, name in enumerate(some))
+            rows = work.execute(f"SELECT rid, {selected} FROM standardised s").fetchnumpy()
+            if put is not None:
+                put.result()
+            put = beside.submit(_put, rows, [codes[name] for name in some])
+        if put is not None:
+            put.result()
+    return codes
+
+
+def _put(rows: Mapping[str, NDArray[Any]], codes: Sequence[Codes]) -> None:
+    rids = np.asarray(rows["rid"], dtype=np.intp)
+    for at, column in enumerate(codes):
+        column[rids] = np.asarray(rows[f"c{at}"])
 
 
 def _codes_of(comparison: Comparison, model: Model) -> dict[str, str]:

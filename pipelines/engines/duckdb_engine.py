@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import numpy as np
 
 from pipelines import block, score
+from pipelines.compare import Pairs
 from pipelines.engines import coded_blocks
 from pipelines.engines.coded_levels import Sides
 from pipelines.engines.coded_pairs import compare_coded
-from pipelines.engines.coded_records import CodedRecords, code_records
+from pipelines.engines.coded_records import CodedRecords, code_comparisons, code_keys, code_records
 from pipelines.work import spill_folder
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
@@ -33,8 +36,13 @@ class DuckDBEngine:
 
     def too_wide(self, work: Work, model: Model) -> list[str]:
         """See ``block.too_wide``; where a rule has very many pairs the keys sampled are not the same ones."""
-        self._records = code_records(work, model)
-        return coded_blocks.too_wide(self._records, model, block.count(work, "standardised"))
+        records = block.count(work, "standardised")
+        keys = code_keys(work, block.rules_worth_counting(model, records))
+        with ThreadPoolExecutor(1) as beside:
+            # fetching what comparisons read leaves half of a core idle
+            wide = beside.submit(coded_blocks.too_wide, keys, model, records)
+            self._records = code_comparisons(work, model, keys)
+            return wide.result()
 
     def block_all(self, work: Work, model: Model) -> int:
         """See ``block.block_all``."""
@@ -52,9 +60,9 @@ class DuckDBEngine:
         self._records = self._records or code_records(work, model)
         return coded_blocks.found_again(Sides(self._records, left, right), model.live_rules)
 
-    def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
+    def compare_pairs(self, work: Work, model: Model, pairs: Pairs) -> None:
         """See ``compare.compare_pairs``."""
-        compare_coded(work, model, self._records or code_records(work, model), pairs, into)
+        compare_coded(work, model, self._records or code_records(work, model), pairs)
 
     def score_pairs(self, work: Work, model: Model, compared: str) -> None:
         """See ``score.score_patterns`` and ``score.score_pairs``."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import duckdb
 
 from pipelines.block import Flags
+from pipelines.compare import Pairs
 from profile_service.errors import WrongUsage
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
@@ -40,8 +41,8 @@ class Engine(Protocol):
         """Which pairs of rids share a key of any live rule, shape (pairs,)."""
         ...
 
-    def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
-        """Make ``into(l, r, pattern)`` from relation ``pairs(l, r)``."""
+    def compare_pairs(self, work: Work, model: Model, pairs: Pairs) -> None:
+        """Make the table ``(l, r, pattern)`` that each relation ``(l, r)`` is to become."""
         ...
 
     def score_pairs(self, work: Work, model: Model, compared: str) -> None:

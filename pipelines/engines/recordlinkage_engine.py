@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines import block
-from pipelines.compare import level_numbers
+from pipelines.compare import Pairs, level_numbers
 from pipelines.engines.latent_class import LatentClassClassifier
 from pipelines.engines.recordlinkage_objects import model_compare, model_index
 from pipelines.score import enter_patterns
@@ -66,18 +66,19 @@ class RecordLinkageEngine:
         """See ``block.found_again``, for which recordlinkage has no object either."""
         return block.found_again(work, model, left, right)
 
-    def compare_pairs(self, work: Work, model: Model, pairs: str, into: str) -> None:
-        """Make ``into(l, r, pattern)`` with the model's comparisons as one recordlinkage ``Compare``."""
+    def compare_pairs(self, work: Work, model: Model, pairs: Pairs) -> None:
+        """Make the patterns of pairs with the model's comparisons as one recordlinkage ``Compare``."""
         frame = standard_values(work)
-        rows = work.execute(f"SELECT l, r FROM {pairs} ORDER BY l, r").fetchnumpy()
-        index = pd.MultiIndex.from_arrays([rows["l"], rows["r"]])
         compare = model_compare(model)
         weights = np.cumprod([1, *model.radices[:-1]], dtype=np.int64)
-        patterns = np.zeros(len(index), dtype=np.int64)
-        for start in range(0, len(index), _PAIRS_AT_ONCE):
-            vectors = compare.compute(index[start : start + _PAIRS_AT_ONCE], frame)
-            patterns[start : start + _PAIRS_AT_ONCE] = vectors.to_numpy(dtype=np.int64) @ weights
-        _make(work, into, {"l": rows["l"], "r": rows["r"], "pattern": patterns})
+        for relation, into in pairs.items():
+            rows = work.execute(f"SELECT l, r FROM {relation} ORDER BY l, r").fetchnumpy()
+            index = pd.MultiIndex.from_arrays([rows["l"], rows["r"]])
+            patterns = np.zeros(len(index), dtype=np.int64)
+            for start in range(0, len(index), _PAIRS_AT_ONCE):
+                vectors = compare.compute(index[start : start + _PAIRS_AT_ONCE], frame)
+                patterns[start : start + _PAIRS_AT_ONCE] = vectors.to_numpy(dtype=np.int64) @ weights
+            _make(work, into, {"l": rows["l"], "r": rows["r"], "pattern": patterns})
 
     def score_pairs(self, work: Work, model: Model, compared: str) -> None:
         """Append to ``scored_pairs`` and ``patterns`` what the classifier says of the comparison vectors."""

@@ -249,10 +249,13 @@ def _same_levels(world: LinkageWorld, model: Model, everyone: list[StandardisedR
     expected = {
         (a, b): compare_pair(left, right, model) for a, left in enumerate(everyone) for b, right in enumerate(everyone)
     }
+    world.work.execute("CREATE TABLE falling AS FROM pairs WHERE l > r")
     for everyones_levels in (compare_pairs, DuckDBEngine().compare_pairs):
-        everyones_levels(world.work, model, "pairs", "compared")
+        everyones_levels(world.work, model, {"pairs": "compared", "falling": "falling_compared"})
         found = {(a, b): pattern for a, b, pattern in world.all("SELECT * FROM compared")}
         assert found == {pair: model.pack(levels) for pair, levels in expected.items()}
+        falling = {(a, b): pattern for a, b, pattern in world.all("SELECT * FROM falling_compared")}
+        assert falling == {(a, b): pattern for (a, b), pattern in found.items() if a > b}
     each = ", ".join(level_sql(comparison, model) for comparison in model.comparisons)
     numbers = world.all(
         f"SELECT p.l, p.r, {each} FROM pairs p JOIN standardised l ON l.rid = p.l JOIN standardised r ON r.rid = p.r"
