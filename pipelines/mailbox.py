@@ -56,11 +56,11 @@ def read_mailboxes(work: Work, model: Model, table: str) -> None:
 def _complete(work: Work, model: Model, table: str) -> None:
     """Write what ``told_by_mailbox`` tells into the rows of ``table``."""
     binned = model.settings["frequency"]["columns"]
-    sets, joins = [], []
+    sets, joins, told = [], [], "FROM told_by_mailbox"
     for name, columns in _COLUMNS.items():
         work.execute(
             f"""CREATE OR REPLACE TEMP TABLE told_{name} AS SELECT *, split_part(roots, ' ', 1) AS root FROM (
-            {spelled_sql(name, f"SELECT DISTINCT {name} AS name FROM told_by_mailbox WHERE {name} IS NOT NULL")})"""
+            {spelled_sql(name, f"SELECT DISTINCT {name} AS name, NULL AS known {told} WHERE {name} IS NOT NULL")})"""
         )
         own = [f"{name}_{column} = coalesce(t.{name}_{column}, s.{name}_{column})" for column in columns]
         if f"{name}_fixed" in binned:

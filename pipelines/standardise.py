@@ -115,8 +115,9 @@ def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
     identifiers = [field for field, rule in TEXT_FIELDS.items() if rule == "identifier"]
     return dict.fromkeys(identifiers, shortcuts.identifier_shortcut()) | {
         "email": shortcuts.email_shortcut(words),
-        "given_name": shortcuts.name_shortcut(words, len(_LIST_RULES["given_name"][1])),
-        "family_name": shortcuts.name_shortcut(words, len(_LIST_RULES["family_name"][1])),
+        "given_name": shortcuts.given_name_shortcut(words),
+        "family_name": shortcuts.family_name_shortcut(words),
+        "postcode": shortcuts.postcode_shortcut(),
     }
 
 
@@ -200,24 +201,28 @@ def spell_names(work: Work, model: Model, corrections: Corrections) -> None:
     ``corrections``: for each of the two columns those known already.
     """
     for table, column in (("given", "given_name"), ("family", "family_name")):
-        define_rule(
-            work, f"rule_fix_{column}", _known_or(corrections[column], model.spellings[column].correct), 1, "VARCHAR"
-        )
-        work.execute(
-            f"CREATE OR REPLACE TEMP TABLE spelled_{table} AS "
-            + spelled_sql(table, f"SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL")
-        )
-
-
-def _known_or(known: Mapping[str, str | None], rule: Callable[[str], str | None]) -> Callable[[str], str | None]:
-    return lambda name: known[name] if name in known else rule(name)
+        define_rule(work, f"rule_fix_{column}", model.spellings[column].correct, 1, "VARCHAR")
+        known = corrections[column]
+        names = f"SELECT DISTINCT {column} AS name FROM fresh_names WHERE {column} IS NOT NULL"
+        if known:
+            arrays = {"name": list(known), "fixed": [fixed or "" for fixed in known.values()]}
+            work.register("corrections", {key: np.array(texts, dtype=object) for key, texts in arrays.items()})
+            names = f"SELECT name, nullif(fixed, '') AS known FROM ({names}) LEFT JOIN corrections USING (name)"
+        else:
+            names = f"SELECT name, NULL::VARCHAR AS known FROM ({names})"
+        work.execute(f"CREATE OR REPLACE TEMP TABLE spelled_{table} AS {spelled_sql(table, names)}")
+        if known:
+            work.unregister("corrections")
 
 
 def spelled_sql(which: str, names: str) -> str:
-    """A query ``(name, fixed, roots, sound)`` of query ``names(name)``, given names or family ones."""
+    """A query ``(name, fixed, roots, sound)`` of query ``names(name, known)``, given names or family ones.
+
+    ``known``: a name's correction, where it is known.
+    """
     roots = "rule_roots(fixed)" if which == "given" else "NULL::VARCHAR"
     return f"""SELECT name, fixed, {roots} AS roots, rule_sound(fixed) AS sound FROM (
-        SELECT name, rule_fix_{which}_name(name) AS fixed FROM ({names}))"""
+        SELECT name, coalesce(known, rule_fix_{which}_name(name)) AS fixed FROM ({names}))"""
 
 
 def _table_of(work: Work, table: str, columns: str, rows: Mapping[str, int]) -> None:

@@ -38,13 +38,31 @@ def identifier_shortcut() -> Shortcut:
     )
 
 
-def name_shortcut(words: Vocabulary, places: int) -> Shortcut:
-    """For names of one word of ASCII letters that is no title, suffix or junk, as the first of ``places`` in a list."""
+def given_name_shortcut(words: Vocabulary) -> Shortcut:
+    """For names as in ``_plain_name``: a list of the first word, the others and no suffix."""
+    return _plain_name(words, "[word, nullif(substr(name, length(word) + 2), ''), NULL]")
+
+
+def family_name_shortcut(words: Vocabulary) -> Shortcut:
+    """For names as in ``_plain_name``: a list of the whole name and no suffix."""
+    return _plain_name(words, "[name, NULL]")
+
+
+def _plain_name(words: Vocabulary, answer: str) -> Shortcut:
+    """For one word of ASCII letters, or two parted by a blank or a hyphen, of which none is a title, suffix or junk."""
     spoken = _listed(words.titles | words.suffixes.keys() | words.junk | words.junk_names)
-    empty = ", NULL" * (places - 1)
     return Shortcut(
-        f"CASE WHEN regexp_full_match(raw, '[A-Za-z]+') AND name NOT IN {spoken} THEN [name{empty}] END",
-        {"name": "lower(raw)"},
+        f"CASE WHEN regexp_full_match(raw, '[A-Za-z]+([ -][A-Za-z]+)?') AND name NOT IN {spoken} "
+        f"AND word NOT IN {spoken} AND substr(name, length(word) + 2) NOT IN {spoken} THEN {answer} END",
+        {"name": "replace(lower(raw), '-', ' ')", "word": "split_part(replace(lower(raw), '-', ' '), ' ', 1)"},
+    )
+
+
+def postcode_shortcut() -> Shortcut:
+    """For American codes of five digits, or nine of which four stand behind a hyphen."""
+    return Shortcut(
+        "CASE WHEN regexp_full_match(raw, '[0-9]{5}(-[0-9]{4})?') AND code NOT IN ('00000', '99999') THEN code END",
+        {"code": "left(raw, 5)"},
     )
 
 

@@ -19,6 +19,11 @@ from tests.property.test_standard_values_stand import COUNTRIES, numbers, texts,
 WORDS = packaged_vocabulary()
 
 
+def _given(text: str) -> list[str | None]:
+    parts = values.name_parts(text, WORDS)
+    return [parts.first, parts.rest, parts.suffix]
+
+
 def _family(text: str) -> list[str | None]:
     parts = values.name_parts(text, WORDS)
     return [values.family_name(parts), parts.suffix]
@@ -26,7 +31,9 @@ def _family(text: str) -> list[str | None]:
 
 SHORT_WAYS: dict[str, tuple[shortcuts.Shortcut, Callable[[str], Any]]] = {
     "identifier": (shortcuts.identifier_shortcut(), lambda text: values.digits_or_letters(text, WORDS)),
-    "family name": (shortcuts.name_shortcut(WORDS, 2), _family),
+    "given name": (shortcuts.given_name_shortcut(WORDS), _given),
+    "family name": (shortcuts.family_name_shortcut(WORDS), _family),
+    "postcode": (shortcuts.postcode_shortcut(), lambda text: values.postcode(text, WORDS)),
     "email": (shortcuts.email_shortcut(WORDS), lambda text: values.email(text, WORDS)),
 }
 junk = st.sampled_from(sorted(WORDS.junk | WORDS.junk_names | WORDS.titles | WORDS.suffixes.keys()))
@@ -39,6 +46,9 @@ addresses = st.builds(
     ),
 )
 identifiers = st.text("aB0-Ä ", min_size=1, max_size=9)
+two_names = st.builds("{}{}{}".format, st.one_of(junk, words), st.sampled_from([" ", "-", "  ", "'", " - "]), words)
+postcodes = st.from_regex(r"[09]{4,6}(-[09]{3,5})?", fullmatch=True)
+plain_or_not = st.one_of(texts, junk, junk.map(str.title), two_names, addresses, postcodes, identifiers)
 
 
 def _short(shortcut: shortcuts.Shortcut, raws: list[str], country: str | None = None) -> list[Any]:
@@ -51,7 +61,7 @@ def _short(shortcut: shortcuts.Shortcut, raws: list[str], country: str | None = 
 
 @pytest.mark.parametrize("kind", SHORT_WAYS)
 @settings(max_examples=25, deadline=None)
-@given(raws=st.lists(st.one_of(texts, junk, junk.map(str.title), addresses, identifiers), min_size=20, max_size=60))
+@given(raws=st.lists(plain_or_not, min_size=20, max_size=60))
 def test_the_short_way_is_the_rule_wherever_it_answers(kind: str, raws: list[str]) -> None:
     shortcut, rule = SHORT_WAYS[kind]
     assert [(raw, short) for raw, short in _short(shortcut, raws) if short is not None and short != rule(raw)] == []
@@ -74,7 +84,11 @@ def test_the_short_way_to_a_phone_number_is_the_rule_wherever_it_answers(
     ("shortcut", "raw", "standard"),
     [
         (shortcuts.identifier_shortcut(), "LC-000123", "lc000123"),
-        (shortcuts.name_shortcut(WORDS, 3), "SMITH", ["smith", None, None]),
+        (shortcuts.given_name_shortcut(WORDS), "MARY", ["mary", None, None]),
+        (shortcuts.given_name_shortcut(WORDS), "Mary Jo", ["mary", "jo", None]),
+        (shortcuts.family_name_shortcut(WORDS), "Smith-Jones", ["smith jones", None]),
+        (shortcuts.postcode_shortcut(), "94103-1234", "94103"),
+        (shortcuts.postcode_shortcut(), "94103", "94103"),
         (shortcuts.email_shortcut(WORDS), "Jo.Smith@GMail.com", "josmith@gmail.com"),
         (shortcuts.email_shortcut(WORDS), "Jo.Smith@x.org", "jo.smith@x.org"),
         (shortcuts.phone_shortcut("US"), "(212) 555-0123", "+12125550123"),
