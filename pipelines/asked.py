@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import duckdb
 import numpy as np
 
-from pipelines.standardise import Corrections, houses_sql, streets_sql
+from pipelines.names import Corrections
+from pipelines.standardise import houses_sql, streets_sql
 from profile_service.identity.model import Model
 from profile_service.identity.values import Street, street
 from profile_service.identity.vocabulary import Vocabulary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from pipelines.standardise import spelled_sql
+from pipelines.names import spelled_sql
 from profile_service.identity.mailbox import NOTHING, KnownNames, names_in_mailbox
 from profile_service.identity.model import Model
 from profile_service.identity.vocabulary import packaged_vocabulary

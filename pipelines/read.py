@@ -7,7 +7,7 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 
-from pipelines import frequency, standardise
+from pipelines import frequency, names, standardise
 from pipelines.asked import asking
 from pipelines.placeholders import enter_placeholders
 from pipelines.work import RECORD_FIELDS, whole_number
@@ -80,7 +80,7 @@ def _read_further(work: Work, fresh: str, model: Model) -> None:
         asked.ask_streets(work, fresh, words)
         standardise.read_values(work, fresh, words, standardise.READ_THEN)
         standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-        standardise.read_names(work, fresh, model, asked.names())
+        names.read_names(work, fresh, model, asked.names())
         asked.enter_streets(work)
 
 
@@ -92,13 +92,13 @@ def read_and_learn(work: Work, fresh: str, model: Model) -> Model:
     words = packaged_vocabulary()
     standardise.define_value_rules(work, words)
     standardise.read_values(work, fresh, words, standardise.READ_FIRST)
-    names = standardise.learn_names(work)
+    learned = names.learn_names(work)
     country = standardise.usual_country(work, fresh)
     everything = [comparison.name for comparison in model.comparisons]
-    trained = Trained(_UNFITTED, names, {}, country, 0.0, {"comparisons": everything})
+    trained = Trained(_UNFITTED, learned, {}, country, 0.0, {"comparisons": everything})
     model = replace(model, trained=trained)
     _read_further(work, fresh, model)
-    counts = {**names, **frequency.count_frequencies(work, model)}
+    counts = {**learned, **frequency.count_frequencies(work, model)}
     return replace(model, trained=replace(trained, frequencies=counts))
 
 
