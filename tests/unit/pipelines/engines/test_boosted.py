@@ -48,6 +48,19 @@ def test_the_same_labels_give_the_same_trees() -> None:
     assert one == other
 
 
+def test_patterns_shown_alike_are_one_to_a_tree_whichever_ids_say_so() -> None:
+    truth = np.array([0.1, 0.3, 0.6, 0.9])
+    whole = taught(list(truth), 0.9, 0.01)
+    equal = PAIRS * (0.01 + 0.89 * truth)
+    parts = [
+        Labelled(np.arange(first, first + 4), equal * share, (PAIRS - equal) * share, 0.9, np.full(4, 0.01))
+        for first, share in ((0, 0.25), (4, 0.75))
+    ]
+    parted = boost(np.concatenate([LEVELS, LEVELS]), np.zeros(8), parts, (), GROW)
+    assert parted.as_table().keys() == whole.as_table().keys()
+    assert parted.added(LEVELS, EVEN) == pytest.approx(whole.added(LEVELS, EVEN), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("stands", "records", "loaded"), [(False, 200_000, True), (False, 100, False), (True, 10**7, False)]
 )
