@@ -40,7 +40,7 @@ PLAIN = (
 )
 LISTS = ("identifiers", "consents", "records")
 _ADDRESS = slice(PLAIN.index(ADDRESS_FIELDS[0]), PLAIN.index(ADDRESS_FIELDS[-1]) + 1)
-_CARRIED = 1 + len(RECORD)
+_OWN = 1 + len(RECORD)
 
 
 def opened(text: bytes) -> list[Any]:
@@ -58,15 +58,15 @@ def _identifiers(records: Iterable[list[Any]], shared: Iterable[Sequence[str]]) 
     """Rows of IDENTIFIER; what the records carry is taken from them."""
     found: dict[tuple[str, str], list[Any]] = {}
     for record in records:
-        channel, at = record[1], record[3]
-        for identifier in zip(IDENTIFIER_FIELDS, record[_CARRIED:], strict=False):
-            if identifier[1] is not None:
-                row = found.get(identifier)
+        _, channel, _, at, *carried = record
+        del record[_OWN:]
+        for name, value in zip(IDENTIFIER_FIELDS, carried, strict=True):
+            if value is not None:
+                row = found.get((name, value))
                 if row is None:
-                    found[identifier] = [*identifier, [channel], 1, at, at, False]
+                    found[name, value] = [name, value, [channel], 1, at, at, False]
                 else:
                     _add(row, channel, at)
-        del record[_CARRIED:]
     for name, value in shared:
         found[name, value][-1] = True
     return list(found.values())
