@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.engines.coded_records import DATE, ENDS, TWO_ENDS, WORDS, CodedRecords, Rids, start_of
-from profile_service.identity.compare import columns_said_before
+from pipelines.engines.coded_records import DATE, ENDS, TWO_ENDS, WORDS, CodedRecords, Codes, Rids, start_of
+from profile_service.identity.compare import columns_said_before, takes_part
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Comparison, Level, Model
 
@@ -60,55 +60,59 @@ class Sides:
         return result
 
 
-def level_numbers(comparison: Comparison, model: Model, pairs: Sides) -> tuple[Integers, Rids]:
+def speaking(model: Model, records: CodedRecords) -> Codes:
+    """By rid a number whose bit is set for each comparison that a record has all values for, shape (size,)."""
+    spoken = np.zeros(records.size, dtype=np.uint64)
+    for number, comparison in enumerate(model.comparisons):
+        if takes_part(comparison, model):
+            filled = np.logical_and.reduce([records[column] != 0 for column in comparison.columns])
+            spoken |= filled.astype(np.uint64) << np.uint64(number)
+    return spoken
+
+
+def level_numbers(comparison: Comparison, model: Model, pairs: Sides, both: Flags) -> tuple[Integers, Rids]:
     """What one comparison says of each pair, and the places of the pairs whose texts must be asked.
 
-    The numbers are those of ``compare.level_number``, shape (pairs,).
+    The numbers are those of ``compare.level_number``, shape (pairs,). ``both``: where neither side lacks a value.
     """
     numbers = np.zeros(len(pairs.left), dtype=np.int64)
-    speaks, unsure = _speaks(comparison, model, pairs)
-    left = np.nonzero(speaks)[0]
-    asked: list[Rids] = [] if unsure is None else [np.nonzero(unsure)[0]]
+    asked: list[Rids] = []
+    left = np.nonzero(both)[0]
+    for column in columns_said_before(comparison, model):
+        left = left[~pairs.at(left).same(column)]
+    some = pairs.at(left)
+    if comparison.unless_swapped:
+        certain, unsure = swapped(some)
+        asked.append(left[unsure])
+        left, some = _without(certain | unsure, left, some)
     number = 1
     bins = len(model.settings["frequency"]["bins"]) + 1
     for level in comparison.levels:
-        some = pairs.at(left)
-        holds, unsure = _ANSWERS[level.rule](some, level) if level.rule in _ANSWERS else _unknown(some, level)
+        holds, may = _ANSWERS[level.rule](some, level) if level.rule in _ANSWERS else _unknown(some, level)
         if level.well_known:
             known = _known_well(some, level, bins - 1)
-            holds, unsure = holds & known, None if unsure is None else unsure & known
+            holds, may = holds & known, None if may is None else may & known
         hit = left[holds]
         numbers[hit] = number
         if level.bins:
             numbers[hit] += pairs.records[f"{level.bins}_bin"].take(pairs.left[hit]).astype(np.int64)
-        out = holds
-        if unsure is not None:
-            asked.append(left[unsure])
-            out = holds | unsure
-        left = left[~out]
+        if may is not None:
+            asked.append(left[may])
+            holds = holds | may
+        left, some = _without(holds, left, some)
         number += bins if level.bins else 1
     numbers[left] = number
     return numbers, np.concatenate(asked) if asked else np.zeros(0, dtype=np.intp)
+
+
+def _without(settled: Flags, left: Rids, some: Sides) -> tuple[Rids, Sides]:
+    return left[~settled], some.at(~settled)
 
 
 def _known_well(pairs: Sides, level: Level, rarest: int) -> Flags:
     left, right = pairs.codes(f"{level.column}_bin")
     result: Flags = (left < rarest) & (right < rarest)
     return result
-
-
-def _speaks(comparison: Comparison, model: Model, pairs: Sides) -> Answer:
-    """Where the comparison has something to say: no value is missing and no finer comparison has said it."""
-    speaks = np.ones(len(pairs.left), dtype=bool)
-    for column in comparison.columns:
-        left, right = pairs.codes(column)
-        speaks &= (left != 0) & (right != 0)
-    for column in columns_said_before(comparison, model):
-        speaks &= ~pairs.same(column)
-    if not comparison.unless_swapped:
-        return speaks, None
-    certain, unsure = swapped(pairs)
-    return speaks & ~(certain | unsure), unsure & speaks
 
 
 def swapped(pairs: Sides) -> tuple[Flags, Flags]:

@@ -8,8 +8,8 @@ import duckdb
 import numpy as np
 
 from pipelines.compare import Pairs
-from pipelines.engines.coded_levels import Sides, level_numbers, swapped
-from pipelines.engines.coded_records import ODD, CodedRecords, Rids, begins
+from pipelines.engines.coded_levels import Sides, level_numbers, speaking, swapped
+from pipelines.engines.coded_records import ODD, CodedRecords, Codes, Rids, begins
 from pipelines.work import whole_number
 from profile_service.identity.compare import level_sql, takes_part
 from profile_service.identity.mixture import Integers
@@ -45,8 +45,10 @@ def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:
     tasks = [slice(start, start + _PAIRS_A_TASK) for start in range(0, len(pairs.left), _PAIRS_A_TASK)]
     patterns = np.zeros(len(pairs.left), dtype=np.int64)
     asked: list[Asked] = []
+    spoken = speaking(model, pairs.records)
     with ThreadPoolExecutor(_THREADS) as pool:
-        for task, (some, places) in zip(tasks, pool.map(lambda task: _settle(model, pairs, task), tasks), strict=True):
+        settled = pool.map(lambda task: _settle(model, pairs, spoken, task), tasks)
+        for task, (some, places) in zip(tasks, settled, strict=True):
             patterns[task] = some
             asked.append({comparison: task.start + at for comparison, at in places.items()})
     for number, weight in enumerate(_weights(model)):
@@ -91,14 +93,16 @@ def _weights(model: Model) -> list[int]:
     return [int(weight) for weight in np.cumprod([1, *model.radices[:-1]], dtype=np.int64)]
 
 
-def _settle(model: Model, pairs: Sides, task: slice) -> tuple[Integers, Asked]:
+def _settle(model: Model, pairs: Sides, spoken: Codes, task: slice) -> tuple[Integers, Asked]:
     """The packed levels of some pairs as far as codes tell, and who is to be asked."""
     some = Sides(pairs.records, pairs.left[task], pairs.right[task])
+    both = spoken.take(some.left) & spoken.take(some.right)
     patterns = np.zeros(len(some.left), dtype=np.int64)
     asked: Asked = {}
     for number, weight in enumerate(_weights(model)):
         if takes_part(model.comparisons[number], model):
-            levels, unsure = level_numbers(model.comparisons[number], model, some)
+            speak = (both & np.uint64(1 << number)) != 0
+            levels, unsure = level_numbers(model.comparisons[number], model, some, speak)
             patterns += levels * weight
             if len(unsure):
                 asked[number] = unsure
