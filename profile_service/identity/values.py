@@ -59,11 +59,13 @@ def letters(text: str) -> list[str]:
 def name_parts(text: str | None, words: Vocabulary) -> NameParts:
     """Read a name column apart; titles are dropped, junk such as ``Guest`` or ``n/a`` is missing.
 
-    ``Nan``, so written, is a name; ``nan`` and ``NaN`` are what programs write for none.
+    ``Nan``, so written, is Nann; ``nan`` and ``NaN`` are what programs write for none.
     """
     if text is None:
         return _NO_NAME
     tokens = letters(text)
+    for written in words.names_as_written.keys() & set(text.split()):
+        tokens = [words.names_as_written[written] if token == fold(written) else token for token in tokens]
     suffix = None
     kept: list[str] = []
     for token in tokens:
@@ -72,8 +74,6 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
         elif token not in words.titles or len(tokens) == 1:
             kept.append(token)
     junk = words.junk | words.junk_names
-    if not words.names_as_written.isdisjoint(text.split()):
-        junk -= {fold(name) for name in words.names_as_written}
     while kept and (kept[0] in junk or " ".join(kept) in junk):
         kept = [] if " ".join(kept) in junk else kept[1:]
     if not kept:

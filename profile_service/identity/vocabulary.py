@@ -17,7 +17,7 @@ class Vocabulary:
     titles: frozenset[str]
     junk: frozenset[str]
     junk_names: frozenset[str]
-    names_as_written: frozenset[str]
+    names_as_written: Mapping[str, str]
     junk_mailboxes: frozenset[str]
     mailbox_words: frozenset[str]
     junk_dates: frozenset[str]
@@ -59,7 +59,7 @@ def packaged_vocabulary() -> Vocabulary:
         titles=frozenset(words["titles"]),
         junk=frozenset(words["junk"]),
         junk_names=frozenset(words["junk_names"]),
-        names_as_written=frozenset(words["names_as_written"]),
+        names_as_written=words["names_as_written"],
         junk_mailboxes=frozenset(words["junk_mailboxes"]),
         mailbox_words=frozenset(words["mailbox_words"]),
         junk_dates=frozenset(words["junk_dates"]),
