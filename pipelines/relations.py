@@ -43,16 +43,22 @@ class Scope:
 def temp_tables_sql(scope: Scope) -> dict[str, str]:
     """Temp tables that several relations share, by name, in the order in which they can be made."""
     low, high = scope.borderline_bits
-    # where everyone is published every pair's records are there: a place looked up, a seventh of an outer join's time
-    join = "JOIN" if scope.whole else "LEFT JOIN"
+    pairs = f"""scored_pairs p LEFT JOIN {RECORDS} a ON a.rid = p.l LEFT JOIN {RECORDS} b ON b.rid = p.r
+        WHERE a.cno IS NOT NULL OR b.cno IS NOT NULL"""
+    kept = ""
+    if scope.whole:
+        # every pair's records are there: looked up by place, in a seventh of the time of an outer join or of one that a
+        # further condition finds its way into
+        pairs = f"scored_pairs p JOIN {RECORDS} a ON a.rid = p.l JOIN {RECORDS} b ON b.rid = p.r"
+        kept = "MATERIALIZED"
     events = "events" if scope.whole else f"(FROM events SEMI JOIN {STALE_EVENTS} USING (channel, event_id))"
     return {
         # inside a customer the records' places say which of two stands on the left; elsewhere names are compared
         "publish_links": f"""
-            WITH placed AS (
+            WITH met AS {kept} (
                 SELECT p.*, a.cno, a.cno IS NOT DISTINCT FROM b.cno AS inside, a.position <= b.position AS in_order
-                FROM scored_pairs p {join} {RECORDS} a ON a.rid = p.l {join} {RECORDS} b ON b.rid = p.r
-                WHERE a.cno = b.cno OR (p.bits >= {low} AND (a.cno IS NOT NULL OR b.cno IS NOT NULL))),
+                FROM {pairs}),
+            placed AS (FROM met WHERE inside OR bits >= {low}),
             named AS (
                 SELECT p.* REPLACE (
                     (a.channel, a.source_record_id) < (b.channel, b.source_record_id) AS in_order, NULL AS cno)
