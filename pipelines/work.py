@@ -140,10 +140,7 @@ def connect_work(data_dir: Path, *, read_only: bool = False) -> duckdb.DuckDBPyC
     """
     path = data_dir / "work" / "pipeline.duckdb"
     try:
-        work = duckdb.connect(str(path), read_only=read_only)
-        # where Python has no main file, as in a notebook, DuckDB draws one on standard output after two seconds
-        work.execute("SET enable_progress_bar = false")
-        return work
+        return duckdb.connect(str(path), read_only=read_only)
     except duckdb.Error as error:
         if is_full(error):
             raise
