@@ -14,6 +14,7 @@ from profile_service.errors import PromiseBroken
 from profile_service.store.schema import RECORD_FIELDS, RELATIONS
 
 SHOWN = 5
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -155,32 +156,37 @@ def _gathered(
     connection: duckdb.DuckDBPyConnection, audits: Sequence[Audit], changed: str | None, since: int
 ) -> Iterator[dict[str, str]]:
     """What is read for each name in braces; what several audits would narrow or sum up again is a table meanwhile."""
-    names = set().union(*(audit.sources for audit in audits))
-    sources = {name: _source(name, changed, since) for name in names}
-    made = []
-    for name in sorted(names):
+    sources: dict[str, str] = {}
+    made: dict[str, str] = {}
+    # in this order what others are narrowed by comes before them
+    for name in sorted(set().union(*(audit.sources for audit in audits))):
+        sources[name] = _source(name, changed, since, made)
         if sources[name].startswith("("):
-            made.append(f"audit_{name}")
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {made[-1]} AS {sources[name]}")
-            sources[name] = made[-1]
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE audit_{name} AS {sources[name]}")
+            sources[name] = made[name] = f"audit_{name}"
     try:
         yield sources
     finally:
-        for table in made:
+        for table in made.values():
             connection.execute(f"DROP TABLE temp.{table}")
 
 
-def _source(name: str, changed: str | None, since: int = 0) -> str:
-    """What stands for ``name`` when only rows of ``changed`` are looked at; a query stands in parentheses."""
+def _source(name: str, changed: str | None, since: int = 0, made: Mapping[str, str] = _NOTHING) -> str:
+    """What stands for ``name`` when only rows of ``changed`` are looked at; a query stands in parentheses.
+
+    ``made``: tables that hold such queries' rows already.
+    """
+    if name in made:
+        return made[name]
     if name in WORK_TABLES:
         table, narrowed = WORK_TABLES[name]
         written = f"(SELECT rid FROM {changed})"
         return table if changed is None else f"({narrowed.format(written=written, since=since)})"
     if name in SURVEYS:
-        relations = {relation.name: _source(relation.name, changed) for relation in RELATIONS}
+        relations = {relation.name: _source(relation.name, changed, made=made) for relation in RELATIONS}
         return f"({SURVEYS[name].format_map(relations)})"
     if name == "holders_of_identifiers":
-        return _holders(changed)
+        return _holders(changed, made)
     table = f"generation.main.{name}"
     ids = f"(SELECT customer_id FROM {changed})"
     if changed is not None and name in _BY_CUSTOMER:
@@ -191,14 +197,14 @@ def _source(name: str, changed: str | None, since: int = 0) -> str:
             "customer_ids" if changed is None else f"(SELECT customer_id FROM customer_ids WHERE customer_id IN {ids})"
         )
     if changed is not None and name in _BY_RECORDS:
-        numbers = f"(SELECT record_number FROM generation.main.customer_records WHERE customer_id IN {ids})"
+        numbers = f"(SELECT record_number FROM {_source('customer_records', changed, made=made)})"
         return f"(SELECT * FROM {table} WHERE left_number IN {numbers} OR right_number IN {numbers})"
     return table
 
 
-def _holders(changed: str | None) -> str:
+def _holders(changed: str | None, made: Mapping[str, str]) -> str:
     """Everyone who holds an identifier that the changed customers hold."""
     if changed is None:
         return "generation.main.customer_identifiers"
-    codes = f"SELECT hash(identifier_type, value) FROM {_source('customer_identifiers', changed)}"
+    codes = f"SELECT hash(identifier_type, value) FROM {_source('customer_identifiers', changed, made=made)}"
     return f"(SELECT * FROM generation.main.customer_identifiers WHERE hash(identifier_type, value) IN ({codes}))"
