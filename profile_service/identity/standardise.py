@@ -30,13 +30,8 @@ def ends_of_full(text: str | None, words: Vocabulary) -> tuple[str | None, str |
     tokens = (values.family_name(values.name_parts(text, words)) or "").split()
     if len(tokens) < 2:
         return None, None
-    first, last = (values.name_parts(_as_written(token, text or ""), words) for token in (tokens[0], tokens[-1]))
+    first, last = (values.name_parts(token, words) for token in (tokens[0], tokens[-1]))
     return first.first, last.first
-
-
-def _as_written(token: str, text: str) -> str:
-    """A folded word as it stands in ``text``, for some are names only when written like one."""
-    return next((word for word in text.split() if values.fold(word) == token), token)
 
 
 def standardise_record(

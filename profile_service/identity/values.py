@@ -20,6 +20,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _ONE_DIGIT_REPEATED = re.compile(r"(.)\1*")
 _US_ZIP_PLUS_FOUR = re.compile(r"(\d{5})-\d{4}")
 _NO_SEX = frozenset("uonx90")
+_WRITTEN_WORD = re.compile(r"[^\W\d_]+")
 _HOUSE_NUMBER = re.compile(r"[0-9]+[a-z]?")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -64,7 +65,7 @@ def name_parts(text: str | None, words: Vocabulary) -> NameParts:
     if text is None:
         return _NO_NAME
     tokens = letters(text)
-    for written in words.names_as_written.keys() & set(text.split()):
+    for written in words.names_as_written.keys() & set(_WRITTEN_WORD.findall(text)):
         tokens = [words.names_as_written[written] if token == fold(written) else token for token in tokens]
     suffix = None
     kept: list[str] = []

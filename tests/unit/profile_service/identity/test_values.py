@@ -59,6 +59,10 @@ def test_what_says_nothing_is_missing_in_every_field(rule: str, text: str | None
         ("Miss", ("miss", None, None)),  # alone it must be a name
         ("Mr Mrs", (None, None, None)),
         ("Nan", ("nann", None, None)),  # Nancy, as people write it; nan and NaN are a program's
+        ("Nan-Jo", ("nann", "jo", None)),
+        ("Nan.", ("nann", None, None)),
+        ("Nan, Jo", ("nann", "jo", None)),
+        ("O'Nan", ("onan", None, None)),
         ("Mrs Nan Jo", ("nann", "jo", None)),
         ("nan Jo", ("jo", None, None)),
         ("Nan Guest", ("nann", "guest", None)),
