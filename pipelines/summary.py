@@ -22,6 +22,7 @@ SORTS = ("received", "accepted", "unchanged", "superseded", "rejected", "suppres
 _ALWAYS = ("received", "accepted", "rejected")
 _LISTED = 20
 _VALUES_SHOWN = 8
+_LONGEST = 40  # letters of a value
 _WIDEST = 90
 
 
@@ -152,7 +153,7 @@ def folded_in_words(summary: RunSummary) -> str:
 
 def _rows(summary: RunSummary) -> RenderableType:
     if not summary.total("received"):
-        return f"no new rows: {summary.total('files_skipped'):,} files are known already"
+        return f"no new rows: {_files(summary)}"
     from rich.table import Table
 
     shown = [sort for sort in SORTS if sort in _ALWAYS or summary.total(sort)]
@@ -170,6 +171,14 @@ def _rows(summary: RunSummary) -> RenderableType:
     return table
 
 
+def _files(summary: RunSummary) -> str:
+    """What became of the files where no row came in."""
+    known, empty = summary.total("files_skipped"), summary.total("files_read")
+    said = [(known, "1 file is known already", f"{known:,} files are known already")] if known or not empty else []
+    said += [(empty, "1 file holds none", f"{empty:,} files hold none")] if empty else []
+    return ", ".join(one if number == 1 else several for number, one, several in said)
+
+
 def _customers(summary: RunSummary) -> RenderableType:
     from rich.table import Table
 
@@ -182,7 +191,8 @@ def _customers(summary: RunSummary) -> RenderableType:
         where = "in 1 channel" if channels == 1 else f"in {channels} channels"
         table.add_row(where, f"{summary.customers_by_channels[channels]:,}", f"{merged:,}")
     merges = sum(summary.merges_by_channels.values())
-    table.add_row(f"from {summary.records:,} records", f"{summary.customers:,}", f"{merges:,}", style="bold")
+    records = "1 record" if summary.records == 1 else f"{summary.records:,} records"
+    table.add_row(f"from {records}", f"{summary.customers:,}", f"{merges:,}", style="bold")
     return table
 
 
@@ -199,7 +209,7 @@ def _held_back(summary: RunSummary) -> RenderableType | None:
     for value in summary.held_back[:_VALUES_SHOWN]:
         counts = (value.holders, value.distinct_family_names, value.allowed, value.customers)
         said = ("" if count is None else f"{count:,}" for count in counts)
-        table.add_row(f"{value.field} {plain(value.value)}", *said)
+        table.add_row(f"{value.field} {plain(value.value[:_LONGEST])}", *said)
     if len(summary.held_back) > _VALUES_SHOWN:
         table.add_row(f"and {len(summary.held_back) - _VALUES_SHOWN:,} more: see generic_values", style="dim")
     return table
@@ -216,7 +226,7 @@ def _placeholders(summary: RunSummary) -> RenderableType | None:
     table.add_column("records", justify="right")
     table.add_column("why")
     for each in summary.placeholders[:_VALUES_SHOWN]:
-        table.add_row(f"{each.field} {plain(each.value or '')}".strip(), f"{each.records:,}", each.why)
+        table.add_row(f"{each.field} {plain((each.value or '')[:_LONGEST])}".strip(), f"{each.records:,}", each.why)
     if more := summary.placeholders[_VALUES_SHOWN:]:
         records = sum(each.records for each in more)
         table.add_row(f"{len(more):,} more: see placeholder_values", f"{records:,}", style="dim")

@@ -55,6 +55,28 @@ def test_what_was_read_as_missing_is_told_most_frequent_first_and_the_rest_count
     assert "read as missing" not in printed()
 
 
+def test_a_value_of_any_length_leaves_room_for_its_count() -> None:
+    text = printed(placeholders=(Placeholder("email", "-" * 3_000, KNOWN, 7),))
+    assert f"email {'-' * 40}" in text and "-" * 41 not in text
+    assert " 7 " in text and KNOWN in text
+
+
+@pytest.mark.parametrize(
+    ("read", "skipped", "told"),
+    [
+        (0, 1, "1 file is known already"),
+        (0, 2_000, "2,000 files are known already"),
+        (1, 0, "1 file holds none"),
+        (2, 1, "1 file is known already, 2 files hold none"),
+    ],
+)
+def test_where_no_row_came_in_it_is_told_what_became_of_the_files(read: int, skipped: int, told: str) -> None:
+    counts = {"files_read": read, "files_skipped": skipped, **dict.fromkeys(SORTS, 0)}
+    text = printed(rows={"store": {"customers": counts}}, records=1, customers=1)
+    assert f"no new rows: {told}\n" in text
+    assert "from 1 record " in text
+
+
 def test_nothing_new_is_one_line() -> None:
     text = printed(outcome="nothing new")
     assert text.count("\n") == 1
