@@ -96,7 +96,8 @@ class Mixture:
             return np.zeros(len(levels))
         shown = self.anchors.hidden(levels)
         added = self.anchors.added(shown, self.class_log_odds(shown))
-        return np.where(self._place_alone(levels), 0.0, added)
+        # by what the trees are shown: an id that they learned from must not decide whether they speak
+        return np.where(self._place_alone(shown), 0.0, added)
 
     def _place_alone(self, levels: Integers) -> NDArray[np.bool_]:
         """Which patterns weigh no more than ``place_alone``."""
