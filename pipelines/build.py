@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,21 +88,43 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
         {"" if job.whole else some}""")
     try:
         yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
-    finally:
-        golden = work.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'golden_%'")
-        for table in (*_SHARED_TABLES, *(name for (name,) in golden.fetchall())):
-            work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    except BaseException:
+        # the error on its way out matters, not that a transaction it has ended allows nothing more
+        with suppress(duckdb.Error):
+            _drop_shared(work)
+        raise
+    _drop_shared(work)
+
+
+def _drop_shared(work: duckdb.DuckDBPyConnection) -> None:
+    golden = work.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'golden_%'")
+    for table in (*_SHARED_TABLES, *(name for (name,) in golden.fetchall())):
+        work.execute(f"DROP TABLE IF EXISTS temp.{table}")
+
+
+@contextmanager
+def one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """What the block does to ``work`` happens as a whole or not at all."""
+    work.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        # the error on its way out matters, not that a transaction it has ended itself cannot be rolled back
+        with suppress(duckdb.Error):
+            work.execute("ROLLBACK")
+        raise
+    work.execute("COMMIT")
 
 
 def create_relations(work: duckdb.DuckDBPyConnection, traits: Traits) -> None:
     """Make every relation, with its comments, in the attached database ``generation``."""
     # one transaction: two hundred small statements would each be written through to the disk
-    work.execute("BEGIN")
-    for relation in relations(traits):
-        for statement in relation.create_statements("generation"):
-            work.execute(statement)
-    work.executemany("INSERT INTO generation.main.data_dictionary VALUES (?, ?, ?, ?, ?, ?)", dictionary_rows(traits))
-    work.execute("COMMIT")
+    with one_transaction(work):
+        for relation in relations(traits):
+            for statement in relation.create_statements("generation"):
+                work.execute(statement)
+        rows = dictionary_rows(traits)
+        work.executemany("INSERT INTO generation.main.data_dictionary VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, advance: Advance) -> None:

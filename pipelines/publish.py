@@ -15,7 +15,7 @@ import duckdb
 from pipelines.ahead import BUILDING, sweep
 from pipelines.audits import Keys, audit_delivery, audit_generation, audit_index
 from pipelines.beside import beside
-from pipelines.build import Work, changed_customers, create_relations, fill_relations
+from pipelines.build import Work, changed_customers, create_relations, fill_relations, one_transaction
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
 from pipelines.flip import flip, prune, settle, sync
@@ -117,7 +117,7 @@ def publish(
                 ):
                     if job.whole:
                         create_relations(work, traits)
-                    with _one_transaction(work):
+                    with one_transaction(work):
                         fill_relations(work, job, model, stage.advance)
                         for warning in fill_traits(work, traits, run.now, whole=job.whole):
                             stage.note(warning)
@@ -263,26 +263,17 @@ def _arrays_beside(
 
 
 @contextmanager
-def _one_transaction(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    work.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        # the error on its way out matters, not that a transaction it has ended itself cannot be rolled back
-        with suppress(duckdb.Error):
-            work.execute("ROLLBACK")
-        raise
-    work.execute("COMMIT")
-
-
-@contextmanager
 def _rooms_left(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Row groups with deleted rows are not put together: that writes whole tables, and a copy grows no less for it."""
     work.execute("SET max_vacuum_tasks = 0")
     try:
         yield
-    finally:
-        work.execute("RESET max_vacuum_tasks")
+    except BaseException:
+        # the error on its way out matters, not that a transaction it has ended allows nothing more
+        with suppress(duckdb.Error):
+            work.execute("RESET max_vacuum_tasks")
+        raise
+    work.execute("RESET max_vacuum_tasks")
 
 
 def _copy(standing: Generation, target: Path, run: RunContext) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from string import Formatter
 
@@ -166,9 +166,17 @@ def _gathered(
             sources[name] = made[name] = f"audit_{name}"
     try:
         yield sources
-    finally:
-        for table in made.values():
-            connection.execute(f"DROP TABLE temp.{table}")
+    except BaseException:
+        # the error on its way out matters, not that a transaction it has ended allows nothing more
+        with suppress(duckdb.Error):
+            _drop(connection, made.values())
+        raise
+    _drop(connection, made.values())
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    for table in tables:
+        connection.execute(f"DROP TABLE temp.{table}")
 
 
 def _source(name: str, changed: str | None, since: int = 0, made: Mapping[str, str] = _NOTHING) -> str:
