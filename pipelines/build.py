@@ -25,6 +25,7 @@ from pipelines.relations import (
     temp_tables_sql,
 )
 from pipelines.weakest import find_weakest
+from pipelines.work import afterwards
 from profile_service.identity.model import Model
 from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows, relations
 from profile_service.traits import Traits
@@ -86,14 +87,8 @@ def changed_customers(work: duckdb.DuckDBPyConnection, job: Work) -> Iterator[in
         CREATE OR REPLACE TEMP TABLE {CHANGED} AS
         SELECT row_number() OVER ()::INTEGER AS cno, customer_id, standing, stands_as, changed_seq FROM customer_ids
         {"" if job.whole else some}""")
-    try:
+    with afterwards(lambda: _drop_shared(work)):
         yield int(work.execute(f"SELECT count(*) FROM {CHANGED}").fetchall()[0][0])
-    except BaseException:
-        # the error on its way out matters, not that a transaction it has ended allows nothing more
-        with suppress(duckdb.Error):
-            _drop_shared(work)
-        raise
-    _drop_shared(work)
 
 
 def _drop_shared(work: duckdb.DuckDBPyConnection) -> None:

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.engines.coded_records import begins
 from profile_service.search_terms import SEARCHED_TOGETHER, search_words_sql, source_words_sql, value_words_sql
 from profile_service.store.terms import Segment, segment_files
 
@@ -37,7 +38,7 @@ class Words:
         _, starts_file, spans_file, holders_file = self.files
         held = np.concatenate(self.held)
         held.sort()
-        held = held[np.concatenate([[True], held[1:] != held[:-1]])] if len(held) else held
+        held = held[begins(held)]
         np.save(starts_file, np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64))
         np.save(spans_file, np.searchsorted(held >> 32, np.arange(len(self.lengths) + 1)).astype(np.int64))
         np.save(holders_file, (held & 0xFFFFFFFF).astype(np.int32))

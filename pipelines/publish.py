@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from pipelines.merge import RECORDS
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.traits import fill_traits
-from pipelines.work import check_point_ahead, folded_seq, give_memory
+from pipelines.work import afterwards, check_point_ahead, folded_seq, give_memory
 from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
 from profile_service.store.generation import (
@@ -220,14 +220,8 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
     version = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"
     # a build that dies is thrown away: nothing would ever be recovered from a log
     work.execute(f"ATTACH '{quoted}' AS generation (RECOVERY_MODE no_wal_writes{version})")
-    try:
+    with afterwards(lambda: work.execute("DETACH generation")):
         yield
-    except BaseException:
-        # the error on its way out matters, not that the database it left behind cannot be closed well
-        with suppress(duckdb.Error):
-            work.execute("DETACH generation")
-        raise
-    work.execute("DETACH generation")
 
 
 def _audited_beside(
@@ -266,14 +260,8 @@ def _arrays_beside(
 def _rooms_left(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Row groups with deleted rows are not put together: that writes whole tables, and a copy grows no less for it."""
     work.execute("SET max_vacuum_tasks = 0")
-    try:
+    with afterwards(lambda: work.execute("RESET max_vacuum_tasks")):
         yield
-    except BaseException:
-        # the error on its way out matters, not that a transaction it has ended allows nothing more
-        with suppress(duckdb.Error):
-            work.execute("RESET max_vacuum_tasks")
-        raise
-    work.execute("RESET max_vacuum_tasks")
 
 
 def _copy(standing: Generation, target: Path, run: RunContext) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from string import Formatter
 
 import duckdb
 
 from pipelines.audits.keys import ADDRESS_FIELDS, PLAIN_FIELDS, Keys
+from pipelines.work import afterwards
 from profile_service.errors import PromiseBroken
 from profile_service.store.schema import RECORD_FIELDS, RELATIONS
 
@@ -164,19 +165,8 @@ def _gathered(
         if sources[name].startswith("("):
             connection.execute(f"CREATE OR REPLACE TEMP TABLE audit_{name} AS {sources[name]}")
             sources[name] = made[name] = f"audit_{name}"
-    try:
+    with afterwards(lambda: [connection.execute(f"DROP TABLE temp.{table}") for table in made.values()]):
         yield sources
-    except BaseException:
-        # the error on its way out matters, not that a transaction it has ended allows nothing more
-        with suppress(duckdb.Error):
-            _drop(connection, made.values())
-        raise
-    _drop(connection, made.values())
-
-
-def _drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    for table in tables:
-        connection.execute(f"DROP TABLE temp.{table}")
 
 
 def _source(name: str, changed: str | None, since: int = 0, made: Mapping[str, str] = _NOTHING) -> str:

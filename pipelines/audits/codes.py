@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.engines.coded_records import begins
+
 Codes = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
 Flags = NDArray[np.bool_]
@@ -22,7 +24,7 @@ def alike(numbers: NDArray[Any]) -> bool:
 def distinct(numbers: Codes) -> Codes:
     """Each number once, in order: ``np.unique`` without what else it would make."""
     ordered = np.sort(numbers)
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    return ordered[begins(ordered)]
 
 
 def among(some: Codes, ordered: Codes) -> bool:

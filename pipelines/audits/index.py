@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.audits.audit import SHOWN
 from pipelines.work import whole_number
 from profile_service.errors import PromiseBroken
-from profile_service.store.documents import customer_of, identifiers_in, opened, record_numbers, whole
+from profile_service.store.documents import customer_of, held_in, opened, whole
 from profile_service.store.generation import ARRAYS
 from profile_service.store.lines import LENGTH, Lines
 from profile_service.store.names import CUSTOMER, customer_name_sql, named
@@ -124,8 +124,9 @@ def _astray(named_in: tuple[Named, Named], documents: Lines, records: Lines) -> 
         text = documents.text(number) or b""
         document = whole(opened(text))
         customer_id = customer_of(text)
-        bodies = [head_of(records.text(ref) or b"") for ref in record_numbers(text)]
-        found = [number in named(*identifiers, *identifier) for identifier in identifiers_in(text)]
+        refs, carried = held_in(text)
+        bodies = [head_of(records.text(ref) or b"") for ref in refs]
+        found = [number in named(*identifiers, *identifier) for identifier in carried]
         if (
             document["customer_id"] != customer_id
             or number not in named(*customers, CUSTOMER, customer_id)
