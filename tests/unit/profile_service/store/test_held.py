@@ -24,17 +24,24 @@ def open_files(name: str) -> int:
 
 
 def in_foreign_thread(do: object) -> None:
-    """Run in a thread of which the ``threading`` module knows nothing, as a server's are."""
+    """Run in a thread of which the ``threading`` module knows nothing, as a server's are, and see that thread end."""
     done = threading.Event()
+    ran: list[int] = []
 
     def run() -> None:
         # asked who it is, Python invents somebody who never dies
         threading.current_thread()
+        ran.append(threading.get_native_id())
         do()  # type: ignore[operator]
         done.set()
 
     _thread.start_new_thread(run, ())
     assert done.wait(10)
+    # a thread says that it is done before it lets go of what it held: on a busy machine several would overlap
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/self/task/{ran[0]}").exists():
+        assert time.monotonic() < deadline, "the thread did not end"
+        time.sleep(0.001)
 
 
 def settled(name: str, most: int) -> bool:
