@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,28 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipelines import block
+from pipelines.index_lines import keep_file
 from pipelines.merge import RECORDS
 from pipelines.relations import IDENTIFIERS
 from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.store.generation import ARRAYS
+from profile_service.store.linkage import (
+    KEY_REFS,
+    KEYS,
+    PAIR_BITS,
+    PAIR_OTHERS,
+    PAIR_STARTS,
+    RENEWED,
+    SINCE,
+    WHOLE,
+)
 from profile_service.store.names import customer_name_sql, name_sql
 from profile_service.store.serving import (
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
     IDENTIFIER_HOLDERS,
     IDENTIFIER_NAMES,
-    KEY_REFS,
-    KEYS,
-    PAIR_BITS,
-    PAIR_OTHERS,
-    PAIR_STARTS,
     RECORD_NAMES,
     RECORD_REFS,
 )
@@ -35,34 +41,78 @@ from profile_service.store.serving import (
 Work = duckdb.DuckDBPyConnection
 
 
+# Beyond such a share of the records whose keys and pairs are written beside the whole ones, all are written anew.
+MOST_RENEWED = 1 / 8
+_KINDS = (np.bool_, np.uint64, np.int32, np.int32, np.int32, np.float32)
+
+
 def write_arrays(work: Work, folder: Path, model: Model, refreshed: Path | None) -> None:
     """Write the arrays of blocking keys, scored pairs and record names into ``folder``, from the work store.
 
-    ``refreshed``: the arrays of the generation that is refreshed: keys and names of records outside ``merge_records``
-    (rid, channel, source_record_id) are taken from there.
+    ``refreshed``: the arrays of the generation that is refreshed: what is of records outside ``merge_records``
+    (rid, channel, source_record_id) is taken from there, and its whole keys and pairs are kept by a second name.
     """
     place = folder / ARRAYS
     place.mkdir(exist_ok=True)
-    for name, array in _arrays(work, model, refreshed):
+    block.keep_keys(work, model)
+    renewed = None if refreshed is None else _renewed(work, refreshed)
+    if refreshed is not None and renewed is not None:
+        for name in WHOLE:
+            keep_file(refreshed / f"{name}.npy", place / f"{name}.npy")
+        since = _since(work, renewed)
+    else:
+        # one kind after the other: at ten million records each is half a gigabyte and more
+        for arrays in (_keys, _pairs):
+            _save(place, arrays(work))
+        since = {name: np.zeros(0, kind) for name, kind in zip(SINCE, _KINDS, strict=True)}
+    _save(place, since)
+    _save(place, _record_names(work, refreshed))
+
+
+def _save(place: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, array in arrays.items():
         np.save(place / f"{name}.npy", array)
 
 
-def _arrays(work: Work, model: Model, refreshed: Path | None) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """One kind after the other: at ten million records each is half a gigabyte and more."""
-    yield from _keys(work, model, refreshed).items()
-    yield from _pairs(work).items()
-    yield from _record_names(work, refreshed).items()
+def _renewed(work: Work, refreshed: Path) -> NDArray[np.bool_] | None:
+    """For each record whether its keys and pairs are to stand beside the whole ones; None: so many that all are anew.
+
+    A pair changes only with a record whose customer has changed, and that is published anew.
+    """
+    known = np.load(refreshed / f"{RENEWED}.npy") if (refreshed / f"{RENEWED}.npy").exists() else np.zeros(0, np.bool_)
+    (rids,) = work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy().values()
+    changed = np.ma.getdata(rids).astype(np.int64)
+    records = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
+    renewed = np.zeros(max(records, len(known)), np.bool_)
+    renewed[: len(known)] = known
+    renewed[changed] = True
+    return renewed if np.count_nonzero(renewed) <= MOST_RENEWED * len(renewed) else None
 
 
-def _keys(work: Work, model: Model, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
-    block.keep_keys(work, model)
-    rows = block.KEYS if refreshed is None else f"{block.KEYS} SEMI JOIN {RECORDS} USING (rid)"
-    columns = work.execute(f"SELECT key, rid FROM {rows}").fetchnumpy()
-    keys, refs = _in_order(_plain(columns["key"], np.uint64), _plain(columns["rid"], np.int32))
-    if refreshed is not None:
-        changed = np.ma.getdata(work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy()["rid"]).astype(np.int64)
-        standing = (np.load(refreshed / f"{KEYS}.npy"), np.load(refreshed / f"{KEY_REFS}.npy"))
-        keys, refs = _merged((keys, refs), standing, changed)
+def _since(work: Work, renewed: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Keys and pairs of the records that are renewed, see ``linkage``."""
+    work.register("rids_renewed", {"rid": np.flatnonzero(renewed).astype(np.int32)})
+    work.execute("CREATE OR REPLACE TEMP TABLE renewed AS FROM rids_renewed")
+    work.unregister("rids_renewed")
+    among = "IN (SELECT rid FROM renewed)"
+    new_keys = _columns(work, f"SELECT key, rid FROM {block.KEYS} WHERE rid {among}")
+    left, right, bits = _columns(work, f"SELECT l, r, bits FROM scored_pairs WHERE l {among} OR r {among}")
+    work.execute("DROP TABLE temp.renewed")
+    keys, refs = _in_order(*new_keys)
+    ends, others = np.concatenate([left, right]), np.concatenate([right, left])
+    order = np.argsort(ends)
+    return dict(
+        zip(SINCE, (renewed, keys, refs, ends[order], others[order], np.concatenate([bits, bits])[order]), strict=True)
+    )
+
+
+def _columns(work: Work, query: str) -> list[NDArray[Any]]:
+    """The columns of a query, none of which has missing values."""
+    return [np.ascontiguousarray(np.ma.getdata(column)) for column in work.execute(query).fetchnumpy().values()]
+
+
+def _keys(work: Work) -> dict[str, NDArray[Any]]:
+    keys, refs = _in_order(*_columns(work, f"SELECT key, rid FROM {block.KEYS}"))
     return {KEYS: keys, KEY_REFS: refs}
 
 
@@ -89,8 +139,7 @@ def _write_names(
     work: Work, named: str, files: tuple[str, str], arrays: Path, before: tuple[Path | None, list[int]]
 ) -> None:
     """Write the rows (name, number) of a query in the order of their names, among those of the others."""
-    columns = work.execute(named).fetchnumpy()
-    found = _in_order(_plain(columns["name"], np.uint64), _plain(columns["number"], np.int32))
+    found = _in_order(*_columns(work, named))
     refreshed, gone = before
     if refreshed is not None:
         known = (np.load(refreshed / f"{files[0]}.npy"), np.load(refreshed / f"{files[1]}.npy"))
@@ -112,9 +161,7 @@ def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:
 
 def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
     refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
-    columns = work.execute("SELECT l, r, bits FROM scored_pairs").fetchnumpy()
-    left, right = (_plain(columns[name], np.int32) for name in ("l", "r"))
-    bits = _plain(columns["bits"], np.float32)
+    left, right, bits = _columns(work, "SELECT l, r, bits FROM scored_pairs")
     # counting is ten times as fast as sorting; a pair of no bits is kept, for it is stored as any other
     table = sparse.csr_array(
         (np.concatenate([bits, bits]), (np.concatenate([left, right]), np.concatenate([right, left]))),
@@ -130,8 +177,7 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
 def _record_names(work: Work, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
     """In a refresh those of ``merge_records`` are put among the others': a name never changes its number."""
     rows = "records" if refreshed is None else RECORDS
-    columns = work.execute(f"SELECT {name_sql('channel', 'source_record_id')} AS name, rid FROM {rows}").fetchnumpy()
-    names, refs = _in_order(_plain(columns["name"], np.uint64), _plain(columns["rid"], np.int32))
+    names, refs = _in_order(*_columns(work, f"SELECT {name_sql('channel', 'source_record_id')}, rid FROM {rows}"))
     if refreshed is not None:
         standing = (np.load(refreshed / f"{RECORD_NAMES}.npy"), np.load(refreshed / f"{RECORD_REFS}.npy"))
         names, refs = _merged((names, refs), standing, refs.astype(np.int64))
@@ -142,8 +188,3 @@ def _in_order(names: NDArray[Any], numbers: NDArray[Any]) -> tuple[NDArray[Any],
     """Both by the first in ascending order: in whole numbers numpy is faster than a query's ORDER BY."""
     order = np.argsort(names)
     return names[order], numbers[order]
-
-
-def _plain(column: NDArray[np.generic], kind: type[np.generic]) -> NDArray[np.generic]:
-    """A column without a mask: none of these has missing values."""
-    return np.ascontiguousarray(np.ma.getdata(column), dtype=kind)

@@ -35,7 +35,7 @@ class LineWriter:
         if standing is not None:
             self._places = np.load(places_file(standing, name))
             for source in line_files(standing, name):
-                _keep(source, folder / source.name)
+                keep_file(source, folder / source.name)
         self._number = len(line_files(folder, name))
         self._path = folder / f"{name}-{self._number}.lines"
 
@@ -96,7 +96,7 @@ def _portions(path: Path) -> Iterator[Found]:
                 size *= 2
 
 
-def _keep(source: Path, target: Path) -> None:
+def keep_file(source: Path, target: Path) -> None:
     """A file once more: a second name where the file system gives it, else a copy."""
     try:
         os.link(source, target)

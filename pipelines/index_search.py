@@ -5,8 +5,6 @@ Measured at a million records on two cores: SQLite's FTS5 took 22 s to write, th
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.engines.coded_records import begins
+from pipelines.index_lines import keep_file
 from profile_service.search_terms import SEARCHED_TOGETHER, search_words_sql, source_words_sql, value_words_sql
 from profile_service.store.terms import Segment, segment_files
 
@@ -53,7 +52,7 @@ def search_words(work: Work, records: str, arrays: Path, standing: Path | None) 
     if standing is None:
         return _of_everyone(work, records, segment_files(arrays, 0))
     for source in segment_files(standing, 0):
-        _keep(source, arrays / source.name)
+        keep_file(source, arrays / source.name)
     words = search_words_sql(records)
     if segment_files(standing, 1)[0].exists():
         _known_words(work, Segment.open(standing, 1))
@@ -133,11 +132,3 @@ def _known_words(work: Work, segment: Segment) -> None:
 def _column(work: Work, query: str) -> NDArray[np.int64]:
     (column,) = work.execute(query).fetchnumpy().values()
     return np.ascontiguousarray(np.ma.getdata(column), dtype=np.int64)
-
-
-def _keep(source: Path, target: Path) -> None:
-    """A file once more: a second name where the file system gives it, else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

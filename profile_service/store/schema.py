@@ -286,7 +286,7 @@ RELATIONS: tuple[Relation, ...] = (
 
 
 # Of the documents, records and arrays beside the warehouse: to be counted up when what stands in one of them changes.
-INDEX_FORMAT = 5
+INDEX_FORMAT = 6
 
 
 def relations(traits: Traits) -> tuple[Relation, ...]:

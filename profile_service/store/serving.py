@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from profile_service.errors import NotFound
 from profile_service.identity.block import blocking_keys
@@ -24,6 +22,7 @@ from profile_service.store.damage import damage_named
 from profile_service.store.former import FormerId
 from profile_service.store.generation import ARRAYS, PROFILES, Generation
 from profile_service.store.lines import Lines, mapped_array
+from profile_service.store.linkage import Linkage, PairsFound
 from profile_service.store.names import CUSTOMER, named
 from profile_service.store.readers import Readers
 from profile_service.store.review_row import Review
@@ -32,16 +31,10 @@ from profile_service.store.stored import EventSummary, RecordHead, StoredRecord,
 from profile_service.store.terms import Terms
 from profile_service.store.touch import touch
 
-# The arrays of a generation, each in arrays/<name>.npy: blocking keys in ascending order with the record of each, and
-# the pairs of a record from starts[ref] to starts[ref + 1], hashed names of records in ascending order with their refs,
-# hashed identifiers in ascending order with the numbers of the customers who carry them, and hashed ids of customers
-# in ascending order with the number of each.
+# The arrays of a generation beside those of ``linkage``, each in arrays/<name>.npy: hashed names of records in
+# ascending order with their refs, hashed identifiers in ascending order with the numbers of the customers who carry
+# them, and hashed ids of customers in ascending order with the number of each.
 (
-    KEYS,
-    KEY_REFS,
-    PAIR_STARTS,
-    PAIR_OTHERS,
-    PAIR_BITS,
     RECORD_NAMES,
     RECORD_REFS,
     IDENTIFIER_NAMES,
@@ -49,11 +42,6 @@ from profile_service.store.touch import touch
     CUSTOMER_NAMES,
     CUSTOMER_NUMBERS,
 ) = ARRAY_NAMES = (
-    "keys",
-    "key_refs",
-    "pair_starts",
-    "pair_others",
-    "pair_bits",
     "record_names",
     "record_refs",
     "identifier_names",
@@ -100,6 +88,7 @@ class ServingGeneration:
     def _read_all(self, generation: Generation) -> None:
         """Map the arrays and read what is kept in memory; whatever is missing or not whole shows here."""
         self._arrays = {name: mapped_array(generation.folder / ARRAYS / f"{name}.npy") for name in ARRAY_NAMES}
+        self._linkage = Linkage(generation.folder / ARRAYS)
         self._documents = Lines(generation.folder / ARRAYS, DOCUMENTS)
         self._records = Lines(generation.folder / ARRAYS, RECORD_BODIES)
         self.terms = Terms(generation.folder / ARRAYS)
@@ -211,30 +200,15 @@ class ServingGeneration:
         """For each blocking key the records that hold it, at most one more than the model's cap."""
         if not keys:
             return {}
-        wanted = np.array(keys, dtype=np.uint64)
-        known, refs = self._arrays[KEYS], self._arrays[KEY_REFS]
-        first = np.searchsorted(known, wanted, side="left")
-        last = np.minimum(np.searchsorted(known, wanted, side="right"), first + self.model.blocking_cap + 1)
-        return {key: refs[a:b].tolist() for key, a, b in zip(keys, first.tolist(), last.tolist(), strict=True)}
+        return self._linkage.key_members(keys, self.model.blocking_cap + 1)
 
     def pairs_of(self, ref: int) -> list[tuple[int, float]]:
         """The scored pairs of a record of this generation: (the other's number, bits)."""
-        starts = self._arrays[PAIR_STARTS]
-        if not 0 <= ref < len(starts) - 1:
-            return []
-        first, last = int(starts[ref]), int(starts[ref + 1])
-        others = self._arrays[PAIR_OTHERS][first:last].tolist()
-        return list(zip(others, self._arrays[PAIR_BITS][first:last].tolist(), strict=True))
+        return self._linkage.pairs_of(ref)
 
-    def pairs_from(self, refs: Collection[int]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    def pairs_from(self, refs: Collection[int]) -> PairsFound:
         """The scored pairs of several records: their numbers, the others' numbers, bits; shape (pairs,) each."""
-        starts = self._arrays[PAIR_STARTS]
-        known = np.array([ref for ref in refs if 0 <= ref < len(starts) - 1], dtype=np.int64)
-        first = np.asarray(starts[known], dtype=np.int64)
-        counts = np.asarray(starts[known + 1], dtype=np.int64) - first
-        places = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        others = self._arrays[PAIR_OTHERS][places].astype(np.int64)
-        return np.repeat(known, counts), others, self._arrays[PAIR_BITS][places].astype(np.float32)
+        return self._linkage.pairs_from(refs)
 
     def hash_keys(self, record: StandardisedRecord) -> list[int]:
         """The blocking keys of a record, hashed as those of this generation are."""
@@ -294,7 +268,7 @@ class ServingGeneration:
     def touch(self, stopping: threading.Event) -> int:
         """Read all that is mapped once, page by page, until it is done or ``stopping`` is set; answers the pages."""
         lines = [*self._documents.mapped(), *self._records.mapped()]
-        return touch([*self._arrays.values(), *self.terms.mapped(), *lines], stopping)
+        return touch([*self._arrays.values(), *self._linkage.mapped(), *self.terms.mapped(), *lines], stopping)
 
     def close(self) -> None:
         """Close every thread's connections; to be called when no one reads any more."""
