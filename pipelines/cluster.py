@@ -25,6 +25,7 @@ from profile_service.identity.model import Model
 
 Work = duckdb.DuckDBPyConnection
 _PAIRS_AT_ONCE = 8_000_000  # a tenth of a gigabyte
+_STEPS = 32  # from pair to pair: few components are as long, and finding all of them takes as much as so many steps
 # what is told of records that are clustered anew, and of those that are gone
 _STALE = "l IN (SELECT rid FROM stale_ends) OR r IN (SELECT rid FROM stale_ends)"
 _STALE_ENDS = "SELECT rid FROM touched UNION ALL SELECT rid FROM gone_records"
@@ -32,30 +33,45 @@ _STALE_ENDS = "SELECT rid FROM touched UNION ALL SELECT rid FROM gone_records"
 
 def touch_components(work: Work, model: Model, seeds: str) -> int:
     """Make ``touched(rid)``: every record of a component that holds a record of relation ``seeds(rid)``."""
-    rids = np.sort(np.asarray(work.execute("SELECT rid FROM standardised").fetchnumpy()["rid"], dtype=np.int64))
-    seed = np.asarray(work.execute(f"SELECT DISTINCT rid FROM {seeds}").fetchnumpy()["rid"], dtype=np.int64)
-    component = _components(work, model, int(rids[-1]) + 1 if len(rids) else 0)
-    hit = np.zeros(len(component), dtype=bool)
-    hit[component[seed]] = True
-    touched = rids[hit[component[rids]]]
+    rids = np.sort(np.asarray(work.execute("SELECT rid FROM standardised").fetchnumpy()["rid"]))
+    seed = np.asarray(work.execute(f"SELECT DISTINCT rid FROM {seeds}").fetchnumpy()["rid"])
+    left, right = _edges(work, model)
+    hit = np.zeros(int(rids[-1]) + 1 if len(rids) else 0, dtype=bool)
+    hit[seed] = True
+    for _ in range(_STEPS):
+        across = np.flatnonzero(hit[left] != hit[right])
+        if not len(across):
+            break
+        hit[left[across]] = hit[right[across]] = True
+    else:
+        component = components_of(left, right, len(hit))
+        of_seeds = np.zeros(len(hit), dtype=bool)
+        of_seeds[component[seed]] = True
+        hit = of_seeds[component]
+    touched = rids[hit[rids]]
     work.register("touched_rids", {"rid": touched.astype(np.int32)})
     work.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT rid FROM touched_rids")
     work.unregister("touched_rids")
     return len(touched)
 
 
-def _components(work: Work, model: Model, size: int) -> NDArray[np.int32]:
-    """For each record number below ``size`` its component, shape (size,).
+def holds_together_sql(model: Model) -> str:
+    """Of a scored pair: whether it alone could make two groups merge, so that components hang together by it."""
+    return f"bits >= {bounds_of(model).stop / LOG2 - 0.01}"
 
-    Components hang together by pairs that could alone make two groups merge, and by must-links.
-    """
-    stop_bits = bounds_of(model).stop / LOG2
+
+def _edges(work: Work, model: Model) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What components hang together by: those pairs, and must-links."""
     edges = work.execute(
-        f"""SELECT l, r FROM scored_pairs WHERE bits >= {stop_bits - 0.01}
+        f"""SELECT l, r FROM scored_pairs WHERE {holds_together_sql(model)}
         UNION ALL SELECT l, r FROM judged WHERE verdict = 'same'"""
     ).fetchnumpy()
-    left, right = (np.asarray(edges[end], dtype=np.int64) for end in ("l", "r"))
-    return components_of(left, right, size)
+    return np.asarray(edges["l"]), np.asarray(edges["r"])
+
+
+def _components(work: Work, model: Model, size: int) -> NDArray[np.int32]:
+    """For each record number below ``size`` its component, shape (size,)."""
+    return components_of(*_edges(work, model), size)
 
 
 def _deciding_pairs(work: Work, component: NDArray[np.int32]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ Told = TypeVar("Told", Merges, NearMisses)
 _THREADS = 2
 
 
-def components_of(left: Integers, right: Integers, size: int) -> NDArray[np.int32]:
+def components_of(left: NDArray[Any], right: NDArray[Any], size: int) -> NDArray[np.int32]:
     """For each record number below ``size`` the number of its component, shape (size,)."""
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
     found: NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)

@@ -43,8 +43,8 @@ class Scope:
 def temp_tables_sql(scope: Scope) -> dict[str, str]:
     """Temp tables that several relations share, by name, in the order in which they can be made."""
     low, high = scope.borderline_bits
-    pairs = f"""scored_pairs p LEFT JOIN {RECORDS} a ON a.rid = p.l LEFT JOIN {RECORDS} b ON b.rid = p.r
-        WHERE a.cno IS NOT NULL OR b.cno IS NOT NULL"""
+    pairs = f"""(FROM scored_pairs{_either(scope)}) p
+        LEFT JOIN {RECORDS} a ON a.rid = p.l LEFT JOIN {RECORDS} b ON b.rid = p.r"""
     kept = ""
     if scope.whole:
         # every pair's records are there: looked up by place, in a seventh of the time of an outer join or of one that a

@@ -37,7 +37,7 @@ def resolve_changed(work: Work, run: RunContext, model: Model) -> dict[str, int]
     with run.progress.stage("compare"):
         compare_pairs(work, model, {"candidates": "compared"})
     with run.progress.stage("score"):
-        _drop_old_pairs(work)
+        _drop_old_pairs(work, model)
         score_patterns(work, model, "compared")
         score_pairs(work, "compared")
     with run.progress.stage("cluster"):
@@ -128,28 +128,32 @@ def _block_revised(work: Work, model: Model) -> int:
     return block.count(work, "candidates")
 
 
-def _drop_old_pairs(work: Work) -> None:
-    """Forget the pairs of revised and of gone records, keeping in ``lost_partners(rid)`` whom they were with."""
+def _drop_old_pairs(work: Work, model: Model) -> None:
+    """Forget the pairs of revised and of gone records, keeping in ``lost_partners(rid)`` whom they held to them."""
     work.execute(
         """CREATE OR REPLACE TEMP TABLE old_ends AS
         SELECT rid FROM revised UNION ALL SELECT rid FROM gone_records"""
     )
     work.execute(
-        """CREATE OR REPLACE TEMP TABLE lost_partners AS
+        f"""CREATE OR REPLACE TEMP TABLE lost_partners AS
         SELECT unnest([l, r]) AS rid FROM scored_pairs
-        WHERE l IN (SELECT rid FROM old_ends) OR r IN (SELECT rid FROM old_ends)"""
+        WHERE {cluster.holds_together_sql(model)} AND (
+            l IN (SELECT rid FROM old_ends) OR r IN (SELECT rid FROM old_ends))"""
     )
     work.execute("DELETE FROM scored_pairs WHERE l IN (SELECT rid FROM old_ends) OR r IN (SELECT rid FROM old_ends)")
     work.execute("DROP TABLE old_ends")
 
 
 def _seed(work: Work) -> None:
-    """Make ``seeds(rid)``: records whose pairs are new, gone or changed, and all that people decided on."""
+    """Make ``seeds(rid)``: records whose pairs changed, whom those that are lost held to them, and all decided on.
+
+    Whoever else hangs together with a seed is found from it. A component that was one before falls into parts of which
+    each holds a seed: what held it together was a seed's pair.
+    """
     work.execute(
         """CREATE OR REPLACE TEMP TABLE seeds AS
         SELECT rid FROM (
             SELECT rid FROM revised UNION SELECT rid FROM lost_partners
-            UNION SELECT l FROM candidates UNION SELECT r FROM candidates
             UNION SELECT unnest([l, r]) FROM judged UNION SELECT unnest([l, r]) FROM judged_before)
         ANTI JOIN gone_records USING (rid)"""
     )

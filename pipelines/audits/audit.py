@@ -107,7 +107,10 @@ _ADDRESS = f"field IN {ADDRESS_FIELDS}"
 _NARROW = {
     "customers": ("customer_id", "record_count", "event_count", "marketing_consent", *PLAIN_FIELDS),
     "customer_records": ("customer_id", "channel", "source_record_id", "record_number"),
+    "customer_identifiers": ("customer_id", "identifier_type", "value", "held_by", "shared"),
     "customer_events": ("customer_id", "channel", "event_id"),
+    "customer_consents": ("customer_id", "purpose", "channel", "consent", "stated_at"),
+    "customer_id_history": ("customer_id", "valid_from", "stands_as"),
     "customer_trait_values": ("customer_id",),
 }
 
