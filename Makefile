@@ -6,6 +6,8 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 BIN = $(VENV)/bin
 DUCKDB_1_5 = $(VENV)/duckdb-1.5/bin/python
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# where Python is told to keep no compiled modules, each start would compile them
+COMPILE = $(BIN)/python -m compileall -q pipelines profile_service
 
 .DEFAULT_GOAL = help
 .PHONY: help run test test-slow test-all lint types bench-linkage bench-peers bench-growth bench-noise bench-service clean
@@ -61,10 +63,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable '.[dev,bench,postgres]'
+	@$(COMPILE)
 	@touch $(VENV)/.installed $@
 
 $(DUCKDB_1_5): | $(VENV)/bin/python

@@ -95,7 +95,9 @@ def join_changed(work: Work) -> None:
     work.execute(
         "INSERT INTO changed_records SELECT DISTINCT rid FROM folded_records ANTI JOIN changed_records USING (rid)"
     )
-    work.execute("DELETE FROM changed_records WHERE rid NOT IN (SELECT rid FROM records)")
+    # few against everyone: as NOT IN all records would be put into a table of hashes
+    gone = "SELECT rid FROM changed_records ANTI JOIN records USING (rid)"
+    work.execute(f"DELETE FROM changed_records WHERE rid IN ({gone})")
     work.execute("DROP TABLE folded_records")
 
 

@@ -100,7 +100,14 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
 
 
 def _forget_lost_records(work: duckdb.DuckDBPyConnection) -> None:
-    work.execute("CREATE TEMP TABLE lost AS SELECT rid, customer_id FROM membership ANTI JOIN records USING (rid)")
+    # who has no customer yet is among the new: where all others have one, as many as there are, no member is lost
+    tally = whole_number(
+        work,
+        """SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM membership)
+               - (SELECT count(*) FROM new_clusters ANTI JOIN membership USING (rid))""",
+    )
+    lost = "SELECT rid, customer_id FROM membership ANTI JOIN records USING (rid)"
+    work.execute(f"CREATE TEMP TABLE lost AS {lost}{'' if tally else ' WHERE false'}")
     work.execute("DELETE FROM membership WHERE rid IN (SELECT rid FROM lost)")
 
 

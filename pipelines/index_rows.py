@@ -208,10 +208,17 @@ def reviews_sql() -> str:
     """
     doubt = f"CASE status WHEN 'cut' THEN {_CUT_IS_WORTH} ELSE 4 * p.probability * (1 - p.probability) END"
     return f"""
-        WITH doubtful AS MATERIALIZED (
-            SELECT left_number, right_number, status, bits, {doubt} AS doubt
-            FROM generation.main.match_pairs JOIN generation.main.match_patterns p USING (pattern)
-            WHERE status <> 'accepted' ORDER BY doubt DESC LIMIT {MOST_DOUBTFUL}),
+        WITH doubts AS MATERIALIZED (
+            SELECT pattern, status, bits, {doubt} AS doubt,
+                   sum(pairs) OVER (ORDER BY doubt DESC RANGE UNBOUNDED PRECEDING)
+                       - sum(pairs) OVER (PARTITION BY doubt) AS more_doubtful
+            FROM (SELECT pattern, status, count(*) AS pairs FROM generation.main.match_pairs
+                  WHERE status <> 'accepted' GROUP BY ALL) JOIN generation.main.match_patterns p USING (pattern)),
+        doubtful AS MATERIALIZED (
+            SELECT left_number, right_number, status, d.bits, doubt
+            FROM generation.main.match_pairs JOIN doubts d USING (pattern, status)
+            WHERE more_doubtful < {MOST_DOUBTFUL}
+            ORDER BY doubt DESC, left_number, right_number LIMIT {MOST_DOUBTFUL}),
         ends AS MATERIALIZED (
             SELECT record_number, channel || ':' || source_record_id AS name, customer_id
             FROM generation.main.customer_records SEMI JOIN (
@@ -227,12 +234,13 @@ def reviews_sql() -> str:
                 ORDER BY bits DESC, a.name, b.name) = 1),
         hangs AS MATERIALIZED (
             SELECT customer_id, record_count + event_count AS much
-            FROM generation.main.customers SEMI JOIN ends USING (customer_id))
-        SELECT 'rev_' || left(md5(concat_ws(chr(10), n.left, n.right)), 20), n.* EXCLUDE (doubt),
-               n.doubt * ln(1 + x.much + y.much) AS value
-        FROM named n JOIN hangs x ON x.customer_id = n.left_customer_id
-        JOIN hangs y ON y.customer_id = n.right_customer_id
-        ORDER BY value DESC, n.left, n.right LIMIT {MOST_REVIEWS}"""
+            FROM generation.main.customers SEMI JOIN ends USING (customer_id)),
+        most AS (
+            SELECT n.* EXCLUDE (doubt), n.doubt * ln(1 + x.much + y.much) AS value
+            FROM named n JOIN hangs x ON x.customer_id = n.left_customer_id
+            JOIN hangs y ON y.customer_id = n.right_customer_id
+            ORDER BY value DESC, n.left, n.right LIMIT {MOST_REVIEWS})
+        SELECT 'rev_' || left(md5(concat_ws(chr(10), m.left, m.right)), 20), * FROM most m"""
 
 
 def _amounts_sql(column: str) -> str:
