@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why two records are, or are not, one customer; ``bits`` is the sum of ``prior_bits`` and of what is weighed."""
+    """Why two records are, or are not, one customer; ``bits`` is the sum of ``prior_bits`` and of what is weighed.
+
+    ``refused``: of which of the two a row was refused since it stands as it does, and why.
+    """
 
     left: Side
     right: Side
@@ -67,6 +70,7 @@ class Explanation:
     judgements: tuple[str, ...]
     path: tuple[Link, ...]
     model_version: str
+    refused: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -94,6 +98,7 @@ class Explanation:
             "not_compared": self.not_compared,
             "judgements": list(self.judgements),
             "path": [asdict(link) for link in self.path],
+            "refused": list(self.refused),
             "model_version": self.model_version,
         }
 
@@ -123,6 +128,7 @@ def explain(left: str, right: str, data_dir: Path) -> Explanation:
             judgements=_judgements(work, sides),
             path=strongest_path(left, right, _links(work, sides[0].customer_id)) if _same(sides) else (),
             model_version=model.version,
+            refused=refused_since(work, (left, right)),
         )
 
 
@@ -195,16 +201,30 @@ def no_record(work: Work, key: str) -> NotFound:
     return NotFound(f"no record {key} stands here: it has not come in, its id could not be read, or it is erased")
 
 
-def last_refused(work: Work, key: str) -> str | None:
-    """In words: in which run, file and line the last refused row of a record stood, and what was wrong with it."""
+def refused_since(work: Work, keys: Sequence[str]) -> tuple[str, ...]:
+    """In words: of which records that stand a row was refused in the run that they came in with, or after it."""
+    rows = work.execute(
+        """SELECT channel || ':' || source_record_id AS key, changed_seq FROM records
+        WHERE key IN (SELECT unnest($keys::VARCHAR[])) ORDER BY key""",
+        {"keys": list(keys)},
+    ).fetchall()
+    refused = ((key, last_refused(work, key, since)) for key, since in rows)
+    return tuple(f"a row of {key} was not taken: {said}" for key, said in refused if said)
+
+
+def last_refused(work: Work, key: str, since: int = 0) -> str | None:
+    """In words: in which run, file and line the last refused row of a record stood, and what was wrong with it.
+
+    ``since``: the number of the first run that is asked about.
+    """
     channel, _, source_record_id = key.partition(":")
     if "source_record_id" not in columns_of(work, "rejected_rows"):
         return None  # a store that is only read, made before refused rows were known by their record
     row = work.execute(
         """SELECT coalesce(run_id, 'run ' || run_seq), file, line, reasons, count(*) OVER () FROM rejected_rows
         LEFT JOIN runs USING (run_seq) WHERE kind = 'customers' AND channel = ? AND source_record_id = ?
-        ORDER BY run_seq DESC, file DESC, line DESC LIMIT 1""",
-        [channel, source_record_id],
+        AND run_seq >= ? ORDER BY run_seq DESC, file DESC, line DESC LIMIT 1""",
+        [channel, source_record_id, since],
     ).fetchone()
     if row is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.explain import Link, Work, no_record, open_explained, resolved_model
+from pipelines.explain import Link, Work, no_record, open_explained, refused_since, resolved_model
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.cluster import Judged, Pairs, bounds_of, cluster_with_history, counted
 from profile_service.identity.ids import PREFIX
@@ -53,7 +53,10 @@ class Near:
 
 @dataclass(frozen=True)
 class CustomerExplanation:
-    """How ``customer_id`` came about and who comes nearest, nearest first; ``asked``: the record or id asked about."""
+    """How ``customer_id`` came about and who comes nearest, nearest first; ``asked``: the record or id asked about.
+
+    ``refused``: of which of its records a row was refused since they stand as they do, and why.
+    """
 
     asked: str
     customer_id: str
@@ -62,6 +65,7 @@ class CustomerExplanation:
     nearest: tuple[Near, ...]
     stop_bits: float
     model_version: str
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def explain_customer(asked: str, data_dir: Path) -> CustomerExplanation:
             nearest=tuple(_nearest(work, model, members))[:_NEAREST],
             stop_bits=bounds_of(model).stop / LOG2,
             model_version=model.version,
+            refused=refused_since(work, [member.key for member in members]),
         )
 
 

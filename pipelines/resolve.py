@@ -15,7 +15,7 @@ from pipelines.engines.engine import Engine, engine_named
 from pipelines.placeholders import enter_placeholders, forget_placeholders
 from pipelines.revise import resolve_changed
 from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
-from pipelines.suspect import suspicious_clusters
+from pipelines.suspect import suspicious_clusters, suspicious_participation
 from pipelines.work import MEMORY_A_RECORD, give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
@@ -78,7 +78,8 @@ def resolve(
         return replace(done, warnings=[*done.warnings, *contradictions])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
     _let_go(work, run, model)
-    return Resolution(model, False, counts, [*_outgrown(work, model), *_read_otherwise(work), *contradictions])
+    warnings = [*_outgrown(work, model), *_read_otherwise(work), *suspicious_participation(model), *contradictions]
+    return Resolution(model, False, counts, warnings)
 
 
 def _let_go(work: Work, run: RunContext, model: Model) -> None:
@@ -163,6 +164,7 @@ def _learn(work: Work, models: Path, run: RunContext, model: Model, engine: Engi
         model, warnings = train.learn(work, model, "compared", engine)
         if model.trained is not None and (said := model.trained.facts["anchors"]["said"]):
             stage.note(said)
+        warnings += suspicious_participation(model)
         return save_model(model, models, run.now.strftime("%Y%m%dT%H%M%S")), warnings
 
 
@@ -172,7 +174,7 @@ def _resolve_everyone(work: Work, models: Path, run: RunContext, model: Model, e
     if learning and not records:
         return _nobody(work, model)
     model, pairs = _compare_everyone(work, run, model, engine)
-    warnings: list[str] = []
+    warnings = suspicious_participation(model)
     if learning:
         model, warnings = _learn(work, models, run, model, engine)
     clusters, suspicious = link_everyone(work, run, model, engine)

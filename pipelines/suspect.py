@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 
 from pipelines.fit import Evidence, Prior, fit_mixture
+from profile_service.identity.compare import takes_part
 from profile_service.identity.mixture import SAME_PERSON, Mixture
 from profile_service.identity.model import Model
 
@@ -33,8 +34,9 @@ def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iteration
             f"the model is unstable: it expects {pairs:,.0f} pairs of one person, and {pairs_again:,.0f} from half the "
             "evidence; more records or another comparison would settle it"
         )
-    for part, table in zip(mixture.parts, mixture.probability, strict=True):
-        if part.role in ("contact", "identifier") and table[:, 1:].sum() > 0:
+    for place, (part, table) in enumerate(zip(mixture.parts, mixture.probability, strict=True)):
+        heard = evidence.speaking[place] > 0 or evidence.levels[:, place].any()
+        if part.role in ("contact", "identifier") and heard:
             exact = part.kinds.index("exact")
             weight = np.log2(max(table[0, exact], 1e-12) / max(table[-1, exact], 1e-12))
             if weight < 3.0:
@@ -42,6 +44,18 @@ def suspicious_fit(evidence: Evidence, prior: Prior, mixture: Mixture, iteration
                     f"an agreement on {part.name} weighs only {weight:.1f} bits: too many strangers share its values"
                 )
     return warnings
+
+
+def suspicious_participation(model: Model) -> list[str]:
+    """Whether a model that has learned from several records has nothing at all to tell two of them by."""
+    learned_from = model.trained.facts.get("records", 0) if model.trained else 0
+    if learned_from < 2 or any(takes_part(comparison, model) for comparison in model.comparisons):
+        return []
+    return [
+        "no comparison takes part: of the records that the model learned from, every field is left out nearly always "
+        "or holds one value nearly always, so that nothing tells one person from another and each record is a customer "
+        "of its own; when other records have come in, `profiles train` learns anew"
+    ]
 
 
 def suspicious_clusters(work: Work, model: Model) -> list[str]:

@@ -107,6 +107,7 @@ def _remarks(explanation: Explanation) -> list[str]:
             "the pair alone speaks for one person: it is too little, or the other records of both customers speak "
             "against it"
         )
+    lines += map(plain, explanation.refused)
     lines.append(f"probability of one person {probability(explanation.probability)}; +1 bit doubles the odds")
     lines.append(f"model {explanation.model_version}")
     return lines

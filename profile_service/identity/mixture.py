@@ -49,7 +49,7 @@ class Mixture:
 
     ``shares`` are the classes' shares of *all* pairs of records, candidates or not. ``anchors``: what ids taught
     beyond the classes, in data where they could be trusted. ``place_alone``: the most natural log-odds that a pair has
-    of which no name is known and at most a place agrees; None where there is no bound.
+    of which no name is known and nothing of somebody's own agrees (birth, contact, identifier); None for no bound.
     """
 
     parts: tuple[Part, ...]
@@ -162,14 +162,17 @@ def both_names_agree(parts: Sequence[Part], levels: Integers) -> NDArray[np.bool
 
 
 def nameless_at_one_place(parts: Sequence[Part], levels: Integers) -> NDArray[np.bool_]:
-    """Which patterns say of no name anything, and agree on nothing of somebody's own: on a place at most."""
+    """Which patterns say of no name anything, and agree on nothing of somebody's own.
+
+    On a place at most, and on what a household's people share as they share the place: where they were born, a trade.
+    """
     names = [place for place, part in enumerate(parts) if part.role in ("given", "family")]
     alone = np.full(len(levels), bool(names))
     for place in names:
         alone &= levels[:, place] == 0
     nameless = np.flatnonzero(alone)  # few: only they are asked further
     for place, part in enumerate(parts):
-        if part.role not in ("given", "family", "naming", "place"):
+        if part.role in ("birth", "contact", "identifier"):
             agrees = np.array([kind in ("exact", "near") for kind in part.kinds])
             alone[nameless] &= ~agrees[levels[nameless, place]]
     return alone

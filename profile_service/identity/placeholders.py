@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from profile_service.identity import values
 from profile_service.identity.vocabulary import Vocabulary
@@ -11,11 +11,14 @@ from profile_service.identity.vocabulary import Vocabulary
 KNOWN = "known placeholder"
 REPEATED = "one character repeated"
 UNREADABLE = "not readable"
+# Characters of what was written that are told. Whoever looks for the record finds it by these, and no place that shows
+# them need fear for its width.
+LONGEST = 120
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """What was written in place of a value, in lower case, and why it says nothing.
+    """What was written in place of a value, in lower case, or its beginning, and why it says nothing.
 
     ``value`` is None where it cannot be read: it may be somebody's own, in a field where it does not belong.
     """
@@ -25,7 +28,17 @@ class Nothing:
 
 
 def why_nothing(field: str, text: str, words: Vocabulary) -> Nothing | None:
-    """Why ``text``, which is read as missing in ``field``, says nothing; None where that is an answer (sex: x)."""
+    """Why ``text``, which is read as missing in ``field``, says nothing; None where that is an answer (sex: x).
+
+    Of a value of more than ``LONGEST`` characters its beginning and its length are told.
+    """
+    nothing = _why(field, text, words)
+    if nothing is None or nothing.value is None or len(nothing.value) <= LONGEST:
+        return nothing
+    return replace(nothing, value=f"{nothing.value[:LONGEST]}… ({len(nothing.value):,} characters)")
+
+
+def _why(field: str, text: str, words: Vocabulary) -> Nothing | None:
     kept = "".join(letter for letter in values.fold(text) if letter.isalnum())
     if not kept or values.says_nothing(text, words):
         return Nothing(" ".join(text.lower().split()), KNOWN)

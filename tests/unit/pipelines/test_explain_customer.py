@@ -159,3 +159,28 @@ def test_a_record_that_was_refused_is_told_with_its_run_file_line_and_reasons(tm
     with open_standing(tmp_path / "data") as warehouse:
         rows = warehouse.execute("SELECT line, source_record_id FROM rejected_rows ORDER BY line").fetchall()
     assert rows == [(2, "S2"), (3, "S2")]
+
+
+def test_of_a_record_that_stands_the_newer_rows_that_were_refused_are_told(tmp_path: Path) -> None:
+    names = "source_record_id,given_name,family_name,email,birth_date"
+    ada, grace = "S1,Ada,Lovelace,ada@example.org", "S2,Grace,Hopper,g@example.org"
+    landing, data_dir = tmp_path / "landing" / "store", tmp_path / "data"
+    landing.mkdir(parents=True)
+
+    def refused(number: int, *rows: str) -> tuple[str, ...]:
+        (landing / f"customers_{number}.csv").write_text("\n".join((names, *rows)) + "\n")
+        run_id = run(Places(tmp_path / "landing", data_dir), RunOptions(), SilentProgress()).run_id
+        found = explain("store:S1", "store:S2", data_dir)
+        assert found.refused == explain_customer("store:S2", data_dir).refused == tuple(found.as_json()["refused"])
+        return tuple(said.replace(run_id, "RUN") for said in found.refused)
+
+    assert refused(1, f"{ada},1815-12-10", f"{grace},1906-12-09") == ()
+    (said,) = refused(2, f"{grace},once", f"{grace},upon")
+    assert said.startswith(
+        "a row of store:S2 was not taken: RUN refused it in store/customers_2.csv, line 3 (the last of 2 refused "
+        "rows): birth_date"
+    )
+    for words in (["store:S1", "store:S2"], ["store:S2"]):
+        told = profiles_command(["explain", *words, "--data-dir", str(data_dir)], os.environ, data_dir)
+        assert "a row of store:S2 was not taken: run_" in told.out
+    assert refused(3, f"{grace},1906-12-08") == (), "a row that was taken came after them"

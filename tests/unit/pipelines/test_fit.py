@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
-from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Mixture, Part
+from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Mixture, Part, nameless_at_one_place
 from profile_service.identity.model import packaged_model
 
 KINDS = ("missing", "exact", "near", "differ")
@@ -210,6 +210,16 @@ def test_where_no_name_is_known_a_place_alone_makes_nobody_the_same() -> None:
     again = Mixture.from_table(json.loads(json.dumps(bounded.as_table())))
     assert again.log_odds(levels) == pytest.approx(odds)
     assert Mixture.from_table({**bounded.as_table(), "place_alone": None}).place_alone is None
+
+
+@pytest.mark.parametrize(
+    ("role", "alone"),
+    [("further", True), ("naming", True), ("place", True), ("birth", False), ("contact", False), ("identifier", False)],
+)
+def test_nameless_people_at_one_place_are_told_apart_by_what_is_somebody_s_own(role: str, alone: bool) -> None:
+    parts = (*PARTS[:2], PARTS[-1], Part("asked", role, KINDS, (False,) * 4))
+    levels = np.array([[0, 0, 1, agrees] for agrees in (1, 2)], dtype=np.int64)
+    assert nameless_at_one_place(parts, levels).tolist() == [alone, alone]
 
 
 def test_a_good_fit_raises_no_suspicion() -> None:

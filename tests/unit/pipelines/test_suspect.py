@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pipelines.suspect import suspicious_clusters
-from tests.linkage_world import Learned, LinkageWorld
+from pipelines.suspect import suspicious_clusters, suspicious_participation
+from tests.linkage_world import Learned, LinkageWorld, raw
 
 SURE, DOUBTFUL = 9.0, 0.2
 
@@ -48,3 +50,23 @@ def test_what_looks_wrong_is_said(learned: Learned, world: dict[str, int], word:
 )
 def test_what_looks_right_is_not_worth_a_word(learned: Learned, world: dict[str, int]) -> None:
     assert warnings(learned, **world) == ""
+
+
+ALIKE = {"given_name": "Kate", "family_name": "Moss", "phone": "0612345678", "email": "kate@example.com"}
+
+
+@pytest.mark.parametrize("rebuild", [False, True], ids=["later", "rebuilt"])
+def test_where_no_comparison_takes_part_it_is_said_and_nothing_else(tmp_path: Path, rebuild: bool) -> None:
+    with LinkageWorld(tmp_path) as world:
+        world.put(raw(f"store:{n}", **ALIKE) for n in range(300))
+        (first,) = world.resolve().warnings
+        assert first.startswith("no comparison takes part: of the records that the model learned from, every field")
+        world.put([raw("store:300", **ALIKE)])
+        assert first in world.resolve(rebuild=rebuild).warnings, "a run that learns nothing says it too"
+
+
+def test_one_record_alone_has_nothing_to_be_told_from(learned: Learned, tmp_path: Path) -> None:
+    assert suspicious_participation(learned.model) == []
+    with LinkageWorld(tmp_path) as world:
+        world.put([raw("store:1", **ALIKE)])
+        assert world.resolve().warnings == []

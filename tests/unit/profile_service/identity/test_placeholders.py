@@ -38,6 +38,20 @@ def test_words_for_nothing_are_told_as_written(field: str, text: str, told: str)
 
 
 @pytest.mark.parametrize(
+    ("field", "text", "told", "why"),
+    [
+        ("given_name", "Guest " * 20, "guest " * 19 + "guest", KNOWN),
+        ("given_name", "Guest " * 20_000, "guest " * 20 + "… (119,999 characters)", KNOWN),
+        ("loyalty_id", "0" * 1_000, "0" * 120 + "… (1,000 characters)", REPEATED),
+        ("street", "-" * 1_000, "-" * 120 + "… (1,000 characters)", KNOWN),
+    ],
+    ids=["just short enough", "a name", "noughts", "a word for nothing"],
+)
+def test_of_a_value_without_end_the_beginning_is_told(field: str, text: str, told: str, why: str) -> None:
+    assert why_nothing(field, text, WORDS) == Nothing(told, why)
+
+
+@pytest.mark.parametrize(
     ("field", "text", "told"),
     [
         ("loyalty_id", "0000-0000", "00000000"),
