@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_SQL = "r.channel || chr(1) || r.source_record_id"
 
 # `moved` is left for whoever tells the causes
-_TEMPORARY = ("edges", "claims", "assigned", "retired", "lost", "free_ids", "written")
+_TEMPORARY = ("held", "edges", "claims", "assigned", "retired", "lost", "free_ids", "written")
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,23 @@ def identify(work: duckdb.DuckDBPyConnection, run: RunContext, ids: IdSource) ->
 
     Reads the temp tables ``touched(rid)`` and ``new_clusters(rid, cluster)``; when one record of a customer is in
     them, all are; and ``revised(rid)``: records whose values or pairs may be others than before; ``moved_live`` of the
-    fold, if there was one. Labels of clusters and
-    record numbers decide nothing. Raises PromiseBroken when the work store, as it is now about to be committed, fails
-    an audit.
+    fold, if there was one. Labels of clusters and record numbers decide nothing. Raises PromiseBroken when the work
+    store, as it is now about to be committed, fails an audit.
     """
     standing = whole_number(work, "SELECT count(*) FROM customer_ids WHERE standing")
     # where nothing was folded, there is none
     work.execute("CREATE TEMP TABLE IF NOT EXISTS moved_live (rid INTEGER, former VARCHAR)")
+    # membership is of everyone: looked into once
+    work.execute("""
+        CREATE TEMP TABLE held AS
+        SELECT rid, n.cluster, m.customer_id FROM new_clusters n JOIN membership m USING (rid)""")
     _forget_lost_records(work)
     _claims(work)
     _assign(work, ids)
     work.execute("""
         CREATE OR REPLACE TEMP TABLE moved AS
         SELECT n.rid, a.customer_id, m.customer_id AS former
-        FROM new_clusters n JOIN assigned a USING (cluster) LEFT JOIN membership m USING (rid)
+        FROM new_clusters n JOIN assigned a USING (cluster) LEFT JOIN held m USING (rid)
         WHERE m.customer_id IS DISTINCT FROM a.customer_id""")
     changed = whole_number(
         work,
@@ -104,7 +107,7 @@ def _forget_lost_records(work: duckdb.DuckDBPyConnection) -> None:
     tally = whole_number(
         work,
         """SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM membership)
-               - (SELECT count(*) FROM new_clusters ANTI JOIN membership USING (rid))""",
+               - ((SELECT count(*) FROM new_clusters) - (SELECT count(*) FROM held))""",
     )
     lost = "SELECT rid, customer_id FROM membership ANTI JOIN records USING (rid)"
     work.execute(f"CREATE TEMP TABLE lost AS {lost}{'' if tally else ' WHERE false'}")
@@ -115,8 +118,7 @@ def _claims(work: duckdb.DuckDBPyConnection) -> None:
     """Temp tables ``edges`` (cluster, customer_id, records) and ``claims`` (cluster, customer_id)."""
     work.execute("""
         CREATE TEMP TABLE edges AS
-        SELECT n.cluster, m.customer_id, count(*)::INTEGER AS records
-        FROM new_clusters n JOIN membership m USING (rid) GROUP BY ALL""")
+        SELECT cluster, customer_id, count(*)::INTEGER AS records FROM held GROUP BY ALL""")
     work.execute("""
         CREATE TEMP TABLE claims AS
         SELECT cluster, customer_id FROM edges
@@ -128,15 +130,14 @@ def _claims(work: duckdb.DuckDBPyConnection) -> None:
         SELECT f.rid, f.customer_id, f.retired_us FROM former_ids f SEMI JOIN new_clusters USING (rid)
         JOIN customer_ids i USING (customer_id) WHERE NOT i.standing AND i.stands_as IS NOT NULL""")
     contested = work.execute(f"""
-        SELECT n.cluster, m.customer_id, count(*), min({KEY_SQL}),
-               count(*) FILTER (n.rid IN (SELECT rid FROM free_ids))
-        FROM new_clusters n JOIN membership m USING (rid) JOIN records r USING (rid)
-        WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
+        SELECT h.cluster, h.customer_id, count(*), min({KEY_SQL}),
+               count(*) FILTER (h.rid IN (SELECT rid FROM free_ids))
+        FROM (FROM held ANTI JOIN claims USING (cluster)) h JOIN records r USING (rid) GROUP BY ALL""").fetchall()
     _settle(work, claim(Edge(*row) for row in contested))
     free = work.execute(f"""
         SELECT n.cluster, f.customer_id, count(*), min({KEY_SQL}), 0, max(f.retired_us)
-        FROM new_clusters n JOIN free_ids f USING (rid) JOIN records r USING (rid)
-        WHERE n.cluster NOT IN (SELECT cluster FROM claims) GROUP BY ALL""").fetchall()
+        FROM (FROM new_clusters ANTI JOIN claims USING (cluster)) n JOIN free_ids f USING (rid)
+        JOIN records r USING (rid) GROUP BY ALL""").fetchall()
     _settle(work, claim(Edge(*row) for row in free))
 
 
@@ -213,7 +214,7 @@ def _retire(work: duckdb.DuckDBPyConnection, run: RunContext) -> None:
         """DELETE FROM former_ids WHERE customer_id IN (
                SELECT customer_id FROM retired
                UNION ALL SELECT customer_id FROM customer_ids WHERE NOT standing AND stands_as IS NULL)
-           OR rid NOT IN (SELECT rid FROM records)"""
+           OR rid IN (SELECT rid FROM former_ids ANTI JOIN records USING (rid))"""
     )
     work.execute(
         """INSERT INTO former_ids SELECT m.rid, m.former, epoch_us($now::TIMESTAMPTZ) FROM moved m
