@@ -136,17 +136,18 @@ def uncollected() -> Iterator[None]:
 
 @cli.command(
     "evaluate",
+    short_help="Precision, recall and errors, by a file of the truth.",
     epilog=examples("profiles evaluate --truth data/sample/truth.csv", "profiles evaluate --truth truth.csv --json"),
 )
 @click.option(
     "--truth",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
     help="CSV with channel, source_record_id and person_id.",
 )
 @click.option(
     "--households",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="CSV with person_id and household_id: how good customer_households is.",
 )
 @data_dir_option
@@ -172,6 +173,7 @@ def _list_troubles(context: click.Context, _: click.Parameter, asked: bool) -> N
 
 @cli.command(
     "simulate",
+    short_help="Invent a retailer: feeds of four channels, and the truth.",
     epilog=examples(
         "profiles simulate landing --records 100000",
         "profiles simulate landing --records 3000 --seed 7 --noise dirty",

@@ -65,7 +65,11 @@ def explain_command(who: str, other: str | None, why_not: bool, data_dir: Path, 
             json.dumps({"near": asdict(near) if near else None, "strongest_pair": weighed and weighed.as_json()})
         )
     elif near is None or weighed is None:
-        console.print(f"two customers: no pair of records of {who} and {other} shares a blocking key", highlight=False)
+        console.print(
+            f"two customers: no pair of records of {who} and {other} shares a blocking key",
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
         for line in near_lines(near, near.bits + near.short_bits):
             console.print(line, highlight=False, soft_wrap=True)

@@ -30,7 +30,12 @@ _AFTER = {
 _reason = click.option("--reason", required=True, help="Why; it stays in the audit trail: name no person.")
 
 
-@click.group("generic", invoke_without_command=True, epilog=examples("profiles generic", "profiles generic --json"))
+@click.group(
+    "generic",
+    invoke_without_command=True,
+    short_help="Values that too many share: list them, rule on one.",
+    epilog=examples("profiles generic", "profiles generic --json"),
+)
 @data_dir_option
 @as_json_option
 @click.pass_context
@@ -64,6 +69,7 @@ def generic_group(context: click.Context, data_dir: Path | None, as_json: bool) 
 
 @generic_group.command(
     "rule",
+    short_help="Rule on VALUE of FIELD: generic or ordinary.",
     epilog=examples(
         "profiles generic rule phone '(212) 555-0100' --verdict generic --reason 'the shop in Main Street'",
         "profiles generic rule email info@example.com --verdict ordinary --reason 'a family of fourteen'",
@@ -97,7 +103,11 @@ def rule_command(context: click.Context, /, field: str, value: str, verdict: str
     _rule(context, do, options)
 
 
-@generic_group.command("undo", epilog=examples("profiles generic undo rul_000000000012 --reason 'the wrong number'"))
+@generic_group.command(
+    "undo",
+    short_help="Take a ruling back.",
+    epilog=examples("profiles generic undo rul_000000000012 --reason 'the wrong number'"),
+)
 @click.argument("ruling_id")
 @_reason
 @data_dir_option

@@ -22,13 +22,14 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on s
 _LINES = 20
 
 
-@click.group("labels")
+@click.group("labels", short_help="What people say of pairs of records.")
 def labels_group() -> None:
     """Labels: what people say of pairs of records, to measure by or to bind."""
 
 
 @labels_group.command(
     "export",
+    short_help="Write pairs to judge to FILE, the most doubtful first.",
     epilog="\b\nExamples:\n"
     "  profiles labels export judge.csv --pairs 500\n"
     "  profiles labels export judge.csv --pairs 200 --seed 7 --data-dir /srv/profiles",
@@ -65,6 +66,7 @@ def export_command(file: Path, pairs: int, seed: int, data_dir: Path | None, as_
 
 @labels_group.command(
     "import",
+    short_help="Keep the verdicts in FILE, to measure by or to bind.",
     epilog="\b\nExamples:\n"
     "  profiles labels import judge.csv --author ada\n"
     "  profiles labels import judge.csv --author ada --bind",
@@ -87,6 +89,7 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
     from the next on, until taken back.
     """
     from pipelines.label_file import BadLabels, read_judged, refuse_unknown
+    from pipelines.model_report.words import several
     from profile_service.audit import Act, Audit
     from profile_service.labels import import_labels
     from profile_service.world import World
@@ -118,7 +121,8 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
         click.echo(json.dumps({**details, "unjudged": judged.unjudged}))
         return
     click.echo(
-        f"{done.new:,} labels kept, {done.known:,} known already, {judged.unjudged:,} rows not judged yet; "
+        f"{several(done.new, 'label')} kept, {done.known:,} known already, "
+        f"{several(judged.unjudged, 'row')} not judged yet; "
         + (f"{done.bound:,} more bind from now on" if bind else "they measure and bind nothing")
     )
     click.echo("next: profiles run LANDING" + ("" if bind else ", and profiles report measures by them"))

@@ -25,6 +25,7 @@ _data_dir = click.option(
 
 @click.command(
     "erase",
+    short_help="Forget CUSTOMER_ID everywhere, with a receipt.",
     epilog="\b\nExamples:\n"
     '  profiles erase cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA --reason "request of 12 May"\n'
     "  profiles erase --pending",
@@ -89,6 +90,7 @@ def _receipt(settings: Settings, customer_id: str) -> dict[str, Any]:
 
 @click.command(
     "export",
+    short_help="Everything known of CUSTOMER_ID: an access request.",
     epilog="\b\nExamples:\n"
     "  profiles export cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA > everything.json\n"
     "  profiles export cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA --html everything.html",

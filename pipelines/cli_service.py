@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli_options import examples
+
 if TYPE_CHECKING:
     from profile_service.keys import Key
     from profile_service.settings import Settings
@@ -110,7 +112,11 @@ def create_command(name: str, data_dir: Path | None, expires: datetime | None, *
     click.echo(text)
 
 
-@keys_group.command("list", epilog="\b\nExamples:\n  profiles keys list\n  profiles keys list --json")
+@keys_group.command(
+    "list",
+    short_help="List every key there ever was, and what it may do.",
+    epilog=examples("profiles keys list", "profiles keys list --json"),
+)
 @data_dir_option
 @as_json_option
 def list_command(data_dir: Path | None, as_json: bool) -> None:
@@ -162,6 +168,7 @@ def audit_group() -> None:
 
 @audit_group.command(
     "verify",
+    short_help="Check that no row was changed, dropped or put in.",
     epilog="\b\nExamples:\n"
     "  profiles audit verify\n"
     "  profiles audit verify --noted 4485:c913f76ed1ad5fe02d77afb4e69fc45b991c052e87cc90aea6cc1c7329132e09",
@@ -214,19 +221,23 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
         click.echo("nothing is in the audit trail yet" if customer_id is None else "nothing about it", file=sys.stderr)
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    short_help="The API, the console and the documentation, on one port.",
+    epilog=examples(
+        "profiles serve --port 8080 --workers 4",
+        "PROFILES_LEDGER_URL=postgresql://profiles@db/profiles profiles serve --host 0.0.0.0",
+    ),
+)
 @data_dir_option
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 for a free one.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer.  [default: 2]")
 @click.option("--try", "trying", is_flag=True, help="Also make a key until the service ends, and print calls to copy.")
 def serve_command(data_dir: Path | None, trying: bool, **given: Any) -> None:
-    """The API and its documentation on one port, until Ctrl-C; new generations are followed by themselves.
+    """The API, the console and the documentation on one port, until Ctrl-C.
 
-    \b
-    Examples:
-      profiles serve --port 8080 --workers 4
-      PROFILES_LEDGER_URL=postgresql://profiles@db/profiles profiles serve --host 0.0.0.0
+    New generations are followed by themselves.
     """
     from pipelines.serve import serve
     from pipelines.tryout import tryout

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ROLES = "agent, lead, steward, marketer, privacy_officer, admin"
 
 
-@click.group("users")
+@click.group("users", short_help="People who work at the console, and their roles.")
 def users_group() -> None:
     """People who work at the console, and what their roles let them do."""
 

@@ -225,6 +225,9 @@ def _contradiction(set_aside: Sequence[SetAside]) -> str:
     named = first.decision.decision_id or "a decision"
     against = ", ".join(filter(None, first.against)) or "later ones"
     return (
-        f"{len(set_aside):,} judgements contradict later ones and are set aside, such as {named} against {against}: "
-        "match_judgements lists them, and `GET /v1/reviews?kind=conflict` lets a steward settle them"
+        f"1 judgement contradicts later ones and is set aside, {named} against {against}: match_judgements lists it, "
+        "and `GET /v1/reviews?kind=conflict` lets a steward settle it"
+        if len(set_aside) == 1
+        else f"{len(set_aside):,} judgements contradict later ones and are set aside, such as {named} against "
+        f"{against}: match_judgements lists them, and `GET /v1/reviews?kind=conflict` lets a steward settle them"
     )

@@ -27,7 +27,7 @@ def disk_errors_named(data_dir: Path) -> Iterator[None]:
     except (OSError, duckdb.Error) as error:
         if is_full(error):
             raise NotEnoughDisk(
-                f"the disk is full at {data_dir} ({_free(data_dir)} free): what stood still stands; "
+                f"the disk is full at {data_dir} ({_free(data_dir)} free now): what stood still stands; "
                 "make room and run again"
             ) from error
         if isinstance(error, OSError) and error.errno in _FORBIDDEN:

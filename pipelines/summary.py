@@ -147,7 +147,11 @@ def _headline(summary: RunSummary) -> str:
 
 def folded_in_words(summary: RunSummary) -> str:
     """What was taken in from the ledger, in one line; empty for nothing."""
-    said = [f"{count:,} {kind}" for kind, count in summary.folded.items() if count and kind != "ledger_seq"]
+    said = [
+        f"{count:,} {kind.removesuffix('s') if count == 1 else kind}"
+        for kind, count in summary.folded.items()
+        if count and kind != "ledger_seq"
+    ]
     return f"written live since the last run: {', '.join(said)}" if said else ""
 
 

@@ -36,8 +36,8 @@ def report_page(report: ModelReport) -> str:
     pictures = {"scores": plots.score_histogram(report) if report.bands else ""}
     pictures["sizes"] = plots.cluster_sizes(report)
     measured = report.measured
-    if measured and any(band.labelled for band in measured.bands):
-        pictures["calibration"] = plots.calibration(measured)
+    judged = measured is not None and any(band.labelled for band in measured.bands)
+    pictures["calibration"] = plots.calibration(measured) if measured and judged else ""
     page: str = rooms.get_template("page.html").render(
         report=report, classes=_CLASSES, pictures=pictures, words=words, overview=map(_overview, report.comparisons)
     )

@@ -121,21 +121,21 @@ class Estimate:
     never_met: float
 
     @property
-    def precision(self) -> float:
-        """Share of the linked pairs that are one person."""
-        return self.linked_same / self.linked if self.linked else 1.0
+    def precision(self) -> float | None:
+        """Share of the linked pairs that are one person; None where no pair is linked."""
+        return self.linked_same / self.linked if self.linked else None
 
     @property
-    def recall(self) -> float:
-        """Share of the pairs of one person that are linked."""
+    def recall(self) -> float | None:
+        """Share of the pairs of one person that are linked; None where none is expected."""
         everyone = self.linked_same + self.apart_same + self.never_met
-        return self.linked_same / everyone if everyone else 1.0
+        return self.linked_same / everyone if everyone else None
 
     @property
-    def found_by_blocking(self) -> float:
-        """Share of the pairs of one person that any rule brought together, or clusters did without."""
+    def found_by_blocking(self) -> float | None:
+        """Share of the pairs of one person that any rule brought together, or clusters did without; None for none."""
         everyone = self.linked_same + self.apart_same + self.never_met
-        return 1.0 - self.never_met / everyone if everyone else 1.0
+        return 1.0 - self.never_met / everyone if everyone else None
 
 
 @dataclass(frozen=True)

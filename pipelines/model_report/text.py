@@ -50,8 +50,12 @@ def _parts(report: ModelReport) -> Iterator[RenderableType]:
     yield ""
     yield "[bold]How good it is, estimated without labels[/]"
     yield (
-        f"precision {words.percent(estimate.precision)}, recall {words.percent(estimate.recall)}; blocking and "
-        f"clusters bring together {words.percent(estimate.found_by_blocking)} of the pairs of one person"
+        words.NOTHING_TO_JUDGE
+        if estimate.recall is None
+        else (
+            f"precision {words.percent(estimate.precision)}, recall {words.percent(estimate.recall)}; blocking and "
+            f"clusters bring together {words.percent(estimate.found_by_blocking)} of the pairs of one person"
+        )
     )
     yield f"[dim]{words.CAVEAT} {words.MISSED}[/]"
     if report.measured:

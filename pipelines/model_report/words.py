@@ -24,6 +24,7 @@ CAVEAT = (
     "The model judges itself here, pair by pair. What clusters know beyond single pairs is not in it, so labels "
     "usually measure more; two people of one name and birth date it takes for one, which no estimate can show."
 )
+NOTHING_TO_JUDGE = "No pair of records is linked and none is expected to be one person: there is nothing to judge."
 MISSED = (
     "What no blocking rule found is told from how many families of rules found the others (Chao 1987); families that "
     "fail together hide some of it."
@@ -38,8 +39,10 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def percent(share: float) -> str:
-    """A share in per cent with three digits, and more where it is close to nothing or all."""
+def percent(share: float | None) -> str:
+    """A share in per cent with three digits, and more where it is close to nothing or all; a dash for none."""
+    if share is None:
+        return "–"
     shown = 100 * share
     if shown <= 0 or shown >= 100:
         return f"{shown:.0f} %"

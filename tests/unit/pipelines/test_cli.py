@@ -3,8 +3,10 @@
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from pipelines import cli
@@ -106,6 +108,24 @@ def test_every_command_shows_examples_of_itself(command: str, capsys: pytest.Cap
     help_text = capsys.readouterr().out
     assert "Examples:" in help_text
     assert help_text.count(f"profiles {command}") >= 2
+
+
+def groups(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from groups(command, *path, name)
+
+
+@pytest.mark.parametrize("group", list(groups(cli.cli)), ids=" ".join)
+def test_no_list_of_commands_is_cut_off_on_a_narrow_terminal(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert ended(*group, "--help") == 0
+    listed = capsys.readouterr().out.partition("\nCommands:\n")[2].partition("\n\n")[0].splitlines()
+    assert listed
+    assert not [line for line in listed if line.endswith("...")]
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

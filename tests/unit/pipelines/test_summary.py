@@ -55,6 +55,11 @@ def test_what_was_read_as_missing_is_told_most_frequent_first_and_the_rest_count
     assert "read as missing" not in printed()
 
 
+def test_one_of_a_kind_is_told_as_one() -> None:
+    text = printed(folded={"ledger_seq": 9, "records": 0, "decisions": 1, "labels": 1_200})
+    assert "written live since the last run: 1 decision, 1,200 labels" in text
+
+
 def test_a_value_of_any_length_leaves_room_for_its_count() -> None:
     text = printed(placeholders=(Placeholder("email", "-" * 3_000, KNOWN, 7),))
     assert f"email {'-' * 40}" in text and "-" * 41 not in text

@@ -93,7 +93,7 @@ def test_the_latest_stand_live_in_the_next_run_and_in_a_rebuild(world: World, da
     for rebuild in (False, True):
         summary = again(data_dir, rebuild=rebuild)
         assert batch(data_dir, keys) == expected
-        assert any("1 judgements contradict later ones" in warning for warning in summary.warnings)
+        assert any("1 judgement contradicts later ones" in warning for warning in summary.warnings)
     with worlds.published(data_dir) as warehouse:
         ((decision_id, against),) = warehouse.execute(
             "SELECT decision_id, against FROM match_judgements WHERE standing = 'set aside'"

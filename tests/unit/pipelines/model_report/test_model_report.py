@@ -21,7 +21,7 @@ from pipelines.model_report.files import PAGE, remove_reports, write_report
 from pipelines.model_report.labels_measured import Counted, measure_labels
 from pipelines.model_report.measure import Occasion, measure
 from pipelines.model_report.page import report_page
-from pipelines.model_report.report import Band, Compared, Crossvalidated, GenericValue, ModelReport
+from pipelines.model_report.report import Band, Compared, Crossvalidated, Estimate, GenericValue, ModelReport
 from pipelines.retrain import report_standing
 from pipelines.work import connect_work
 from profile_service.identity.model import standing_model
@@ -99,6 +99,7 @@ def test_a_capped_key_finds_nothing_and_is_counted(work: duckdb.DuckDBPyConnecti
 
 def test_the_estimates_lie_near_the_truth_of_the_sample(report: ModelReport) -> None:
     """`profiles evaluate` measures .98 and .95; the model, pair by pair, is more modest."""
+    assert report.estimate.precision and report.estimate.recall and report.estimate.found_by_blocking
     assert 0.93 < report.estimate.precision < 1
     assert 0.88 < report.estimate.recall < 1
     assert report.estimate.recall < report.estimate.found_by_blocking < 1
@@ -168,6 +169,24 @@ def test_a_report_of_nobody_can_be_drawn(report: ModelReport) -> None:
     nobody = replace(report, bands=(), cluster_sizes=(), rules=(), generic=(), measured=None)
     assert "Candidate pairs by match weight" not in report_page(nobody)
     assert report_page(replace(report, bands=(Band(3, 1, 0, 0.9, 0.0),)))
+
+
+def test_labels_that_all_bind_leave_no_band_to_draw(report: ModelReport, tmp_path: Path) -> None:
+    assert report.measured is not None
+    unlabelled = tuple(replace(band, labelled=0, same=0, share=None) for band in report.measured.bands)
+    page = report_page(replace(report, measured=replace(report.measured, bands=unlabelled, binding=3)))
+    assert "3 labels bind the clusters" in page
+    assert page.count("<svg") == 2, "scores and sizes, for no band has a label to stand beside its weight"
+
+
+def test_where_nothing_is_linked_there_is_no_precision_of_all(report: ModelReport, tmp_path: Path) -> None:
+    nobody = replace(report, bands=(), measured=None, estimate=Estimate(0, 0, 0.0, 0.0, 0.0))
+    write_report(nobody, tmp_path, page=True)
+    for name in ("report.txt", "report.html"):
+        assert words.NOTHING_TO_JUDGE in " ".join((tmp_path / name).read_text().split()), name
+    assert (tmp_path / "report.html").read_text().count('<div class="tile"><b>–</b>') == 2
+    told = json.loads((tmp_path / "report.json").read_text())["estimate"]
+    assert (told["precision"], told["recall"], told["found_by_blocking"]) == (None, None, None)
 
 
 def test_files_are_shut_to_others_and_say_the_same(report: ModelReport, tmp_path: Path) -> None:
