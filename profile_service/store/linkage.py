@@ -86,7 +86,9 @@ class Linkage:
         ends, others, bits = found
         kept = ~(self._renewed[ends] | self._renewed[others])
         asked = np.array(list(refs), dtype=np.int64)
-        first, last = (np.searchsorted(self._arrays[NEW_PAIR_ENDS], asked, side) for side in ("left", "right"))
+        # sought as what they are kept as: else all that is kept would be made long first
+        sought = asked.astype(np.int32)
+        first, last = (np.searchsorted(self._arrays[NEW_PAIR_ENDS], sought, side) for side in ("left", "right"))
         new = self._gathered(asked, first, last - first, SINCE)
         return (
             np.concatenate([ends[kept], new[0]]),
