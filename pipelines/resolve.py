@@ -133,10 +133,22 @@ def _without_history(work: Work) -> bool:
     return bool(work.execute(several).fetchall())
 
 
+def declared_as_before(work: Work, duplicate_free: Mapping[str, bool]) -> bool:
+    """Whether the channels that hold nobody twice are those that everyone was last resolved with."""
+    _make_tables(work)
+    known, apart = _duplicate_free(work, duplicate_free)
+    return known == apart
+
+
+def _duplicate_free(work: Work, declared: Mapping[str, bool]) -> tuple[set[str], set[str]]:
+    """The channels that hold nobody twice, as they were kept and as they are now."""
+    known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
+    return known, {channel for channel in known | set(declared) if declared.get(channel, channel in known)}
+
+
 def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
     """Keep which channels hold nobody twice; a channel not declared in this run stays as it was. True on a change."""
-    known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
-    apart = {channel for channel in known | set(declared) if declared.get(channel, channel in known)}
+    known, apart = _duplicate_free(work, declared)
     if apart == known:
         return False
     work.execute("DELETE FROM duplicate_free")

@@ -33,7 +33,7 @@ from pipelines.placeholders import placeholders
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, files_read, peak_memory_bytes, record_count, rows_by_channel
-from pipelines.resolve import Resolution, expect, resolve
+from pipelines.resolve import Resolution, declared_as_before, expect, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary, rounded
 from pipelines.traits_use import published_as_declared
@@ -169,14 +169,16 @@ def _resolve(
         folded = fold(work, live_since(places.data_dir, places.ledger, folded_seq(work)), context)
         rows = _ingest(work, places, channels, context)
         join_changed(work)
-        nothing = not rows.total("files_read") and not folded.anything and published_as_declared(places.data_dir)
+        # without a landing nobody has declared anything: channels stay as they were
+        alone = {channel.name: channel.duplicate_free for channel in channels if places.landing is not None}
+        declared = published_as_declared(places.data_dir) and declared_as_before(work, alone)
+        nothing = declared and not rows.total("files_read") and not folded.anything
         if nothing and not options.rebuild and _last_model(work) == _standing_version(places):
             work.execute("ROLLBACK")
             return _Resolved(rows, folded)
         if context.ahead and not (options.rebuild or options.dry_run):
             context.ahead.begin(context.run_id, _standing_version(places))
         with _models(places, options) as models:
-            alone = {channel.name: channel.duplicate_free for channel in channels}
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify") as stage:
             ids = identify(work, context, IdSource())

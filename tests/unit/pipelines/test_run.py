@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,28 @@ def test_a_first_run_publishes_and_says_what_it_did(places: Places) -> None:
     assert {"ingest", "identify", "publish", "index"} <= set(summary.durations)
     assert summary.peak_memory_bytes > 1_000_000
     assert committed(places, "SELECT state FROM runs") == [("published",)]
+
+
+def test_a_channel_declared_anew_to_hold_nobody_twice_is_obeyed_though_no_file_is_new(places: Places) -> None:
+    assert places.landing is not None
+    store = places.landing / "store" / "customers.csv"
+    head, *rows = store.read_text().splitlines()
+    store.write_text("\n".join([head, *rows, *(f"again-{row}" for row in rows)]) + "\n")
+    declaration = places.data_dir.with_name("channels.toml")
+
+    def declared(said: str) -> RunSummary:
+        declaration.write_text(f'[channels.store]\ncustomers = "store/*.csv"\nduplicate_free = {said}\n')
+        return go(places, channels=declaration, accept=True)
+
+    together = declared("false")
+    assert together.customers == 5
+    apart = declared("true")
+    assert (apart.outcome, apart.customers) == ("published", 10)
+    assert declared("true").outcome == "nothing new"
+    erasing = run(replace(places, landing=None), RunOptions(accept=True, rebuild=True), SilentProgress())
+    assert erasing.customers == 10, "a run without a landing declares nothing"
+    again = declared("false")
+    assert (again.outcome, again.customers) == ("published", 5)
 
 
 def test_the_same_landing_again_is_nothing_new_and_leaves_no_trace(places: Places) -> None:
