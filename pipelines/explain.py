@@ -15,7 +15,8 @@ from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.block import blocking_keys
 from profile_service.identity.blocking_rule import part_sql
 from profile_service.identity.compare import compare_pair, takes_part
-from profile_service.identity.model import Comparison, Model, load_model
+from profile_service.identity.model import Comparison, Model
+from profile_service.identity.model_files import load_model
 from profile_service.identity.records import STANDARD_COLUMNS, RawRecord, StandardisedRecord
 from profile_service.identity.score import ANCHORED, Score, score_pair
 

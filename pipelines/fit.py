@@ -27,27 +27,28 @@ REST = len(CLASSES) - 1
 
 # Where a class gets its probabilities for a role: `own` is fitted; `match` is that of match and mover together;
 # `rest` is that of random pairs; `near` is random but for near levels that like names explain.
-_ROLES = ("given", "family", "naming", "birth", "further", "place", "contact", "identifier")
+_COUNTED = "together"  # a role that is counted from everyone, not fitted
+_ROLES = ("given", "family", _COUNTED, "naming", "birth", "further", "place", "contact", "identifier")
 _SOURCES: dict[str, dict[str, str]] = {
     "match": dict.fromkeys(_ROLES, "match"),
     "mover": {
-        "given": "match", "family": "match", "naming": "match", "birth": "match", "further": "match",
+        "given": "match", "family": "match", _COUNTED: "match", "naming": "match", "birth": "match", "further": "match",
         "place": "rest", "contact": "own", "identifier": "own",
     },
     "household": {
-        "given": "rest", "family": "own", "naming": "rest", "birth": "rest", "further": "rest",
+        "given": "rest", "family": "own", _COUNTED: "rest", "naming": "rest", "birth": "rest", "further": "rest",
         "place": "own", "contact": "own", "identifier": "own",
     },
     "junior": {
-        "given": "match", "family": "match", "naming": "own", "birth": "rest", "further": "rest",
+        "given": "match", "family": "match", _COUNTED: "match", "naming": "own", "birth": "rest", "further": "rest",
         "place": "own", "contact": "own", "identifier": "own",
     },
     "twin": {
-        "given": "rest", "family": "own", "naming": "rest", "birth": "match", "further": "rest",
+        "given": "rest", "family": "own", _COUNTED: "rest", "naming": "rest", "birth": "match", "further": "rest",
         "place": "own", "contact": "own", "identifier": "own",
     },
     "namesake": {
-        "given": "match", "family": "match", "naming": "match", "birth": "rest", "further": "rest",
+        "given": "match", "family": "match", _COUNTED: "rest", "naming": "match", "birth": "rest", "further": "rest",
         "place": "rest", "contact": "near", "identifier": "rest",
     },
     "free": dict.fromkeys(_ROLES, "own"),
@@ -166,23 +167,24 @@ def _floored(table: Floats) -> Floats:
 
 def _expected(part: Part, itself: Floats, prior: Prior) -> Floats:
     """Outcome shares of two records of one person, before any data: exact agreement as a record meets itself."""
+    if part.role == _COUNTED:
+        return itself
     kinds = np.array(part.kinds)
     table = np.zeros(len(kinds))
     exact = kinds == "exact"
-    spread = itself * exact
-    if spread.sum() <= 0:
-        spread = exact.astype(float)
-    spread = spread + 1e-4 * exact
+    spread = _spread(itself, exact) + 1e-4 * exact
     table += prior.exact * spread / spread.sum()
     near = kinds == "near"
     if near.any():
-        spread = itself * near
-        if spread.sum() <= 0:
-            spread = near.astype(float)
+        spread = _spread(itself, near)
         table += prior.near * spread / spread.sum()
     table += prior.differ * (kinds == "differ")
-    result: Floats = table / table.sum()
-    return result
+    return np.asarray(table / table.sum())
+
+
+def _spread(itself: Floats, among: NDArray[np.bool_]) -> Floats:
+    found: Floats = itself * among
+    return found if found.sum() > 0 else among.astype(float)
 
 
 def _start(part: Part, m: Floats, u: Floats, prior: Prior) -> Floats:
@@ -195,11 +197,10 @@ def _start(part: Part, m: Floats, u: Floats, prior: Prior) -> Floats:
             table[k] = m
         elif source == "own":
             table[k] = mixed
-            if name in ("household", "junior", "twin"):
-                if part.role == "family":
-                    table[k] = prior.household_family * m + (1 - prior.household_family) * u
-                elif part.role == "place":
-                    table[k] = m
+            if name in ("household", "junior", "twin") and part.role == "family":
+                table[k] = prior.household_family * m + (1 - prior.household_family) * u
+            elif name in ("household", "junior", "twin") and part.role == "place":
+                table[k] = m
         elif source == "near":
             table[k] = _near_free(part, u, m)
     return table
@@ -312,13 +313,14 @@ def _of_other_classes(counts: Floats, speaking: float) -> Floats:
 
     ``speaking``: all pairs where both speak.
     """
-    result: Floats = counts[:, :REST].sum(axis=1) / max(speaking, 1.0)
-    return result
+    return np.asarray(counts[:, :REST].sum(axis=1) / max(speaking, 1.0))
 
 
 def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weight: float) -> Floats:
     """New probabilities of one comparison from expected pairs an outcome and class, shape (outcomes, classes)."""
     table = prior_table.copy()
+    if part.role == _COUNTED:
+        return table
     same = counts[:, MATCH].copy()
     if _SOURCES["mover"][part.role] == "match":
         same += counts[:, MOVER]
@@ -345,5 +347,4 @@ def _maximised(part: Part, counts: Floats, prior_table: Floats, u: Floats, weigh
 
 
 def _posterior(pairs: Floats, prior: Floats, weight: float) -> Floats:
-    result: Floats = (pairs + weight * prior) / (pairs.sum() + weight)
-    return result
+    return np.asarray((pairs + weight * prior) / (pairs.sum() + weight))

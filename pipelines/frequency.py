@@ -51,7 +51,7 @@ def count_frequencies(work: Work, model: Model) -> dict[str, Frequencies]:
 
 def enter_bins(work: Work, model: Model) -> dict[str, str]:
     """Put its bin beside every value of the binned columns; answers bin column = its SQL in ``put_together``."""
-    last = len(model.settings["frequency"]["bins"])
+    last = model.bins - 1
     bins = {}
     for column in binned_columns(model):
         table, value, alias = _STANDS[column]
@@ -64,10 +64,11 @@ def enter_bins(work: Work, model: Model) -> dict[str, str]:
         work.execute(f"UPDATE {table} SET bin = bins.bin FROM bins WHERE {table}.{value} = bins.value")
         bins[f"{column}_bin"] = f"coalesce({alias}.bin, {last})::UTINYINT"
     work.execute("DROP TABLE IF EXISTS bins")
+    for column in set(model.binned) - set(binned_columns(model)):
+        bins[f"{column}_bin"] = f"{last}::UTINYINT"  # until ``enter_whole_names``: mailboxes tell names, too
     return bins
 
 
 def rarest_bin(model: Model, column: str) -> Mapping[str, str]:
     """What becomes of the bin of a column whose value goes missing."""
-    rarest = str(len(model.settings["frequency"]["bins"]))
-    return {f"{column}_bin": rarest} if column in model.settings["frequency"]["columns"] else {}
+    return {f"{column}_bin": str(model.bins - 1)} if column in model.binned else {}

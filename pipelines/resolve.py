@@ -16,10 +16,12 @@ from pipelines.placeholders import enter_placeholders, forget_placeholders
 from pipelines.revise import resolve_changed
 from pipelines.rulings import drop_forsaken_rulings, keep_since, make_ruled_anew
 from pipelines.suspect import suspicious_clusters, suspicious_participation
+from pipelines.whole_name import enter_whole_names, learn_crowded
 from pipelines.work import MEMORY_A_RECORD, give_memory, whole_number
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import takes_part
-from profile_service.identity.model import Model, model_stands, packaged_model, save_model, standing_model
+from profile_service.identity.model import Model, packaged_model
+from profile_service.identity.model_files import model_stands, save_model, standing_model
 from profile_service.identity.rules import reading_rules
 
 if TYPE_CHECKING:
@@ -286,6 +288,9 @@ def _standardise_everyone(work: Work, run: RunContext, model: Model) -> Model:
     work.execute(f"CREATE TEMP TABLE standardised ({standardise.standardised_columns(model)})")
     read.put_together(work, rows, model, "standardised")
     mailbox.read_mailboxes(work, model, "standardised")
+    if learning:
+        model = _with(model, crowded=learn_crowded(work, model))
+    enter_whole_names(work, model, "standardised")
     if learning:
         model = _with(model, facts={"comparisons": train.taking_part(work, model)})
     return model

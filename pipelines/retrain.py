@@ -24,7 +24,8 @@ from pipelines.run_context import RunContext
 from pipelines.work import connect_work, open_work
 from profile_service.errors import NotFound
 from profile_service.identity.declaration import read_declaration
-from profile_service.identity.model import Model, load_model, packaged_model, standing_model
+from profile_service.identity.model import Model, packaged_model
+from profile_service.identity.model_files import load_model, standing_model
 
 Clock = Callable[[], datetime]
 PACKAGED = "packaged"

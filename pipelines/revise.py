@@ -10,6 +10,7 @@ from pipelines import block, cluster, generic, mailbox, read
 from pipelines.compare import compare_pairs
 from pipelines.revise_generic import revise_generic_values
 from pipelines.score import score_pairs, score_patterns
+from pipelines.whole_name import enter_whole_names
 from profile_service.identity.model import Model
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _standardise_changed(work: Work, run: RunContext, model: Model) -> dict[str,
     )
     generic.withhold(work, model, "fresh_standardised")
     mailbox.read_mailboxes(work, model, "fresh_standardised")
+    enter_whole_names(work, model, "fresh_standardised")
     return flips
 
 

@@ -41,7 +41,8 @@ from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import HOUSEHOLD, IdSource
-from profile_service.identity.model import packaged_model, standing_model
+from profile_service.identity.model import packaged_model
+from profile_service.identity.model_files import standing_model
 from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection

@@ -25,7 +25,7 @@ VALUE_COLUMNS = tuple(column for column in STANDARD_COLUMNS if column != "name_p
 def standardised_columns(model: Model) -> str:
     """Column definitions of the ``standardised`` table."""
     texts = ", ".join(f"{column} VARCHAR" for column in STANDARD_COLUMNS)
-    bins = ", ".join(f"{column}_bin UTINYINT" for column in model.settings["frequency"]["columns"])
+    bins = ", ".join(f"{column}_bin UTINYINT" for column in model.binned)
     return f"rid INTEGER, {texts}, {bins}, apart UTINYINT"
 
 

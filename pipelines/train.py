@@ -14,7 +14,9 @@ from pipelines.compare import Pairs, level_numbers
 from pipelines.engines.engine import Engine
 from pipelines.fit import Evidence, Prior, fit_mixture
 from pipelines.suspect import suspicious_fit
+from pipelines.whole_name import crowding
 from pipelines.work import whole_number
+from profile_service.identity.compare import takes_part
 from profile_service.identity.mixture import CLASSES, SAME_PERSON, Floats, Integers, Part
 from profile_service.identity.model import Clustering, Comparison, Model, Outcome
 
@@ -88,7 +90,7 @@ def learn(work: Work, model: Model, compared: str, engine: Engine) -> tuple[Mode
     records = whole_number(work, "SELECT count(*) FROM standardised")
     evidence = gather_evidence(work, model, compared, records)
     settings = model.settings["mixture"]
-    iterations = int(settings["iterations"]) if len(model.trained.facts["comparisons"]) >= 3 else 0
+    iterations = int(settings["iterations"]) if _judging(model) >= 3 else 0
     prior = Prior.from_settings(settings, records)
     with ThreadPoolExecutor(1) as beside:
         fitted = beside.submit(fit_mixture, evidence, prior, iterations=iterations)
@@ -113,6 +115,11 @@ def learn(work: Work, model: Model, compared: str, engine: Engine) -> tuple[Mode
     return replace(model, trained=replace(model.trained, mixture=mixture, stop=stop, facts=facts)), warnings
 
 
+def _judging(model: Model) -> int:
+    """How many comparisons take part that say of two records that they differ, too."""
+    return sum(takes_part(each, model) and not each.agreement_only for each in model.comparisons)
+
+
 def stop_among(clustering: Clustering, partners: float) -> float:
     """Natural log-odds at which groups join where a record is expected to have so many true partners."""
     lowered = (clustering.stop_dense - clustering.stop) * min(1.0, partners / clustering.dense)
@@ -132,6 +139,11 @@ def gather_evidence(work: Work, model: Model, compared: str, records: int) -> Ev
     draw_records(work, _SAMPLE, counted | {"given_fixed", "family_fixed"})
     own, strangers = [], []
     for place, comparison in enumerate(model.comparisons):
+        if comparison.agreement_only:
+            itself, others = crowding(work, model)
+            own.append(np.concatenate([[0.0], itself]))
+            strangers.append(np.concatenate([[0.0], others]))
+            continue
         itself = _meeting_itself(work, model, comparison, len(parts[place].kinds))
         own.append(itself)
         strangers.append(_among_strangers(work, model, comparison, np.bincount(random[:, place], times).astype(float)))
@@ -199,7 +211,7 @@ def _meeting_itself(work: Work, model: Model, comparison: Comparison, width: int
     """
     table = np.zeros(width)
     number = 1
-    bins = len(model.settings["frequency"]["bins"]) + 1
+    bins = model.bins
     for level in comparison.levels:
         if level.bins:
             rows = work.execute(
@@ -236,7 +248,7 @@ def _among_strangers(work: Work, model: Model, comparison: Comparison, drawn: Fl
     table = smoothed / smoothed.sum()
     number = 1
     before: dict[tuple[str, int], float] = {}
-    bins = len(model.settings["frequency"]["bins"]) + 1
+    bins = model.bins
     for level in comparison.levels:
         if level.kind == "exact" or level.bins:
             counted = _chance_of_agreeing(work, level.column, f"{level.bins}_bin" if level.bins else "0")

@@ -13,7 +13,7 @@ import duckdb
 from pipelines.disk import is_full
 from pipelines.lock import lock_holder
 from profile_service.errors import RunFailed, RunLocked
-from profile_service.identity.model import shut_models
+from profile_service.identity.model_files import shut_models
 
 # What a channel may say of a person, in the order of the contract; the second tuple holds columns beyond the
 # contract that the model compares when a feed has them.

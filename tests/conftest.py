@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from profile_service.identity.model import standing_model
+from profile_service.identity.model_files import standing_model
 from profile_service.state import State
 from tests.linkage_world import SAMPLE, Learned, LinkageWorld, sent_records
 from tests.postgres_world import PostgresWorld, binaries, postgres_server

@@ -46,7 +46,7 @@ def raw(key: str = "store:1", **fields: str | None) -> RawRecord:
 
 def standard(model: Model | None = None, **values: str | None) -> StandardisedRecord:
     """A record whose standard values are given, all others missing; every binned value is in the rarest bin."""
-    columns = (model or packaged_model()).settings["frequency"]["columns"]
+    columns = (model or packaged_model()).binned
     return StandardisedRecord("store", "1", dict.fromkeys(STANDARD_COLUMNS) | values, dict.fromkeys(columns, 5))
 
 
@@ -164,7 +164,7 @@ class LinkageWorld:
 
 def standardised_table(work: duckdb.DuckDBPyConnection, model: Model, rows: Sequence[StandardisedRecord]) -> None:
     """Make ``standardised`` of these records, numbered from 0."""
-    binned = model.settings["frequency"]["columns"]
+    binned = model.binned
     table: dict[str, Any] = {column: [row[column] for row in rows] for column in STANDARD_COLUMNS}
     columns = [f"unnest(${column}::VARCHAR[]) AS {column}" for column in STANDARD_COLUMNS]
     for column in binned:

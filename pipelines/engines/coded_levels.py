@@ -86,7 +86,7 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides, both: Flag
         asked.append(left[unsure])
         left, some = _without(certain | unsure, left, some)
     number = 1
-    bins = len(model.settings["frequency"]["bins"]) + 1
+    bins = model.bins
     for level in comparison.levels:
         holds, may = _ANSWERS[level.rule](some, level) if level.rule in _ANSWERS else _unknown(some, level)
         if level.well_known:
@@ -101,7 +101,8 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides, both: Flag
             holds = holds | may
         left, some = _without(holds, left, some)
         number += bins if level.bins else 1
-    numbers[left] = number
+    if not comparison.agreement_only:
+        numbers[left] = number
     return numbers, np.concatenate(asked) if asked else np.zeros(0, dtype=np.intp)
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 from pipelines.engines.recordlinkage_engine import MOST_RECORDS, standard_values
 from pipelines.work import connect_work
 from profile_service.errors import NotFound, WrongUsage
-from profile_service.identity.model import Model, standing_model
+from profile_service.identity.model import Model
+from profile_service.identity.model_files import standing_model
 
 Work = duckdb.DuckDBPyConnection
 

@@ -197,7 +197,8 @@ def columns_said_before(comparison: Comparison, model: Model) -> list[str]:
 class Question:
     """A comparison as every pair meets it under one model: what settles it before its levels, and each with its number.
 
-    ``said_before``: columns whose agreement leaves it nothing to say; ``last``: the number of ``differ``.
+    ``said_before``: columns whose agreement leaves it nothing to say; ``last``: the number of ``differ``, 0 where that
+    says nothing.
     """
 
     comparison: Comparison
@@ -236,7 +237,8 @@ def question(comparison: Comparison, model: Model) -> Question:
     for level in comparison.levels:
         levels.append((number, level))
         number += _width(level, model)
-    return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), number, model)
+    last = 0 if comparison.agreement_only else number
+    return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), last, model)
 
 
 def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
@@ -263,7 +265,7 @@ def takes_part(comparison: Comparison, model: Model) -> bool:
 
 
 def _width(level: Level, model: Model) -> int:
-    return len(model.settings["frequency"]["bins"]) + 1 if level.bins else 1
+    return model.bins if level.bins else 1
 
 
 def level_sql(comparison: Comparison, model: Model) -> str:
@@ -280,13 +282,13 @@ def level_sql(comparison: Comparison, model: Model) -> str:
         value = f"{number} + l.{level.bins}_bin" if level.bins else str(number)
         cases.append(f"WHEN {RULES[level.rule].sql(level)}{_known_well_sql(level, model)} THEN {value}")
         number += _width(level, model)
-    return f"CASE {' '.join(cases)} ELSE {number} END"
+    return f"CASE {' '.join(cases)} ELSE {0 if comparison.agreement_only else number} END"
 
 
 def _known_well_sql(level: Level, model: Model) -> str:
     if not level.well_known:
         return ""
-    rarest = len(model.settings["frequency"]["bins"])
+    rarest = model.bins - 1
     return "".join(f" AND {side}.{level.column}_bin < {rarest}" for side in ("l", "r"))
 
 

@@ -15,10 +15,10 @@ from profile_service.errors import UnusableInput
 from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.compare import RULES
 from profile_service.identity.declared_ranges import household_faults, name_fault, range_faults, survivorship_faults
-from profile_service.identity.model import Comparison, Level, Model, declared_model, packaged_model
+from profile_service.identity.model import WHOLE_NAME, Comparison, Level, Model, declared_model, packaged_model
 from profile_service.identity.records import STANDARD_COLUMNS
 
-ROLES = ("given", "family", "naming", "birth", "further", "place", "contact", "identifier")
+ROLES = ("given", "family", "together", "naming", "birth", "further", "place", "contact", "identifier")
 KINDS = ("exact", "near")
 # What a rule cannot do without, by its name.
 _NEEDS = {"jaro_winkler": "at_least", "damerau": "at_most", "same_start": "length", "same_both": "and_column"}
@@ -54,7 +54,7 @@ def read_declaration(path: Path) -> Model:
 
 def _faults(table: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
     """Everything that is wrong, a clause each."""
-    yield from _keys("the file", table, known, required=set(known) - {"survivorship", "firewall"})
+    yield from _keys("the file", table, known, required=set(known) - {"survivorship", "firewall", "whole_name"})
     for name, packaged in known.items():
         if isinstance(packaged, dict) and name in table and name != "survivorship":
             yield from _section(name, table[name], packaged)
@@ -66,7 +66,7 @@ def _faults(table: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]
         yield from name_fault("the file", table["name"])
     comparisons = _tables(table, "comparison")
     rules = _tables(table, "blocking_rule")
-    binned = _strings(table.get("frequency"), "columns")
+    binned = _strings(table.get("frequency"), "columns") + ([WHOLE_NAME] if "whole_name" in table else [])
     names = [str(comparison.get("name")) for comparison in comparisons]
     for place, comparison in enumerate(comparisons, start=1):
         yield from _comparison(f"comparison {comparison.get('name', place)}", comparison, names, binned)
@@ -139,7 +139,17 @@ def _bins(table: Mapping[str, Any]) -> Iterator[str]:
         falling = sorted(bins, reverse=True) == bins and len(set(bins)) == len(bins)
         if not falling or not all(0 < each < 1 for each in bins):
             yield "[frequency] bins must be shares between 0 and 1, falling"
+        yield from _times(table.get("whole_name"), len(bins))
     yield from _columns("[frequency]", section, "columns")
+
+
+def _times(section: Any, bins: int) -> Iterator[str]:
+    times = section.get("times") if isinstance(section, dict) else None
+    if not isinstance(times, list) or not all(isinstance(each, int | float) for each in times):
+        return
+    falling = sorted(times, reverse=True) == times and len(set(times)) == len(times)
+    if not falling or len(times) != bins or times[-1] <= 1:
+        yield "[whole_name] times must be above 1, falling, and as many as [frequency] has bins"
 
 
 def _comparison(where: str, given: Mapping[str, Any], names: list[str], binned: list[str]) -> Iterator[str]:
@@ -149,7 +159,7 @@ def _comparison(where: str, given: Mapping[str, Any], names: list[str], binned: 
     yield from _columns(where, given, "columns")
     if given.get("unless"):
         yield from _choice(where, given, "unless", [name for name in names if name != given.get("name")])
-    yield from _flags(where, given, ("unless_swapped",))
+    yield from _flags(where, given, ("unless_swapped", "agreement_only"))
     levels = _tables(given, "levels")
     said = [level["name"] for level in levels if "name" in level]
     for name in said:
@@ -158,6 +168,9 @@ def _comparison(where: str, given: Mapping[str, Any], names: list[str], binned: 
         yield f"{where} has two levels named {twice!r}"
     if "levels" in given and not levels:
         yield f"{where} must have one level or several"
+    counted = [level.get("bins") for level in levels] == [WHOLE_NAME]
+    if len({counted, given.get("role") == "together", given.get("agreement_only") is True}) > 1:
+        yield f"{where} must have the role together, agreement_only = true and one level in bins of name_pair, or none"
     for place, level in enumerate(levels, start=1):
         yield from _level(f"{where}, level {level.get('name', place)}", level, binned)
 

@@ -19,6 +19,7 @@ _BOUNDS: Mapping[tuple[str, str], tuple[float, float]] = {
     ("generic", "least_people"): (1, _WHOLE_MOST),
     ("generic", "most_junk"): (0, _WHOLE_MOST),
     ("frequency", "least_count"): (1, _WHOLE_MOST),
+    ("whole_name", "least_usual"): (1.0, 1e6),
     ("participation", "most_one_value"): (0.0, 1.0),
     ("participation", "least_filled"): (0.0, 1.0),
     ("blocking", "cap"): (2, _WHOLE_MOST),

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from profile_service.errors import UnusableInput
 from profile_service.identity.blocking_rule import BlockingRule
+from profile_service.identity.hashing import hash_text
 from profile_service.identity.household import HouseholdRule, household_from
 from profile_service.identity.merge import SurvivorshipRule, survivorship_from
 from profile_service.identity.mixture import Mixture
 from profile_service.identity.spelling import Spellings
 from profile_service.identity.vocabulary import packaged_vocabulary
+
+WHOLE_NAME = "name_pair"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One field of two records, and the levels on which it may agree."""
+    """One field of two records, and the levels on which it may agree.
+
+    ``agreement_only``: where it does on none, nothing is said, for other comparisons have told that the records differ.
+    """
 
     name: str
     role: str
@@ -53,6 +55,7 @@ class Comparison:
     levels: tuple[Level, ...]
     unless: str = ""
     unless_swapped: bool = False
+    agreement_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,11 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training learned from the data; a model without it cannot score."""
+    """What a training learned from the data; a model without it cannot score.
+
+    ``crowded``: hash of a whole name that many hold = how many times as many as hold names of that kind, see
+    ``[whole_name]``. A hash, for the name of one person must not stand in a model that outlives an erasure.
+    """
 
     mixture: Mixture
     frequencies: Mapping[str, Frequencies]
@@ -96,6 +103,7 @@ class Trained:
     default_country: str | None
     stop: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    crowded: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,10 +133,20 @@ class Model:
         return int(self.settings["blocking"]["cap"])
 
     @cached_property
+    def binned(self) -> tuple[str, ...]:
+        """The standard columns whose values have frequency bins."""
+        whole = (WHOLE_NAME,) if "whole_name" in self.settings else ()
+        return (*self.settings["frequency"]["columns"], *whole)
+
+    @cached_property
+    def bins(self) -> int:
+        """How many frequency bins there are; the last is for what is rare, or never met."""
+        return len(self.settings["frequency"]["bins"]) + 1
+
+    @cached_property
     def outcomes(self) -> tuple[tuple[Outcome, ...], ...]:
         """For each comparison what it can say, in order; a level's number is its place here."""
-        bins = len(self.settings["frequency"]["bins"]) + 1
-        return tuple(_outcomes(comparison, bins) for comparison in self.comparisons)
+        return tuple(_outcomes(comparison, self) for comparison in self.comparisons)
 
     @cached_property
     def spellings(self) -> Mapping[str, Spellings]:
@@ -175,30 +193,42 @@ class Model:
 
     def bin_of(self, column: str, value: str | None) -> int:
         """The frequency bin of a value: 0 the most common, the last one rare or never met."""
+        if column == WHOLE_NAME:
+            crowded = self.trained.crowded if self.trained else {}
+            return self.bin_of_times(crowded.get(hash_text(value), 0.0) if crowded and value is not None else 0.0)
         bounds = self.settings["frequency"]["bins"]
         known = self.trained.frequencies.get(column) if self.trained else None
         count = known.counts.get(value, 0) if known and value is not None else 0
         share = count / known.total if known and known.total else 0.0
         return next((number for number, least in enumerate(bounds) if share >= least), len(bounds))
 
+    def bin_of_times(self, times: float) -> int:
+        """The bin of a whole name that so many times as many hold as hold others of its kind."""
+        bounds = self.settings["whole_name"]["times"]
+        return next((number for number, least in enumerate(bounds) if times >= least), len(bounds))
+
     def knows_well(self, column: str, value: str | None) -> bool:
         """Whether a value is more frequent than those in the rarest bin: a name of its own, and nobody's slip."""
-        return self.bin_of(column, value) < len(self.settings["frequency"]["bins"])
+        return self.bin_of(column, value) < self.bins - 1
 
 
-def _outcomes(comparison: Comparison, bins: int) -> tuple[Outcome, ...]:
+def _outcomes(comparison: Comparison, model: Model) -> tuple[Outcome, ...]:
     outcomes = [Outcome("missing", "missing")]
     for level in comparison.levels:
         if level.bins:
-            outcomes += [Outcome(f"{level.name} {_BIN_NAMES[b]}", level.kind, level, b) for b in range(bins)]
+            names = _times_names(model) if level.bins == WHOLE_NAME else _BIN_NAMES
+            outcomes += [Outcome(f"{level.name} {names[b]}", level.kind, level, b) for b in range(model.bins)]
         else:
             outcomes.append(Outcome(level.name, level.kind, level))
-    outcomes.append(Outcome("differ", "differ"))
+    if not comparison.agreement_only:
+        outcomes.append(Outcome("differ", "differ"))
     return tuple(outcomes)
 
 
-_DECLARATION, _NUMBERS, _FREQUENCIES, _POINTER = "model.toml", "trained.json", "frequencies.json", "current"
-PRIVATE = 0o600  # names that people share and how often, and what else a declaration may name
+def _times_names(model: Model) -> tuple[str, ...]:
+    return (*(f"(by {times:g} times as many as usual)" for times in model.settings["whole_name"]["times"]), "(by few)")
+
+
 _BIN_NAMES = ("(most common)", "(common)", "(frequent)", "(uncommon)", "(rare)", "(rarest)")
 
 
@@ -217,6 +247,7 @@ def declared_model(text: str) -> Model:
                 levels=tuple(Level(**level) for level in entry["levels"]),
                 unless=entry.get("unless", ""),
                 unless_swapped=entry.get("unless_swapped", False),
+                agreement_only=entry.get("agreement_only", False),
             )
             for entry in table["comparison"]
         )
@@ -230,6 +261,7 @@ def declared_model(text: str) -> Model:
                 "correction",
                 "generic",
                 "frequency",
+                "whole_name",
                 "participation",
                 "blocking",
                 "mixture",
@@ -256,94 +288,3 @@ def declared_model(text: str) -> Model:
 def packaged_model() -> Model:
     """The model that ships with the package, not trained; read once, for it is a value."""
     return declared_model(files("profile_service.identity").joinpath("model.toml").read_text(encoding="utf-8"))
-
-
-def save_model(model: Model, models: Path, made_at: str) -> Model:
-    """Store a trained model under ``models/<version>`` and let ``models/current`` name it; answers it with its version.
-
-    The version is the date and a hash of all that decides a score; a model equal to one that is stored is that one.
-    """
-    if model.trained is None:
-        raise ValueError("only a trained model is stored")
-    trained = model.trained
-    numbers = json.dumps(
-        {
-            "mixture": trained.mixture.as_table(),
-            "generic_threshold": dict(trained.generic_threshold),
-            "default_country": trained.default_country,
-            "stop": trained.stop,
-            "facts": dict(trained.facts),
-        },
-        indent=1,
-        sort_keys=True,
-    )
-    frequencies = json.dumps(
-        {column: {"total": known.total, "counts": dict(known.counts)} for column, known in trained.frequencies.items()},
-        sort_keys=True,
-    )
-    digest = hashlib.sha256("\n".join((model.text, numbers, frequencies)).encode()).hexdigest()[:12]
-    version = _stored_already(models, digest)
-    if version is None:
-        version = f"{made_at}-{digest}"
-        folder = models / version
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in ((_DECLARATION, model.text), (_NUMBERS, numbers), (_FREQUENCIES, frequencies)):
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).touch(PRIVATE, exist_ok=False)
-            (folder / name).write_text(text, encoding="utf-8")
-    shut_models(models)
-    new_pointer = models / "current.new"
-    new_pointer.write_text(version + "\n", encoding="utf-8")
-    new_pointer.replace(models / _POINTER)
-    return replace(model, version=version)
-
-
-def shut_models(models: Path) -> None:
-    """Shut the files of every model to other accounts, also of those stored before they were made so."""
-    for name in (_DECLARATION, _NUMBERS, _FREQUENCIES):
-        for path in models.glob(f"*/{name}"):
-            if path.stat().st_mode & 0o077:
-                with suppress(PermissionError):
-                    path.chmod(PRIVATE)
-
-
-def _stored_already(models: Path, digest: str) -> str | None:
-    """The version of an equal model: who goes back to it resolves nobody anew. One that cannot be read is none."""
-    for folder in sorted(models.glob(f"*-{digest}"), reverse=True):
-        with suppress(UnusableInput):
-            return load_model(folder).version
-    return None
-
-
-def standing_model(models: Path) -> Model | None:
-    """The trained model that ``models/current`` names, or ``None`` before the first training."""
-    if not model_stands(models):
-        return None
-    return load_model(models / (models / _POINTER).read_text(encoding="utf-8").strip())
-
-
-def model_stands(models: Path) -> bool:
-    """Whether there has been a training."""
-    return (models / _POINTER).exists()
-
-
-def load_model(folder: Path) -> Model:
-    """A stored model. Raises ``UnusableInput`` when the folder does not hold a whole one."""
-    try:
-        model = declared_model((folder / _DECLARATION).read_text(encoding="utf-8"))
-        numbers = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))
-        frequencies = json.loads((folder / _FREQUENCIES).read_text(encoding="utf-8"))
-        trained = Trained(
-            mixture=Mixture.from_table(numbers["mixture"]),
-            frequencies={column: Frequencies(known["total"], known["counts"]) for column, known in frequencies.items()},
-            generic_threshold=numbers["generic_threshold"],
-            default_country=numbers["default_country"],
-            stop=numbers["stop"],
-            facts=numbers["facts"],
-        )
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, UnusableInput) as error:
-        raise UnusableInput(
-            f"the model in {folder} cannot be read ({type(error).__name__}: {error}): put it back as saved, "
-            f"or remove {folder.parent / 'current'} and the next run learns a new one"
-        ) from error
-    return replace(model, trained=trained, version=folder.name)

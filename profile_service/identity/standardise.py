@@ -76,8 +76,7 @@ def standardise_record(
                 standard[lost] = None
     if not nameless:
         standard |= _told_by_mailbox(standard, model, words)
-    binned = model.settings["frequency"]["columns"]
-    bins = {column: model.bin_of(column, standard[column]) for column in binned}
+    bins = {column: model.bin_of(column, standard[column]) for column in model.binned}
     return StandardisedRecord(record.channel, record.source_record_id, standard, bins)
 
 

@@ -14,7 +14,8 @@ import orjson
 from profile_service.errors import NotFound
 from profile_service.identity.block import blocking_keys
 from profile_service.identity.hashing import PROBES, PROBES_SQL, hash_texts
-from profile_service.identity.model import Model, load_model
+from profile_service.identity.model import Model
+from profile_service.identity.model_files import load_model
 from profile_service.identity.records import StandardisedRecord
 from profile_service.identity.weigh import Scales
 from profile_service.store import documents

@@ -160,8 +160,7 @@ class StoredRecord:
 
     def as_standardised(self, model: Model) -> StandardisedRecord:
         """The record as the rules of identity read it, with the model's frequency bins."""
-        binned = model.settings["frequency"]["columns"]
-        bins = {column: model.bin_of(column, self.standard[column]) for column in binned}
+        bins = {column: model.bin_of(column, self.standard[column]) for column in model.binned}
         return StandardisedRecord(self.channel, self.source_record_id, self.standard, bins)
 
     def to_json(self) -> bytes:

@@ -16,7 +16,7 @@ from pipelines.compare import level_numbers
 from pipelines.work import connect_work
 from profile_service.identity.cluster import Bounds, Judged, Pairs, bounds_of, cluster_records
 from profile_service.identity.mixture import LOG2
-from profile_service.identity.model import standing_model
+from profile_service.identity.model_files import standing_model
 from tests.benchmarks.judge import Floats, Integers, Verdict, components, judge, persons
 
 STOPS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.5)

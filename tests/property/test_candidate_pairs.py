@@ -52,7 +52,7 @@ def test_candidates_are_the_pairs_whose_live_keys_meet_each_once_smaller_record_
     drawn: list[tuple[str | None, ...]], cap: int
 ) -> None:
     model = capped(cap)
-    bins = dict.fromkeys(model.settings["frequency"]["columns"], 0)
+    bins = dict.fromkeys(model.binned, 0)
     rows = [
         StandardisedRecord("web", str(n), dict.fromkeys(STANDARD_COLUMNS) | dict(zip(USED, texts, strict=True)), bins)
         for n, texts in enumerate(drawn)
@@ -77,7 +77,7 @@ def test_candidates_of_many_records_wait_in_files_and_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = capped(20)
-    bins = dict.fromkeys(model.settings["frequency"]["columns"], 0)
+    bins = dict.fromkeys(model.binned, 0)
     rows = [
         StandardisedRecord(
             "web", str(n), dict.fromkeys(STANDARD_COLUMNS) | {"email": f"{n % 7}", "phone": f"{n}"}, bins

@@ -134,7 +134,7 @@ def test_every_bin_generic_value_and_level_of_the_sample_is_each_ones(learned: L
         for field, value in world.all("SELECT field, value FROM generic_values"):
             generic.setdefault(field, set()).add(value)
         names = dict(world.all("SELECT rid, channel || ':' || source_record_id FROM records"))
-        binned = model.settings["frequency"]["columns"]
+        binned = model.binned
         stored = world.all(f"SELECT rid, {', '.join(f'{column}_bin' for column in binned)} FROM standardised")
         pairs = world.all("SELECT l, r, pattern, bits FROM scored_pairs ORDER BY hash(l, r) LIMIT 1500")
     ones = {record.key: standardise_record(record, model, generic) for record in learned.records}
@@ -187,7 +187,7 @@ def people(draw: st.DrawFn) -> StandardisedRecord:
     for column in STANDARD_COLUMNS:
         value = days if column == "birth_date" else st.one_of(words, phrases, ascii_texts)
         texts[column] = draw(st.none() | value)
-    columns = packaged_model().settings["frequency"]["columns"]
+    columns = packaged_model().binned
     bins: dict[str, int] = {}
     for column in columns:
         bins[column] = draw(st.integers(0, 5))
@@ -284,7 +284,7 @@ def test_a_rule_holds_in_sql_exactly_when_it_holds_in_python_and_never_cares_for
     pool: list[str], dates: list[str], random: Any
 ) -> None:
     model = packaged_model()
-    bins = dict.fromkeys(model.settings["frequency"]["columns"], 0)
+    bins = dict.fromkeys(model.binned, 0)
     rows = []
     for _ in range(12):
         texts = {c: random.choice([None, *(dates if c == "birth_date" else pool)]) for c in STANDARD_COLUMNS}

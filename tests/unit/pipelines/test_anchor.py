@@ -14,7 +14,8 @@ import pytest
 from pipelines.anchor import Anchoring, anchor, id_agreement, look_at_ids
 from pipelines.compare import level_numbers
 from profile_service.identity.mixture import LOG2, Mixture
-from profile_service.identity.model import Model, load_model, save_model
+from profile_service.identity.model import Model
+from profile_service.identity.model_files import load_model, save_model
 from profile_service.identity.score import ANCHORED, score_pair
 from tests.linkage_world import Learned, LinkageWorld
 

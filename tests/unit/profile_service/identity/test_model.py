@@ -11,7 +11,8 @@ from pipelines.work import open_work
 from profile_service.errors import UnusableInput
 from profile_service.identity.compare import RULES
 from profile_service.identity.mixture import CLASSES
-from profile_service.identity.model import declared_model, load_model, packaged_model, save_model, standing_model
+from profile_service.identity.model import declared_model, packaged_model
+from profile_service.identity.model_files import load_model, save_model, standing_model
 from profile_service.identity.records import STANDARD_COLUMNS
 from tests.linkage_world import Learned
 
@@ -44,14 +45,15 @@ def test_every_name_in_the_packaged_model_means_something() -> None:
             assert level.rule in RULES
             assert level.kind in ("exact", "near")
             assert {level.column or "email", level.and_column or "email"} <= columns
-            assert not level.bins or level.bins in PACKAGED.settings["frequency"]["columns"]
+            assert not level.bins or level.bins in PACKAGED.binned
     for rule in PACKAGED.blocking_rules:
         assert set(rule.columns) <= columns
 
 
 def test_levels_have_one_number_each_missing_first_and_differ_last() -> None:
-    for outcomes in PACKAGED.outcomes:
-        assert (outcomes[0].kind, outcomes[-1].kind) == ("missing", "differ")
+    for comparison, outcomes in zip(PACKAGED.comparisons, PACKAGED.outcomes, strict=True):
+        assert (outcomes[0].kind, outcomes[-1].kind) == ("missing", "exact" if comparison.agreement_only else "differ")
+        assert [outcome.kind for outcome in outcomes].count("differ") == (not comparison.agreement_only)
         assert len({outcome.name for outcome in outcomes}) == len(outcomes)
 
 
