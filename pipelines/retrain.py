@@ -25,7 +25,7 @@ from pipelines.work import connect_work, open_work
 from profile_service.errors import NotFound
 from profile_service.identity.declaration import read_declaration
 from profile_service.identity.model import Model, packaged_model
-from profile_service.identity.model_files import load_model, standing_model
+from profile_service.identity.model_files import load_model, standing_model, standing_or_packaged
 
 Clock = Callable[[], datetime]
 PACKAGED = "packaged"
@@ -132,7 +132,7 @@ def report_standing(
 
 def standing_declaration(data_dir: Path) -> str:
     """The declaration of the model that stands, or the packaged one before the first training, as TOML."""
-    return (standing_model(data_dir / "models") or packaged_model()).text
+    return standing_or_packaged(data_dir / "models").text
 
 
 def _work_path(data_dir: Path) -> Path:

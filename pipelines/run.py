@@ -41,8 +41,7 @@ from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import HOUSEHOLD, IdSource
-from profile_service.identity.model import packaged_model
-from profile_service.identity.model_files import standing_model
+from profile_service.identity.model_files import standing_model, standing_or_packaged
 from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection
@@ -213,7 +212,7 @@ def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str,
 
     A dry run, and a run that accepts, go on and only tell.
     """
-    model = standing_model(places.models) or packaged_model()
+    model = standing_or_packaged(places.models)
     thresholds = firewall.Thresholds.from_settings(model.settings)
     if thresholds is None:
         return ()
@@ -277,7 +276,7 @@ def _publish(
     if last is None:
         raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
     context = replace(context, run_seq=last[0], run_id=last[1])
-    model = standing_model(places.models) or packaged_model()
+    model = standing_or_packaged(places.models)
     # what this run resolved, the firewall was asked about before the COMMIT
     policy = Policy(options.keep, accept=options.accept or done.resolution is not None)
     report = publish(work, places.data_dir, context, model, policy)

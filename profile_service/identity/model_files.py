@@ -11,7 +11,7 @@ from typing import Any
 
 from profile_service.errors import UnusableInput
 from profile_service.identity.mixture import Mixture
-from profile_service.identity.model import Frequencies, Model, Trained, declared_model
+from profile_service.identity.model import Frequencies, Model, Trained, declared_model, packaged_model
 
 _DECLARATION, _NUMBERS, _FREQUENCIES, _POINTER = "model.toml", "trained.json", "frequencies.json", "current"
 _CROWDED = "crowded names"
@@ -82,6 +82,11 @@ def standing_model(models: Path) -> Model | None:
     if not model_stands(models):
         return None
     return load_model(models / (models / _POINTER).read_text(encoding="utf-8").strip())
+
+
+def standing_or_packaged(models: Path) -> Model:
+    """The trained model that stands, or the packaged one, which has learned nothing yet."""
+    return standing_model(models) or packaged_model()
 
 
 def model_stands(models: Path) -> bool:
