@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -178,9 +179,14 @@ def _rows_holding(session: Session, table: Table, wanted: Sequence[str], named: 
             values |= {f"channel{number}": channel, f"name{number}": source_record_id}
     if not values:
         return 0
-    counts = [_count_sql(table, len(wanted), len(named), decoded) for decoded in (_as_text, _unpacked)]
-    row = session.one(Statement(*counts), values)
+    row = session.one(_counting(table, len(wanted), len(named)), values)
     return int(row[0]) if row else 0
+
+
+@lru_cache(maxsize=128)
+def _counting(table: Table, texts: int, keys: int) -> Statement:
+    """Composed once for all parts of one length: to compile some hundred conditions takes longer than to ask them."""
+    return Statement(*(_count_sql(table, texts, keys, decoded) for decoded in (_as_text, _unpacked)))
 
 
 def _count_sql(
