@@ -226,7 +226,7 @@ def _outcomes(comparison: Comparison, model: Model) -> tuple[Outcome, ...]:
 
 
 def _times_names(model: Model) -> tuple[str, ...]:
-    return (*(f"(by {times:g} times as many as usual)" for times in model.settings["whole_name"]["times"]), "(by few)")
+    return (*(f"({times:g} times usual)" for times in model.settings["whole_name"]["times"]), "(as usual)")
 
 
 _BIN_NAMES = ("(most common)", "(common)", "(frequent)", "(uncommon)", "(rare)", "(rarest)")

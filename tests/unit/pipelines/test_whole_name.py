@@ -87,9 +87,9 @@ def test_a_whole_name_speaks_only_where_it_agrees(learned: Learned) -> None:
     crowded = replace(ann, bins={**ann.bins, WHOLE_NAME: 1})
     assert compare_pair(ann, bea, model)[PLACE] == 0
     assert compare_pair(ann, standard(model, given_fixed="ann"), model)[PLACE] == 0
-    assert model.level_names(compare_pair(ann, ann, model))["whole_name"] == "same (by few)"
+    assert model.level_names(compare_pair(ann, ann, model))["whole_name"] == "same (as usual)"
     said = model.level_names(compare_pair(crowded, crowded, model))["whole_name"]
-    assert said == "same (by 4 times as many as usual)"
+    assert said == "same (4 times usual)"
 
 
 def test_crowded_names_are_stored_as_hashes(learned: Learned, tmp_path: Path) -> None:
