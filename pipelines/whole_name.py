@@ -19,6 +19,7 @@ def learn_crowded(work: Work, model: Model) -> dict[int, float]:
     Names of a kind are those whose given and family name stand in the same frequency bins: what is counted is what
     the two names, each weighed by itself, leave out, since given and family names go together (Linh with Nguyen). As
     many as usual is the mean that a record of the kind meets, sum(n²) / sum(n), and at least what one person leaves.
+    Where some have the two names swapped, the more common bins tell the kind.
     """
     rule = model.settings.get("whole_name")
     if rule is None:
@@ -26,12 +27,12 @@ def learn_crowded(work: Work, model: Model) -> dict[int, float]:
     kinds = [f"{column}_bin" if column in model.binned else "0" for column in ("given_fixed", "family_fixed")]
     rows = work.execute(
         f"""WITH held AS (
-            SELECT hash({WHOLE_NAME}) AS name, any_value(least({", ".join(kinds)})) AS rarer,
-                any_value(greatest({", ".join(kinds)})) AS other, count(*) AS n
+            SELECT hash({WHOLE_NAME}) AS name, min(least({", ".join(kinds)})) AS one,
+                min(greatest({", ".join(kinds)})) AS other, count(*) AS n
             FROM standardised WHERE {WHOLE_NAME} IS NOT NULL GROUP BY 1),
         usual AS (
-            SELECT rarer, other, greatest(sum(n * n) / sum(n), {rule["least_usual"]}) AS n FROM held GROUP BY 1, 2)
-        SELECT name, held.n / usual.n AS times FROM held JOIN usual USING (rarer, other)
+            SELECT one, other, greatest(sum(n * n) / sum(n), {rule["least_usual"]}) AS n FROM held GROUP BY 1, 2)
+        SELECT name, held.n / usual.n AS times FROM held JOIN usual USING (one, other)
         WHERE times >= {rule["times"][-1]} ORDER BY name"""
     ).fetchall()
     return {int(name): round(float(times), 2) for name, times in rows}
