@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from profile_service.identity.declaration import ROLES
 from profile_service.identity.mixture import (
     CLASSES,
     FREE,
@@ -28,9 +29,8 @@ REST = len(CLASSES) - 1
 # Where a class gets its probabilities for a role: `own` is fitted; `match` is that of match and mover together;
 # `rest` is that of random pairs; `near` is random but for near levels that like names explain.
 _COUNTED = "together"  # a role that is counted from everyone, not fitted
-_ROLES = ("given", "family", _COUNTED, "naming", "birth", "further", "place", "contact", "identifier")
 _SOURCES: dict[str, dict[str, str]] = {
-    "match": dict.fromkeys(_ROLES, "match"),
+    "match": dict.fromkeys(ROLES, "match"),
     "mover": {
         "given": "match", "family": "match", _COUNTED: "match", "naming": "match", "birth": "match", "further": "match",
         "place": "rest", "contact": "own", "identifier": "own",
@@ -51,8 +51,8 @@ _SOURCES: dict[str, dict[str, str]] = {
         "given": "match", "family": "match", _COUNTED: "rest", "naming": "match", "birth": "rest", "further": "rest",
         "place": "rest", "contact": "near", "identifier": "rest",
     },
-    "free": dict.fromkeys(_ROLES, "own"),
-    "rest": dict.fromkeys(_ROLES, "rest"),
+    "free": dict.fromkeys(ROLES, "own"),
+    "rest": dict.fromkeys(ROLES, "rest"),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import duckdb
 
 from pipelines.standardise import TEXT_FIELDS
 from profile_service.errors import UnusableInput
-from profile_service.identity.model import Frequencies, Model
+from profile_service.identity.model import WHOLE_NAME, Frequencies, Model
 
 Work = duckdb.DuckDBPyConnection
 
@@ -64,8 +64,8 @@ def enter_bins(work: Work, model: Model) -> dict[str, str]:
         work.execute(f"UPDATE {table} SET bin = bins.bin FROM bins WHERE {table}.{value} = bins.value")
         bins[f"{column}_bin"] = f"coalesce({alias}.bin, {last})::UTINYINT"
     work.execute("DROP TABLE IF EXISTS bins")
-    for column in set(model.binned) - set(binned_columns(model)):
-        bins[f"{column}_bin"] = f"{last}::UTINYINT"  # until ``enter_whole_names``: mailboxes tell names, too
+    if WHOLE_NAME in model.binned:
+        bins[f"{WHOLE_NAME}_bin"] = f"{last}::UTINYINT"  # until ``enter_whole_names``: mailboxes tell names, too
     return bins
 
 

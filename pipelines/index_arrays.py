@@ -80,8 +80,7 @@ def _renewed(work: Work, refreshed: Path) -> NDArray[np.bool_] | None:
     A pair changes only with a record whose customer has changed, and that is published anew.
     """
     known = np.load(refreshed / f"{RENEWED}.npy") if (refreshed / f"{RENEWED}.npy").exists() else np.zeros(0, np.bool_)
-    (rids,) = work.execute(f"SELECT rid FROM {RECORDS}").fetchnumpy().values()
-    changed = np.ma.getdata(rids).astype(np.int64)
+    (changed,) = columns_found(work, f"SELECT rid FROM {RECORDS}")
     records = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
     renewed = np.zeros(max(records, len(known)), np.bool_)
     renewed[: len(known)] = known
@@ -95,8 +94,8 @@ def _since(work: Work, renewed: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
     work.execute("CREATE OR REPLACE TEMP TABLE renewed AS FROM rids_renewed")
     work.unregister("rids_renewed")
     among = "IN (SELECT rid FROM renewed)"
-    new_keys = _columns(work, f"SELECT key, rid FROM {block.KEYS} WHERE rid {among}")
-    left, right, bits = _columns(work, f"SELECT l, r, bits FROM scored_pairs WHERE l {among} OR r {among}")
+    new_keys = columns_found(work, f"SELECT key, rid FROM {block.KEYS} WHERE rid {among}")
+    left, right, bits = columns_found(work, f"SELECT l, r, bits FROM scored_pairs WHERE l {among} OR r {among}")
     work.execute("DROP TABLE temp.renewed")
     keys, refs = _in_order(*new_keys)
     ends, others = np.concatenate([left, right]), np.concatenate([right, left])
@@ -106,13 +105,13 @@ def _since(work: Work, renewed: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
     )
 
 
-def _columns(work: Work, query: str) -> list[NDArray[Any]]:
+def columns_found(work: Work, query: str) -> list[NDArray[Any]]:
     """The columns of a query, none of which has missing values."""
     return [np.ascontiguousarray(np.ma.getdata(column)) for column in work.execute(query).fetchnumpy().values()]
 
 
 def _keys(work: Work) -> dict[str, NDArray[Any]]:
-    keys, refs = _in_order(*_columns(work, f"SELECT key, rid FROM {block.KEYS}"))
+    keys, refs = _in_order(*columns_found(work, f"SELECT key, rid FROM {block.KEYS}"))
     return {KEYS: keys, KEY_REFS: refs}
 
 
@@ -139,7 +138,7 @@ def _write_names(
     work: Work, named: str, files: tuple[str, str], arrays: Path, before: tuple[Path | None, list[int]]
 ) -> None:
     """Write the rows (name, number) of a query in the order of their names, among those of the others."""
-    found = _in_order(*_columns(work, named))
+    found = _in_order(*columns_found(work, named))
     refreshed, gone = before
     if refreshed is not None:
         known = (np.load(refreshed / f"{files[0]}.npy"), np.load(refreshed / f"{files[1]}.npy"))
@@ -161,7 +160,7 @@ def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:
 
 def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
     refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
-    left, right, bits = _columns(work, "SELECT l, r, bits FROM scored_pairs")
+    left, right, bits = columns_found(work, "SELECT l, r, bits FROM scored_pairs")
     # counting is ten times as fast as sorting; a pair of no bits is kept, for it is stored as any other
     table = sparse.csr_array(
         (np.concatenate([bits, bits]), (np.concatenate([left, right]), np.concatenate([right, left]))),
@@ -177,7 +176,7 @@ def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
 def _record_names(work: Work, refreshed: Path | None) -> dict[str, NDArray[np.generic]]:
     """In a refresh those of ``merge_records`` are put among the others': a name never changes its number."""
     rows = "records" if refreshed is None else RECORDS
-    names, refs = _in_order(*_columns(work, f"SELECT {name_sql('channel', 'source_record_id')}, rid FROM {rows}"))
+    names, refs = _in_order(*columns_found(work, f"SELECT {name_sql('channel', 'source_record_id')}, rid FROM {rows}"))
     if refreshed is not None:
         standing = (np.load(refreshed / f"{RECORD_NAMES}.npy"), np.load(refreshed / f"{RECORD_REFS}.npy"))
         names, refs = _merged((names, refs), standing, refs.astype(np.int64))

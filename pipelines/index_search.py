@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.engines.coded_records import begins
+from pipelines.index_arrays import columns_found
 from pipelines.index_lines import keep_file
 from profile_service.search_terms import SEARCHED_TOGETHER, search_words_sql, source_words_sql, value_words_sql
 from profile_service.store.terms import Segment, segment_files
@@ -130,5 +131,5 @@ def _known_words(work: Work, segment: Segment) -> None:
 
 
 def _column(work: Work, query: str) -> NDArray[np.int64]:
-    (column,) = work.execute(query).fetchnumpy().values()
-    return np.ascontiguousarray(np.ma.getdata(column), dtype=np.int64)
+    (column,) = columns_found(work, query)
+    return column.astype(np.int64, copy=False)

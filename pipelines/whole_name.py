@@ -5,7 +5,6 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from profile_service.identity.hashing import hash_text
 from profile_service.identity.mixture import Floats
 from profile_service.identity.model import WHOLE_NAME, Model
 
@@ -65,11 +64,12 @@ def crowding(work: Work, model: Model) -> tuple[Floats, Floats]:
     met = 0.5 * np.array([*model.settings["whole_name"]["times"], 1.0])
     crowded = model.trained.crowded if model.trained else {}
     rows = work.execute(
-        f"SELECT {WHOLE_NAME}, {_BIN}, count(*) FROM standardised WHERE {_BIN} < {model.bins - 1} GROUP BY 1, 2"
+        f"""SELECT hash({WHOLE_NAME}) AS name, {_BIN}, count(*) FROM standardised
+        WHERE {_BIN} < {model.bins - 1} GROUP BY 1, 2 ORDER BY name"""
     ).fetchall()
     for name, at, count in rows:
         held[at] += count
-        met[at] += count * crowded.get(hash_text(name), 0.0)
+        met[at] += count * crowded.get(name, 0.0)
     named = work.execute(f"SELECT count({WHOLE_NAME}) FROM standardised").fetchall()[0][0]
     held[-1] = max(named - held.sum(), 1.0)
     # a handful of records may hold nothing but crowded names: strangers hold some others yet

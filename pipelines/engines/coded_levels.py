@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.engines.coded_records import DATE, ENDS, TWO_ENDS, WORDS, CodedRecords, Codes, Rids, start_of
-from profile_service.identity.compare import columns_said_before, takes_part
+from profile_service.identity.compare import columns_said_before, otherwise, takes_part
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Comparison, Level, Model
 
@@ -101,8 +101,7 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides, both: Flag
             holds = holds | may
         left, some = _without(holds, left, some)
         number += bins if level.bins else 1
-    if not comparison.agreement_only:
-        numbers[left] = number
+    numbers[left] = otherwise(comparison, number)
     return numbers, np.concatenate(asked) if asked else np.zeros(0, dtype=np.intp)
 
 

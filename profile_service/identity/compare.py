@@ -237,8 +237,13 @@ def question(comparison: Comparison, model: Model) -> Question:
     for level in comparison.levels:
         levels.append((number, level))
         number += _width(level, model)
-    last = 0 if comparison.agreement_only else number
+    last = otherwise(comparison, number)
     return Question(comparison, tuple(columns_said_before(comparison, model)), tuple(levels), last, model)
+
+
+def otherwise(comparison: Comparison, number: int) -> int:
+    """What a pair gets that agrees on no level: the ``number`` after the last, or 0 where that says nothing."""
+    return 0 if comparison.agreement_only else number
 
 
 def compare_pair(left: StandardisedRecord, right: StandardisedRecord, model: Model) -> Levels:
@@ -282,7 +287,7 @@ def level_sql(comparison: Comparison, model: Model) -> str:
         value = f"{number} + l.{level.bins}_bin" if level.bins else str(number)
         cases.append(f"WHEN {RULES[level.rule].sql(level)}{_known_well_sql(level, model)} THEN {value}")
         number += _width(level, model)
-    return f"CASE {' '.join(cases)} ELSE {0 if comparison.agreement_only else number} END"
+    return f"CASE {' '.join(cases)} ELSE {otherwise(comparison, number)} END"
 
 
 def _known_well_sql(level: Level, model: Model) -> str:
