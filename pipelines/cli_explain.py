@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from pipelines.cli_options import data_dir_option, examples, json_option
-from pipelines.terminal import terminal
+from pipelines.terminal import plain, terminal
 
 
 @click.command(
@@ -31,18 +32,21 @@ def explain_command(who: str, other: str | None, why_not: bool, data_dir: Path, 
 
     Two records: each comparison's weight, in bits. One record or customer: in which order its records joined and at
     what average, and the nearest other customers with the bits that lack. Two customers: the bits between them, and
-    their strongest pair weighed. Shows records' values: they are personal data.
+    their strongest pair weighed. It tells what the last run knew, and says what was written live since. Shows records'
+    values: they are personal data.
     """
     from pipelines.explain import explain
     from pipelines.explain_customer import explain_customer, nearness
     from pipelines.merges_drawn import near_lines, print_customer, print_nearest
     from pipelines.waterfall import print_explanation
+    from profile_service.settings import load_settings
 
     console = terminal()
+    ledger = load_settings(os.environ, {"data_dir": data_dir}).ledger
     if other is None:
-        found = explain_customer(who, data_dir)
+        found = explain_customer(who, data_dir, ledger)
         strongest = found.nearest[0].strongest if why_not and found.nearest else None
-        weighed = explain(strongest.left, strongest.right, data_dir) if strongest else None
+        weighed = explain(strongest.left, strongest.right, data_dir, ledger) if strongest else None
         if as_json:
             click.echo(json.dumps({**asdict(found), **({"strongest_pair": weighed.as_json()} if weighed else {})}))
             return
@@ -52,24 +56,26 @@ def explain_command(who: str, other: str | None, why_not: bool, data_dir: Path, 
             print_explanation(weighed, console)
         return
     if ":" in who and ":" in other:
-        explanation = explain(who, other, data_dir)
+        explanation = explain(who, other, data_dir, ledger)
         if as_json:
             click.echo(json.dumps(explanation.as_json()))
         else:
             print_explanation(explanation, console)
         return
-    near = nearness(who, other, data_dir)
-    weighed = explain(near.strongest.left, near.strongest.right, data_dir) if near else None
+    found_near = nearness(who, other, data_dir, ledger)
+    near = found_near.near
+    weighed = explain(near.strongest.left, near.strongest.right, data_dir, ledger) if near else None
     if as_json:
-        click.echo(
-            json.dumps({"near": asdict(near) if near else None, "strongest_pair": weighed and weighed.as_json()})
-        )
+        said = {**asdict(found_near), "strongest_pair": weighed.as_json() if weighed else None}
+        click.echo(json.dumps(said))
     elif near is None or weighed is None:
         console.print(
             f"two customers: no pair of records of {who} and {other} shares a blocking key",
             highlight=False,
             soft_wrap=True,
         )
+        for line in found_near.waiting:
+            console.print(plain(line), highlight=False, soft_wrap=True)
     else:
         for line in near_lines(near, near.bits + near.short_bits):
             console.print(line, highlight=False, soft_wrap=True)

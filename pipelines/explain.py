@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipelines.merge import columns_of
+from pipelines.decided import Judged, judged_of
+from pipelines.refused import no_record, refused_since
+from pipelines.waiting import Waiting, waiting_since
 from pipelines.work import RECORD_FIELDS, connect_work
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.block import blocking_keys
@@ -58,7 +60,8 @@ class Link:
 class Explanation:
     """Why two records are, or are not, one customer; ``bits`` is the sum of ``prior_bits`` and of what is weighed.
 
-    ``refused``: of which of the two a row was refused since it stands as it does, and why.
+    ``judged``: what people decided of the two, the earliest first. ``refused``: of which of the two a row was refused
+    since it stands as it does, and why. ``waiting``: what was written live since the run that this is told from.
     """
 
     left: Side
@@ -68,10 +71,11 @@ class Explanation:
     bits: float
     probability: float
     not_compared: str | None
-    judgements: tuple[str, ...]
+    judged: tuple[Judged, ...]
     path: tuple[Link, ...]
     model_version: str
     refused: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -97,24 +101,29 @@ class Explanation:
             "probability": self.probability,
             "comparisons": [asdict(one) for one in self.weighed],
             "not_compared": self.not_compared,
-            "judgements": list(self.judgements),
+            "judgements": [one.told for one in self.judged],
             "path": [asdict(link) for link in self.path],
             "refused": list(self.refused),
+            "waiting": list(self.waiting),
             "model_version": self.model_version,
         }
 
 
-def explain(left: str, right: str, data_dir: Path) -> Explanation:
+def explain(left: str, right: str, data_dir: Path, ledger: str | Path | None = None) -> Explanation:
     """Explain the pair of records ``left`` and ``right`` (``channel:source_record_id``) from the last run's work.
 
-    Raises WrongUsage for names that are none or twice the same, NotFound for records that are not there, RunLocked
-    while a run is at work.
+    ``ledger``: its path or URL, None for the one in ``data_dir``; what it holds since that run is told beside it.
+    Raises WrongUsage for names that are none or twice the same, NotFound for records that are not there or erased,
+    RunLocked while a run is at work.
     """
     if left == right:
         raise WrongUsage("give two different records: one record is always one customer")
-    with open_explained(data_dir) as work:
+    with open_explained(data_dir) as work, waiting_since(work, data_dir, ledger) as waiting:
         model = resolved_model(work, data_dir)
-        sides = _side(work, left), _side(work, right)
+        for key in (left, right):
+            waiting.refuse_erased(key, [key])
+        sides = _side(work, left, waiting), _side(work, right, waiting)
+        theirs = _records_of(work, {side.customer_id for side in sides})
         standard = sides[0].standard, sides[1].standard
         score = score_pair(compare_pair(*standard, model), model)
         weighed = tuple(_weigh(model, score, sides))
@@ -126,10 +135,11 @@ def explain(left: str, right: str, data_dir: Path) -> Explanation:
             bits=score.bits,
             probability=score.probability,
             not_compared=_why_not_compared(work, sides, model),
-            judgements=_judgements(work, sides),
+            judged=judged_of(work, left, right),
             path=strongest_path(left, right, _links(work, sides[0].customer_id)) if _same(sides) else (),
             model_version=model.version,
             refused=refused_since(work, (left, right)),
+            waiting=waiting.told(theirs),
         )
 
 
@@ -194,47 +204,7 @@ def resolved_model(work: Work, data_dir: Path) -> Model:
     return load_model(data_dir / "models" / str(row[0]))
 
 
-def no_record(work: Work, key: str) -> NotFound:
-    """What to raise where nothing stands by a record's name: where its last row was refused and why, if one was."""
-    refused = last_refused(work, key)
-    if refused:
-        return NotFound(f"no record {key} stands here: {refused}")
-    return NotFound(f"no record {key} stands here: it has not come in, its id could not be read, or it is erased")
-
-
-def refused_since(work: Work, keys: Sequence[str]) -> tuple[str, ...]:
-    """In words: of which records that stand a row was refused in the run that they came in with, or after it."""
-    rows = work.execute(
-        """SELECT channel || ':' || source_record_id AS key, changed_seq FROM records
-        WHERE key IN (SELECT unnest($keys::VARCHAR[])) ORDER BY key""",
-        {"keys": list(keys)},
-    ).fetchall()
-    refused = ((key, last_refused(work, key, since)) for key, since in rows)
-    return tuple(f"a row of {key} was not taken: {said}" for key, said in refused if said)
-
-
-def last_refused(work: Work, key: str, since: int = 0) -> str | None:
-    """In words: in which run, file and line the last refused row of a record stood, and what was wrong with it.
-
-    ``since``: the number of the first run that is asked about.
-    """
-    channel, _, source_record_id = key.partition(":")
-    if "source_record_id" not in columns_of(work, "rejected_rows"):
-        return None  # a store that is only read, made before refused rows were known by their record
-    row = work.execute(
-        """SELECT coalesce(run_id, 'run ' || run_seq), file, line, reasons, count(*) OVER () FROM rejected_rows
-        LEFT JOIN runs USING (run_seq) WHERE kind = 'customers' AND channel = ? AND source_record_id = ?
-        AND run_seq >= ? ORDER BY run_seq DESC, file DESC, line DESC LIMIT 1""",
-        [channel, source_record_id, since],
-    ).fetchone()
-    if row is None:
-        return None
-    run_id, file, line, reasons, rows = row
-    last = f" (the last of {rows} refused rows)" if rows > 1 else ""
-    return f"{run_id} refused it in {file}, line {line}{last}: {'; '.join(reasons)}"
-
-
-def _side(work: Work, key: str) -> Side:
+def _side(work: Work, key: str, waiting: Waiting) -> Side:
     channel, colon, source_record_id = key.partition(":")
     if not (channel and colon and source_record_id):
         raise WrongUsage(f"{key!r} names no record: write channel:id, such as store:S000042")
@@ -245,7 +215,7 @@ def _side(work: Work, key: str) -> Side:
         [channel, source_record_id],
     )
     if row is None:
-        raise no_record(work, key)
+        raise no_record(work, key, waiting)
     standard = _one_row(work, "SELECT * FROM standardised WHERE rid = ?", [row["rid"]])
     if standard is None:
         raise NotFound(f"record {key} has not been resolved yet: run `profiles run LANDING` first")
@@ -321,16 +291,14 @@ def _holders(work: Work, parts: tuple[str, ...], key: tuple[str, ...]) -> int:
     return int(row[0]) if row else 0
 
 
-def _judgements(work: Work, sides: tuple[Side, Side]) -> tuple[str, ...]:
-    """What people have decided of these two."""
-    ends = [(side.raw.channel, side.raw.source_record_id) for side in sides]
+def _records_of(work: Work, customers: Collection[str]) -> list[str]:
+    """The keys of these customers' records."""
     rows = work.execute(
-        """SELECT verdict, author, decided_at, reason FROM constraints
-        WHERE (left_channel, left_id, right_channel, right_id) IN ((?, ?, ?, ?), (?, ?, ?, ?))
-        ORDER BY decided_at""",
-        [*ends[0], *ends[1], *ends[1], *ends[0]],
+        """SELECT channel || ':' || source_record_id FROM records SEMI JOIN (
+            SELECT rid FROM membership WHERE customer_id IN (SELECT unnest($customers::VARCHAR[]))) USING (rid)""",
+        {"customers": list(customers)},
     ).fetchall()
-    return tuple(f"{row[1]} decided on {row[2]:%Y-%m-%d}: {row[0]} ({row[3] or 'no reason given'})" for row in rows)
+    return [key for (key,) in rows]
 
 
 def _links(work: Work, customer_id: str) -> list[Link]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.explain import Link, Work, no_record, open_explained, refused_since, resolved_model
+from pipelines.explain import Link, Work, open_explained, resolved_model
+from pipelines.refused import no_record, refused_since
+from pipelines.waiting import NOTHING, Waiting, waiting_since
 from profile_service.errors import NotFound, WrongUsage
 from profile_service.identity.cluster import Judged, Pairs, bounds_of, cluster_with_history, counted
 from profile_service.identity.ids import PREFIX
@@ -52,10 +54,19 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Nearness:
+    """How near two customers are, None when no pair of their records was weighed, and what was written live since."""
+
+    near: Near | None
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CustomerExplanation:
     """How ``customer_id`` came about and who comes nearest, nearest first; ``asked``: the record or id asked about.
 
-    ``refused``: of which of its records a row was refused since they stand as they do, and why.
+    ``refused``: of which of its records a row was refused since they stand as they do, and why. ``waiting``: what was
+    written live since the run that this is told from.
     """
 
     asked: str
@@ -66,6 +77,7 @@ class CustomerExplanation:
     stop_bits: float
     model_version: str
     refused: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,42 +89,51 @@ class _Member:
     place: int
 
 
-def explain_customer(asked: str, data_dir: Path) -> CustomerExplanation:
+def explain_customer(asked: str, data_dir: Path, ledger: str | Path | None = None) -> CustomerExplanation:
     """Explain a customer by its id, former ids too, or by one of its records (``channel:source_record_id``).
 
-    Raises WrongUsage for a name that is neither, NotFound for one that is not there, RunLocked while a run is at work.
+    ``ledger``: as in ``explain.explain``. Raises WrongUsage for a name that is neither, NotFound for one that is not
+    there or erased, RunLocked while a run is at work.
     """
-    with open_explained(data_dir) as work:
+    with open_explained(data_dir) as work, waiting_since(work, data_dir, ledger) as waiting:
         model = resolved_model(work, data_dir)
-        customer_id = standing_customer(work, asked)
+        customer_id = standing_customer(work, asked, waiting)
         members = _members(work, [customer_id])
+        keys = [member.key for member in members]
+        waiting.refuse_erased(asked, keys)
+        near = (each for each in _nearest(work, model, members) if not waiting.erased(each.customer_id, each.records))
         return CustomerExplanation(
             asked=asked,
             customer_id=customer_id,
-            records=tuple(member.key for member in members),
+            records=tuple(keys),
             steps=tuple(_steps(work, model, members)),
-            nearest=tuple(_nearest(work, model, members))[:_NEAREST],
+            nearest=tuple(near)[:_NEAREST],
             stop_bits=bounds_of(model).stop / LOG2,
             model_version=model.version,
-            refused=refused_since(work, [member.key for member in members]),
+            refused=refused_since(work, keys),
+            waiting=waiting.told(keys),
         )
 
 
-def nearness(left: str, right: str, data_dir: Path) -> Near | None:
-    """How near customer ``right`` is to customer ``left``; None when no pair of their records was weighed.
+def nearness(left: str, right: str, data_dir: Path, ledger: str | Path | None = None) -> Nearness:
+    """How near customer ``right`` is to customer ``left``.
 
     Raises as ``explain_customer``, and WrongUsage when both are one customer.
     """
-    with open_explained(data_dir) as work:
+    with open_explained(data_dir) as work, waiting_since(work, data_dir, ledger) as waiting:
         model = resolved_model(work, data_dir)
-        one, other = standing_customer(work, left), standing_customer(work, right)
+        one, other = (standing_customer(work, asked, waiting) for asked in (left, right))
         if one == other:
             raise WrongUsage(f"{left} and {right} are one customer, {one}: `profiles explain {one}` says how")
-        found = _nearest(work, model, _members(work, [one]))
-        return next((near for near in found if near.customer_id == other), None)
+        members = _members(work, [one])
+        keys = [member.key for member in (*members, *_members(work, [other]))]
+        for asked in (left, right):
+            waiting.refuse_erased(asked, keys)
+        found = _nearest(work, model, members)
+        return Nearness(next((near for near in found if near.customer_id == other), None), waiting.told(keys))
 
 
-def standing_customer(work: Work, asked: str) -> str:
+def standing_customer(work: Work, asked: str, waiting: Waiting = NOTHING) -> str:
     """The customer that a record or an id, also a former one, belongs to today."""
     if asked.startswith(PREFIX):
         rows = work.execute("SELECT stands_as FROM customer_ids WHERE customer_id = ?", [asked]).fetchall()
@@ -130,7 +151,7 @@ def standing_customer(work: Work, asked: str) -> str:
         [channel, source_record_id],
     ).fetchall()
     if not rows:
-        raise no_record(work, asked)
+        raise no_record(work, asked, waiting)
     return str(rows[0][0])
 
 

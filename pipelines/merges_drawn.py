@@ -28,6 +28,7 @@ def print_customer(explanation: CustomerExplanation, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    _print_waiting(explanation, console)
     console.print()
     if explanation.steps:
         console.print(
@@ -37,12 +38,22 @@ def print_customer(explanation: CustomerExplanation, console: Console) -> None:
     else:
         console.print(f"one record alone: {plain(explanation.records[0])}", highlight=False)
     console.print()
-    print_nearest(explanation, console)
+    _print_nearest(explanation, console)
 
 
 def print_nearest(explanation: CustomerExplanation, console: Console) -> None:
     """Print whom a customer nearly is, and what lacks."""
     console.width = max(console.width, _WIDEST)
+    _print_waiting(explanation, console)
+    _print_nearest(explanation, console)
+
+
+def _print_waiting(explanation: CustomerExplanation, console: Console) -> None:
+    for said in explanation.waiting:
+        console.print(plain(said), highlight=False, soft_wrap=True)
+
+
+def _print_nearest(explanation: CustomerExplanation, console: Console) -> None:
     if not explanation.nearest:
         console.print(
             "nobody else was ever weighed against it: no record of others shares a blocking key; ask about two:"

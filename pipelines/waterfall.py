@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.decided import BINDS
 from pipelines.explain import SAID, SILENT, Explanation, Weighed
 from pipelines.terminal import plain, printable
 
@@ -22,7 +23,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     """Print the verdict, the waterfall from the prior to the total, and the path where the pair is no link itself."""
     # wider than a narrow terminal rather than cut into pieces
     console.width = max(console.width, _WIDEST)
-    for line in _verdict(explanation):
+    for line in (*_verdict(explanation), *map(plain, explanation.waiting)):
         console.print(line, highlight=False, soft_wrap=True)
     console.print()
     console.print(_waterfall(explanation))
@@ -94,10 +95,15 @@ def probability(share: float) -> str:
 
 
 def _remarks(explanation: Explanation) -> list[str]:
-    lines = [plain(judgement) for judgement in explanation.judgements]
+    lines = [plain(one.told) for one in explanation.judged]
+    bound = any(one.standing == BINDS for one in explanation.judged)
     if explanation.not_compared:
         lines.append(f"no candidate pair: {plain(explanation.not_compared)}")
-    if explanation.same and not explanation.path:
+    if bound:
+        lines.append(
+            f"a decision binds: they are {'one customer' if explanation.same else 'two'}, whatever their records weigh"
+        )
+    elif explanation.same and not explanation.path:
         lines.append("no path of scored links joins them: a must-link does")
     elif explanation.same and (explanation.not_compared or explanation.bits <= 0):
         lines.append("what joins them, by the strongest path:")

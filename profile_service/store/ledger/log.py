@@ -75,6 +75,11 @@ _OF_RECORD = Statement(
 _OF_CUSTOMERS = Statement(
     _ENTRY.where(any_of(ENTRIES.c.customer_id, "customer_ids")).order_by(ENTRIES.c.seq), lists=("customer_ids",)
 )
+_COUNT_AFTER = Statement(
+    select(func.count()).where(
+        ENTRIES.c.kind == bindparam("kind"), ENTRIES.c.seq > bindparam("seq"), ENTRIES.c.payload.is_not(None)
+    )
+)
 _LAST_SEQ = Statement(select(func.max(ENTRIES.c.seq)))
 _GIVEN_IDS_OF = Statement(
     select(GIVEN_IDS.c.customer_id)
@@ -117,6 +122,11 @@ class Log:
         while page := self.entries_after(seq, kind=kind):
             yield from (entry for entry in page if entry.payload is not None)
             seq = page[-1].seq
+
+    def count_after(self, seq: int, kind: str) -> int:
+        """How many entries of a kind with a number above ``seq`` say something still."""
+        row = self.session.one(_COUNT_AFTER, {"seq": seq, "kind": kind})
+        return int(row[0]) if row is not None else 0
 
     def said_as(self, name: str, prefix: str, kind: str) -> Entry | None:
         """The entry of a kind whose id is ``name``, see ``entry_id``, unless it was emptied."""

@@ -77,7 +77,7 @@ def test_near_misses_in_sql_lack_what_the_command_line_says(
     rows = warehouse.execute("FROM customer_near_misses ORDER BY short_bits").fetchall()
     assert len(rows) > 5
     for left, right, average, short, kept_apart_by in rows[:6]:
-        near = nearness(left, right, published)
+        near = nearness(left, right, published).near
         assert near is not None
         assert (near.bits, near.short_bits) == pytest.approx((average, short), abs=1e-3)
         assert near.kept_apart_by == kept_apart_by == "weight"

@@ -1,0 +1,147 @@
+"""What was written live since the last run: an explanation from the work store, which does not know it, says so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipelines.live_log import ledger_of
+from pipelines.model_report.words import several
+from pipelines.work import folded_seq
+from profile_service.errors import NotFound
+
+if TYPE_CHECKING:
+    from profile_service.privacy import Erasure
+    from profile_service.store.ledger import Entry, Log
+
+Work = duckdb.DuckDBPyConnection
+_TOLD = 5  # decisions by name; further ones by number
+_BEARING = {"record": "record", "judgement": "decision", "undo": "undoing", "ruling": "ruling"}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the ledger holds beyond the last run; ``log`` is None where there is nothing.
+
+    ``folded``: the last entry that the run has taken in. ``erasures``: of people whom no run has forgotten yet.
+    """
+
+    folded: int = 0
+    log: Log | None = None
+    erasures: Sequence[Erasure] = ()
+
+    def refuse_erased(self, name: str, keys: Collection[str]) -> None:
+        """Raises NotFound where what is asked by ``name``, or one of its records ``keys``, is to be forgotten."""
+        if self.erased(name, keys):
+            what = f"record {name}" if ":" in name else f"customer {name}"
+            raise NotFound(f"{what} is erased; a run that takes that in removes it from the files, too")
+
+    def erased(self, name: str, keys: Collection[str]) -> bool:
+        """Whether a customer of this id, or a record of these keys, is to be forgotten."""
+        ends = [key.split(":", 1) for key in keys]
+        return any(
+            erasure.customer_id == name or any(erasure.holds(channel, own) for channel, own in ends)
+            for erasure in self.erasures
+        )
+
+    def arrived(self, key: str) -> str | None:
+        """Of a record that the run does not know: when it was written live, in words; None where it was not."""
+        entries = self._of_record(key)
+        if not entries:
+            return None
+        return (
+            f"record {key} was written live on {entries[0].at:%Y-%m-%d at %H:%M} UTC, after the last run: "
+            "`profiles run LANDING` takes it in; the service has its customer already"
+        )
+
+    def told(self, keys: Collection[str]) -> tuple[str, ...]:
+        """In words: what concerns these records, and how much else there is; empty where nothing waits."""
+        return tuple(self._told(set(keys)))
+
+    def _told(self, keys: set[str]) -> Iterator[str]:
+        counts = self._counts()
+        if self.log is None or not counts:
+            return
+        decided = [entry for kind in ("judgement", "undo") for entry in self.log.said_after(self.folded, kind)]
+        mine = [(entry, named) for entry in decided if (named := _pair_of(entry, keys))]
+        mine.sort(key=lambda each: each[0].seq)
+        for entry, named in mine[-_TOLD:]:
+            yield f"not in here yet: {_decision(entry, named)}"
+        if len(mine) > _TOLD:
+            yield f"not in here yet: {len(mine) - _TOLD:,} earlier decisions on these customers' records"
+        for key in sorted(keys):
+            if written := self._of_record(key):
+                yield f"not in here yet: {key} was written live on {written[-1].at:%Y-%m-%d at %H:%M} UTC"
+        much = ", ".join(several(count, name) for name, count in counts.items())
+        yield (
+            f"this tells what the last run knew; {much} of anybody's came in live since: the service knows them, and "
+            "`profiles run LANDING` takes them in"
+        )
+
+    def _counts(self) -> dict[str, int]:
+        if self.log is None:
+            return {}
+        counted = {name: self.log.count_after(self.folded, kind) for kind, name in _BEARING.items()}
+        return {name: count for name, count in counted.items() if count}
+
+    def _of_record(self, key: str) -> list[Entry]:
+        if self.log is None:
+            return []
+        channel, _, source_record_id = key.partition(":")
+        entries = self.log.entries_of_record(channel, source_record_id)
+        return [entry for entry in entries if entry.seq > self.folded and entry.kind == "record" and entry.payload]
+
+
+NOTHING = Waiting()
+
+
+@contextmanager
+def waiting_since(work: Work, data_dir: Path, ledger: str | Path | None) -> Iterator[Waiting]:
+    """What waits for the next run, while the ``with`` lasts.
+
+    ``ledger``: its path or URL, None for the one that lies in ``data_dir`` by default. Raises LedgerUnavailable where
+    it cannot be read: nobody could say then whether somebody is erased.
+    """
+    where = ledger_of(data_dir, ledger)
+    if where is None:
+        yield NOTHING
+        return
+    from pipelines.erase import due_erasures
+    from profile_service.store.ledger import Ledger, Log
+
+    opened = Ledger.open(where)
+    try:
+        folded = folded_seq(work)
+        with opened.snapshot() as session:
+            log = Log(session)
+            erasures = due_erasures(log, folded)
+            yield Waiting(folded, log if log.last_seq() > folded else None, erasures)
+    finally:
+        opened.close()
+
+
+def _pair_of(entry: Entry, keys: set[str]) -> tuple[str, str, str] | None:
+    """Of a decision's constraints the one that says most of these records: both keys and the verdict."""
+    from profile_service.live.judge import constraints_of
+
+    found = None
+    for constraint in constraints_of(entry.payload):
+        left, right = ":".join(constraint.left), ":".join(constraint.right)
+        if left in keys and right in keys:
+            return left, right, constraint.verdict
+        if left in keys or right in keys:
+            found = left, right, constraint.verdict
+    return found
+
+
+def _decision(entry: Entry, named: tuple[str, str, str]) -> str:
+    left, right, verdict = named
+    why = entry.reason or "no reason given"
+    if entry.kind == "undo":
+        return f"{entry.actor} took back on {entry.at:%Y-%m-%d} that {left} and {right} are {verdict} ({why})"
+    return f"{entry.actor} decided on {entry.at:%Y-%m-%d}: {verdict}, {left} and {right} ({why})"

@@ -1,0 +1,128 @@
+"""An explanation from the work store says what was written live since the last run, and tells of nobody erased."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.explain import explain
+from pipelines.explain_customer import explain_customer, nearness
+from pipelines.progress import SilentProgress
+from pipelines.run import Places, RunOptions, run
+from profile_service.correct import Wish, merge, split, undo
+from profile_service.erase import erase
+from profile_service.errors import NotFound
+from profile_service.settings import Settings
+from profile_service.world import World
+from tests.end_to_end.worlds import profiles
+from tests.served_world import take_record
+
+WISH = Wish("ada", "seen both passports")
+
+
+@pytest.fixture
+def data_dir(published: Path, tmp_path: Path) -> Path:
+    """A data directory of the test's own, with the sample published."""
+    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
+
+
+@pytest.fixture
+def world(data_dir: Path) -> Iterator[World]:
+    opened = World.open(Settings(data_dir=data_dir))
+    yield opened
+    opened.close()
+
+
+def some(world: World, count: int) -> list[tuple[str, list[str]]]:
+    """Ids of customers with three records, and the keys of these."""
+    rows = (
+        world.state()
+        .generation.warehouse()
+        .execute("SELECT customer_id FROM customers WHERE record_count = 3 ORDER BY 1 LIMIT $1", [count])
+    )
+    return [(row[0], sorted(record.key for record in world.state().records_of(row[0]))) for row in rows.fetchall()]
+
+
+def named(key: str) -> tuple[str, str]:
+    channel, _, source_record_id = key.partition(":")
+    return channel, source_record_id
+
+
+def test_a_live_decision_is_told_until_a_run_knows_it_and_then_as_what_binds(world: World, data_dir: Path) -> None:
+    (one, ones), (other, others) = some(world, 2)
+    assert explain(ones[0], others[0], data_dir).waiting == ()
+    with world.write() as hand:
+        merge(hand, one, [other], WISH)
+    said = explain(ones[0], others[0], data_dir)
+    assert not said.same, "the work store knows what the last run knew"
+    assert "ada decided on" in said.waiting[0]
+    assert "same" in said.waiting[0]
+    assert "seen both passports" in said.waiting[0]
+    assert "1 decision of anybody's" in said.waiting[-1]
+    assert nearness(one, other, data_dir).waiting == said.waiting
+    assert explain_customer(one, data_dir).waiting[0] != said.waiting[-1]
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    known = explain(*max_and_min(ones, others), data_dir)
+    assert (known.same, known.waiting) == (True, ())
+    assert [(judged.verdict, judged.standing) for judged in known.judged] == [("same", "binds")]
+
+
+def max_and_min(ones: list[str], others: list[str]) -> tuple[str, str]:
+    """The link of the chain of must-links over the records of both customers that ties the two."""
+    chain = sorted([*ones, *others], key=named)
+    tie = next(place for place in range(5) if (chain[place] in ones) != (chain[place + 1] in ones))
+    return chain[tie], chain[tie + 1]
+
+
+def test_what_was_taken_back_live_is_told_too(world: World, data_dir: Path) -> None:
+    ((customer_id, keys),) = some(world, 1)
+    with world.write() as hand:
+        parted = split(hand, customer_id, [named(keys[0])], WISH)
+    with world.write() as hand:
+        undo(hand, parted.decision_id, Wish("bob", "asked again"))
+    decided, taken_back, _ = explain(keys[0], keys[1], data_dir).waiting
+    assert "ada decided on" in decided
+    assert "different" in decided
+    assert "bob took back on" in taken_back
+
+
+def test_of_two_authors_the_later_one_is_told_to_bind(world: World, data_dir: Path) -> None:
+    ((customer_id, keys),) = some(world, 1)
+    with world.write() as hand:
+        split(hand, customer_id, [named(keys[0])], WISH)
+    with world.write() as hand:
+        owners = {world.state().record(*named(key)).customer_id for key in keys[:2]}  # type: ignore[union-attr]
+        merge(hand, min(owners), [max(owners)], Wish("bob", "asked again"))
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    judged = explain(keys[0], keys[1], data_dir).judged
+    assert [(each.author, each.standing) for each in judged] == [("ada", "superseded"), ("bob", "binds")]
+    text = profiles("explain", keys[0], keys[1], data_dir=data_dir).out
+    assert "a later decision binds" in text
+    assert "a decision binds: they are one customer" in text
+
+
+def test_a_record_written_live_is_told_as_too_new_and_a_new_version_as_not_yet_compared(
+    world: World, data_dir: Path
+) -> None:
+    ((_, keys),) = some(world, 1)
+    take_record(world, "web", "brand-new", given_name="Ada", family_name="Lovelace")
+    take_record(world, *named(keys[0]), given_name="Grace", family_name="Hopper")
+    with pytest.raises(NotFound, match=r"record web:brand-new was written live on .*after the last run"):
+        explain("web:brand-new", keys[0], data_dir)
+    with pytest.raises(NotFound, match="written live"):
+        explain_customer("web:brand-new", data_dir)
+    assert f"{keys[0]} was written live" in explain(keys[0], keys[1], data_dir).waiting[0]
+
+
+def test_nobody_erased_is_explained_though_no_run_has_forgotten_them_yet(world: World, data_dir: Path) -> None:
+    (one, ones), (_, others) = some(world, 2)
+    with world.write() as hand:
+        erase(hand, one, WISH)
+    for asked in (one, ones[0]):
+        with pytest.raises(NotFound, match="is erased"):
+            explain_customer(asked, data_dir)
+    with pytest.raises(NotFound, match=f"record {ones[0]} is erased"):
+        explain(others[0], ones[0], data_dir)
