@@ -88,7 +88,7 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
     verdict. The next run lists them in match_judgements. With --bind they also bind live answers at once and every run
     from the next on, until taken back.
     """
-    from pipelines.label_file import BadLabels, read_judged, refuse_unknown
+    from pipelines.label_file import BadLabels, nobody_judged, read_judged, refuse_unknown
     from pipelines.model_report.words import several
     from profile_service.audit import Act, Audit
     from profile_service.labels import import_labels
@@ -119,6 +119,10 @@ def import_command(file: Path, author: str, bind: bool, data_dir: Path | None, a
         raise
     if as_json:
         click.echo(json.dumps({**details, "unjudged": judged.unjudged}))
+        return
+    for said in nobody_judged(file, judged):
+        click.echo(said)
+    if not judged.labels:
         return
     click.echo(
         f"{several(done.new, 'label')} kept, {done.known:,} known already, "

@@ -55,14 +55,19 @@ def train_command(data_dir: Path, model: Path | None, labels: Path | None, as_js
         click.echo(json.dumps(said))
         return
     click.echo(f"model {training.model_version}, learned from {training.records:,} records")
-    click.echo(f"declared in {training.declared_in}; it follows {training.follows or 'none'} and expects these pairs:")
+    if training.follows == training.model_version:
+        click.echo("it is the model that stood: these records teach nothing else")
+    follows = "" if training.follows in (None, training.model_version) else f"it follows {training.follows} and "
+    click.echo(f"declared in {training.declared_in}; {follows or 'it '}expects these pairs:")
     for name, pairs in training.expected_pairs.items():
         click.echo(f"  {name:<10} {pairs:>20,.0f}")
-    from pipelines.model_report.words import interval, percent, several
+    from pipelines.model_report.words import interval, percent, several, unmeasured
 
     estimate, measured = training.findings.estimate, training.findings.measured
     click.echo(f"estimated without labels: precision {percent(estimate.precision)}, recall {percent(estimate.recall)}")
-    if measured:
+    if measured and unmeasured(measured):
+        click.echo(unmeasured(measured))
+    elif measured:
         click.echo(
             f"measured on {several(measured.labels, 'label')}: precision {interval(measured.precision)}, "
             f"recall of the pairs weighed {interval(measured.recall)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,16 @@ SILENT, SAID = "missing", "said already"  # no value on a side; a finer comparis
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two records: as sent, as standardised, and the customer it belongs to."""
+    """One of the two records: as sent, as standardised, and the customer it belongs to.
+
+    ``vouched``: not written live by a key that nobody trusts to have authenticated the person.
+    """
 
     rid: int
     raw: RawRecord
     standard: StandardisedRecord
     customer_id: str
+    vouched: bool = True
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,7 @@ def _side(work: Work, key: str, waiting: Waiting) -> Side:
         raw=RawRecord(channel, source_record_id, fields, row["updated_at"]),
         standard=StandardisedRecord(channel, source_record_id, values, bins),
         customer_id=row["customer_id"],
+        vouched=row["authenticated"] is not False,
     )
 
 
@@ -273,6 +278,8 @@ def _why_not_compared(work: Work, sides: tuple[Side, Side], model: Model) -> str
     ends = sorted(side.rid for side in sides)
     if work.execute("SELECT 1 FROM scored_pairs WHERE l = ? AND r = ?", ends).fetchone():
         return None
+    if claims := [side.raw.key for side in sides if not side.vouched]:
+        return unvouched(claims)
     apart = [_one_row(work, "SELECT apart FROM standardised WHERE rid = ?", [side.rid]) for side in sides]
     if apart[0] and apart[0]["apart"] is not None and apart[0] == apart[1]:
         return f"channel {sides[0].raw.channel} is declared free of duplicates"
@@ -283,6 +290,11 @@ def _why_not_compared(work: Work, sides: tuple[Side, Side], model: Model) -> str
     held = {rule.name: rule.key for rule in model.blocking_rules}
     counts = [f"{name} ({_holders(work, held[name], keys[0][name]):,} records)" for name in shared]
     return f"they share only keys that more than {model.blocking_cap} records hold: {', '.join(counts)}"
+
+
+def unvouched(keys: Sequence[str]) -> str:
+    """Why nothing in these records is compared: nobody has authenticated whom they are about."""
+    return f"nobody vouches for {' and '.join(keys)}: what it says is compared once it comes authenticated"
 
 
 def _holders(work: Work, parts: tuple[str, ...], key: tuple[str, ...]) -> int:

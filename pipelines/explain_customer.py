@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.explain import Link, Work, open_explained, resolved_model
+from pipelines.explain import Link, Work, open_explained, resolved_model, unvouched
 from pipelines.refused import no_record, refused_since
 from pipelines.waiting import NOTHING, Waiting, waiting_since
 from profile_service.errors import NotFound, WrongUsage
@@ -65,8 +65,9 @@ class Nearness:
 class CustomerExplanation:
     """How ``customer_id`` came about and who comes nearest, nearest first; ``asked``: the record or id asked about.
 
-    ``refused``: of which of its records a row was refused since they stand as they do, and why. ``waiting``: what was
-    written live since the run that this is told from.
+    ``unvouched``: why those of its records are not compared for which nobody vouches. ``refused``: of which of its
+    records a row was refused since they stand as they do, and why. ``waiting``: what was written live since the run
+    that this is told from.
     """
 
     asked: str
@@ -76,6 +77,7 @@ class CustomerExplanation:
     nearest: tuple[Near, ...]
     stop_bits: float
     model_version: str
+    unvouched: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
 
@@ -87,6 +89,7 @@ class _Member:
     customer_id: str
     apart: int
     place: int
+    vouched: bool
 
 
 def explain_customer(asked: str, data_dir: Path, ledger: str | Path | None = None) -> CustomerExplanation:
@@ -110,6 +113,7 @@ def explain_customer(asked: str, data_dir: Path, ledger: str | Path | None = Non
             nearest=tuple(near)[:_NEAREST],
             stop_bits=bounds_of(model).stop / LOG2,
             model_version=model.version,
+            unvouched=tuple(unvouched([member.key]) for member in members if not member.vouched),
             refused=refused_since(work, keys),
             waiting=waiting.told(keys),
         )
@@ -158,7 +162,7 @@ def standing_customer(work: Work, asked: str, waiting: Waiting = NOTHING) -> str
 def _members(work: Work, customers: Sequence[str]) -> list[_Member]:
     rows = work.execute(
         """SELECT rid, r.channel || ':' || r.source_record_id, m.customer_id, coalesce(s.apart, 0),
-            hash(r.channel, r.source_record_id)
+            hash(r.channel, r.source_record_id), r.authenticated IS NOT FALSE
         FROM membership m JOIN records r USING (rid) JOIN standardised s USING (rid)
         WHERE m.customer_id IN (SELECT unnest($customers::VARCHAR[])) ORDER BY 2""",
         {"customers": list(customers)},

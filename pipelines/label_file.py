@@ -150,6 +150,14 @@ def read_judged(path: Path, author: str, now: datetime) -> JudgedFile:
     return JudgedFile(tuple(labels), unjudged, strata)
 
 
+def nobody_judged(path: Path, judged: JudgedFile) -> tuple[str, ...]:
+    """In words, that no row of the file has a verdict; empty where one has."""
+    if judged.labels:
+        return ()
+    rows = "it has no rows" if not judged.unjudged else f"rows that wait: {judged.unjudged:,}"
+    return (f"nobody has judged a pair in {path} ({rows}): fill in `verdict` with same, different or unsure",)
+
+
 def refuse_unknown(path: Path, judged: JudgedFile, known: Callable[[str, str], bool]) -> None:
     """Raises BadLabels for labels of a record that is not there, as ``known(channel, source_record_id)`` tells."""
     ends = {key: known(*key) for _, label in judged.labels for key in (label.left, label.right)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.label_file import read_judged
+from pipelines.label_file import nobody_judged, read_judged
 from profile_service.labels import Label
 
 Work = duckdb.DuckDBPyConnection
@@ -18,10 +18,14 @@ _NOBODY = "somebody"  # who judged makes no difference to a measure
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels to measure by, and how many pairs there were in each stratum that they were drawn from."""
+    """Labels to measure by, and how many pairs there were in each stratum that they were drawn from.
+
+    ``unjudged``: in words, that a file was given in which nobody has judged anything; empty otherwise.
+    """
 
     labels: Sequence[Label] = ()
     strata: Mapping[str | None, float] = field(default_factory=dict)
+    unjudged: tuple[str, ...] = ()
 
 
 def labels_in(path: Path | None, now: datetime) -> Labels:
@@ -29,7 +33,7 @@ def labels_in(path: Path | None, now: datetime) -> Labels:
     if path is None:
         return Labels()
     judged = read_judged(path, _NOBODY, now)
-    return Labels([label for _, label in judged.labels], judged.strata)
+    return Labels([label for _, label in judged.labels], judged.strata, nobody_judged(path, judged))
 
 
 def with_those_kept(work: Work, given: Labels) -> Labels:

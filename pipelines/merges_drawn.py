@@ -63,7 +63,7 @@ def _print_nearest(explanation: CustomerExplanation, console: Console) -> None:
         console.print("the nearest other customer" if not place else "then", style="dim")
         for line in near_lines(near, explanation.stop_bits):
             console.print(line, highlight=False, soft_wrap=True)
-    for said in explanation.refused:
+    for said in (*explanation.unvouched, *explanation.refused):
         console.print(plain(said), highlight=False, soft_wrap=True)
     console.print(f"model {explanation.model_version}", style="dim", highlight=False)
 

@@ -85,6 +85,7 @@ def retrain(
         read_judgements(work)
         model, warnings = learn_model(work, models, context, declared)
         warnings += link_everyone(work, context, model, engine_named(context.engine))[1]
+        warnings += labels.unjudged
         with progress.stage("report"):
             before = follows.version if follows and follows.version != model.version else None
             findings = _findings(work, model, "new_clusters", Occasion(now, before, tuple(warnings)), labels)
@@ -127,7 +128,7 @@ def report_standing(
         work.execute("CREATE TEMP TABLE clusters AS SELECT rid, hash(customer_id) AS cluster FROM membership")
         last = work.execute("SELECT warnings FROM runs ORDER BY run_seq DESC LIMIT 1").fetchall()
         said = tuple(map(str, json.loads(last[0][0] or "[]"))) if last else ()
-        return _findings(work, model, "clusters", Occasion(clock(), None, said), judged), folder
+        return _findings(work, model, "clusters", Occasion(clock(), None, (*said, *judged.unjudged)), judged), folder
 
 
 def standing_declaration(data_dir: Path) -> str:

@@ -79,8 +79,8 @@ class Waiting:
                 yield f"not in here yet: {key} was written live on {written[-1].at:%Y-%m-%d at %H:%M} UTC"
         much = ", ".join(several(count, name) for name, count in counts.items())
         yield (
-            f"this tells what the last run knew; {much} of anybody's came in live since: the service knows them, and "
-            "`profiles run LANDING` takes them in"
+            f"this tells what the last run knew; come in live since, of anybody: {much}; the service knows that "
+            "already, and `profiles run LANDING` takes it in"
         )
 
     def _counts(self) -> dict[str, int]:

@@ -106,12 +106,15 @@ def _table(*columns: str, between: int = 2) -> Table:
 def _measured(measured: Measured) -> Iterator[RenderableType]:
     yield "[bold]Measured on labels, with 95 % intervals[/]"
     yield words.labels_told(measured)
-    yield (
-        f"precision {words.interval(measured.precision)}; {words.coverage(measured.precision_covers, 'linked')}\n"
-        f"recall of the pairs weighed {words.interval(measured.recall)}; "
-        f"{words.coverage(measured.recall_covers, 'weighed')}"
-    )
-    yield f"[dim]{words.counted_by(measured)}[/]"
+    if words.unmeasured(measured):
+        yield words.unmeasured(measured)
+    else:
+        yield (
+            f"precision {words.interval(measured.precision)}; {words.coverage(measured.precision_covers, 'linked')}\n"
+            f"recall of the pairs weighed {words.interval(measured.recall)}; "
+            f"{words.coverage(measured.recall_covers, 'weighed')}"
+        )
+        yield f"[dim]{words.counted_by(measured)}[/]"
     yield from words.asides(measured)
     table = _table("weight", "pairs", "labelled", "one person", "  measured", "model expects")
     for band in measured.bands:

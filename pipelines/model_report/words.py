@@ -134,6 +134,16 @@ def coverage(share: float, of: str) -> str:
     return f"they cover the weights of {percent(share)} of the {of} pairs"
 
 
+def unmeasured(measured: Measured) -> str:
+    """That these labels measure nothing, and what would; empty where they do."""
+    if measured.precision is not None or measured.recall is not None:
+        return ""
+    return (
+        f"Nothing is measured by {several(measured.labels, 'label')}: it takes pairs of records that are there, judged "
+        "same or different without contradiction, and not bound by a judgement."
+    )
+
+
 def counted_by(measured: Measured) -> str:
     """What a label counts for."""
     if measured.drawn:

@@ -28,6 +28,15 @@ def test_verdicts_are_read_and_rows_nobody_judged_are_left_out(tmp_path: Path) -
     assert labels_in(None, NOW).labels == ()
 
 
+def test_a_file_in_which_nobody_judged_anything_says_what_to_do(tmp_path: Path) -> None:
+    waiting = labels_in(written(tmp_path, "web,2,store,1,,,,,"), NOW).unjudged
+    assert len(waiting) == 1
+    assert "nobody has judged a pair in" in waiting[0]
+    assert "(rows that wait: 1): fill in `verdict`" in waiting[0]
+    assert "(it has no rows)" in labels_in(written(tmp_path), NOW).unjudged[0]
+    assert labels_in(written(tmp_path, "web,2,store,1,unsure,,,,"), NOW).unjudged == ()
+
+
 def test_strata_have_the_pairs_that_the_file_says_or_that_its_rows_stand_for(tmp_path: Path) -> None:
     rows = (
         "web,1,store,1,same,ann,sure,1000,0.01",

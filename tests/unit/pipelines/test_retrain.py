@@ -94,6 +94,15 @@ def test_a_declaration_of_ones_own_is_learned_with_shown_and_kept(ran: Path) -> 
     assert back.model_version == training.follows, "an equal model is that one"
 
 
+def test_a_file_of_pairs_that_nobody_judged_is_told_by_training_and_report(ran: Path) -> None:
+    file = ran / "waiting.csv"
+    file.write_text("left_channel,left_id,right_channel,right_id,verdict\nstore,1,web,1,\n", encoding="utf-8")
+    training = retrain(ran / "data", SilentProgress(), TrainOptions(labels=file))
+    report, _ = report_standing(ran / "data", file)
+    for said in (training.warnings, training.findings.warnings, report.warnings):
+        assert any("nobody has judged a pair in" in warning for warning in said)
+
+
 def test_a_wrong_declaration_leaves_the_model_that_stands(ran: Path) -> None:
     wrong = ran / "wrong.toml"
     wrong.write_text(standing_declaration(ran / "data").replace("clip =", "clipp ="), encoding="utf-8")

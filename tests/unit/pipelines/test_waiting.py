@@ -15,7 +15,9 @@ from pipelines.run import Places, RunOptions, run
 from profile_service.correct import Wish, merge, split, undo
 from profile_service.erase import erase
 from profile_service.errors import NotFound
+from profile_service.live.apply import apply
 from profile_service.settings import Settings
+from profile_service.store.ledger import About
 from profile_service.world import World
 from tests.end_to_end.worlds import profiles
 from tests.served_world import take_record
@@ -61,7 +63,7 @@ def test_a_live_decision_is_told_until_a_run_knows_it_and_then_as_what_binds(wor
     assert "ada decided on" in said.waiting[0]
     assert "same" in said.waiting[0]
     assert "seen both passports" in said.waiting[0]
-    assert "1 decision of anybody's" in said.waiting[-1]
+    assert "of anybody: 1 decision;" in said.waiting[-1]
     assert nearness(one, other, data_dir).waiting == said.waiting
     assert explain_customer(one, data_dir).waiting[0] != said.waiting[-1]
     run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
@@ -115,6 +117,17 @@ def test_a_record_written_live_is_told_as_too_new_and_a_new_version_as_not_yet_c
     with pytest.raises(NotFound, match="written live"):
         explain_customer("web:brand-new", data_dir)
     assert f"{keys[0]} was written live" in explain(keys[0], keys[1], data_dir).waiting[0]
+
+
+def test_of_a_record_for_which_nobody_vouches_it_is_told_why_nothing_is_compared(world: World, data_dir: Path) -> None:
+    ((_, keys),) = some(world, 1)
+    sent = {"fields": {"given_name": "Ada"}, "updated_at": "2026-11-20T08:00:00Z", "authenticated": False}
+    with world.write() as hand:
+        apply(hand.append("record", sent, About("web", "typed"), actor="a page"))
+    run(Places(None, data_dir), RunOptions(), SilentProgress())
+    assert "nobody vouches for web:typed" in (explain("web:typed", keys[0], data_dir).not_compared or "")
+    assert "nobody vouches for web:typed" in profiles("explain", "web:typed", data_dir=data_dir).out
+    assert explain_customer(keys[0], data_dir).unvouched == ()
 
 
 def test_nobody_erased_is_explained_though_no_run_has_forgotten_them_yet(world: World, data_dir: Path) -> None:

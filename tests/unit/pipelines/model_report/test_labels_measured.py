@@ -187,3 +187,17 @@ def test_a_share_of_nothing_is_none() -> None:
     nothing = Interval(0.0, 0.0, 0.0)
     assert share_of_first(nothing, nothing) is None
     assert share_of_first(Interval(3.0, 2.0, 4.0), Interval(1.0, 0.0, 2.0)) == Interval(0.75, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        (label(0, "unsure"),),
+        (pair("web:0", "web:nobody", "same"),),
+        (label(0, "same"), replace(label(0, "different"), author="bob")),
+    ],
+    ids=["unsure", "unknown", "contradicted"],
+)
+def test_labels_that_measure_nothing_are_told_so(work: duckdb.DuckDBPyConnection, labels: tuple[Label, ...]) -> None:
+    assert words.unmeasured(measured(work, *labels)).startswith("Nothing is measured by")
+    assert words.unmeasured(measured(work, *labels, label(1, "same"))) == ""
