@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines import block, cluster, generic, mailbox, read, standardise, train
+from pipelines.duplicate_free import declare_duplicate_free
 from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
 from pipelines.placeholders import enter_placeholders, forget_placeholders
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _OUTGROWN = 10
-_NONE: Mapping[str, bool] = {}
+Declared = Mapping[str, bool] | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ def expect(models: Path, records: int) -> None:
 
 
 def resolve(
-    work: Work, models: Path, run: RunContext, *, rebuild: bool = False, duplicate_free: Mapping[str, bool] = _NONE
+    work: Work,
+    models: Path,
+    run: RunContext,
+    *,
+    rebuild: bool = False,
+    duplicate_free: Declared = None,
 ) -> Resolution:
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 
@@ -71,16 +77,17 @@ def resolve(
     work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
     make_ruled_anew(work)
     work.execute("CREATE OR REPLACE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
-    rebuild |= _declare_duplicate_free(work, duplicate_free) | _without_history(work)
-    contradictions = cluster.read_judgements(work)
+    declared_anew, kept = declare_duplicate_free(work, duplicate_free)
+    rebuild |= declared_anew | _without_history(work)
+    kept += cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         done = _resolve_everyone(work, models, run, model, engine)
         _let_go(work, run, done.model)
-        return replace(done, warnings=[*done.warnings, *contradictions])
+        return replace(done, warnings=[*done.warnings, *kept])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
     _let_go(work, run, model)
-    warnings = [*_outgrown(work, model), *_read_otherwise(work), *suspicious_participation(model), *contradictions]
+    warnings = [*_outgrown(work, model), *_read_otherwise(work), *suspicious_participation(model), *kept]
     return Resolution(model, False, counts, warnings)
 
 
@@ -124,7 +131,6 @@ def _make_tables(work: Work) -> None:
         """CREATE TABLE IF NOT EXISTS generic_values
         (field VARCHAR, value VARCHAR, holders BIGINT, distinct_family_names BIGINT)"""
     )
-    work.execute("CREATE TABLE IF NOT EXISTS duplicate_free (channel VARCHAR, number UTINYINT)")
 
 
 def _without_history(work: Work) -> bool:
@@ -133,30 +139,6 @@ def _without_history(work: Work) -> bool:
         return False
     several = "SELECT 1 FROM membership GROUP BY customer_id HAVING count(*) > 1 LIMIT 1"
     return bool(work.execute(several).fetchall())
-
-
-def declared_as_before(work: Work, duplicate_free: Mapping[str, bool]) -> bool:
-    """Whether the channels that hold nobody twice are those that everyone was last resolved with."""
-    _make_tables(work)
-    known, apart = _duplicate_free(work, duplicate_free)
-    return known == apart
-
-
-def _duplicate_free(work: Work, declared: Mapping[str, bool]) -> tuple[set[str], set[str]]:
-    """The channels that hold nobody twice, as they were kept and as they are now."""
-    known = {channel for (channel,) in work.execute("SELECT channel FROM duplicate_free").fetchall()}
-    return known, {channel for channel in known | set(declared) if declared.get(channel, channel in known)}
-
-
-def _declare_duplicate_free(work: Work, declared: Mapping[str, bool]) -> bool:
-    """Keep which channels hold nobody twice; a channel not declared in this run stays as it was. True on a change."""
-    known, apart = _duplicate_free(work, declared)
-    if apart == known:
-        return False
-    work.execute("DELETE FROM duplicate_free")
-    for number, channel in enumerate(sorted(apart), start=1):
-        work.execute("INSERT INTO duplicate_free VALUES ($channel, $number)", {"channel": channel, "number": number})
-    return True
 
 
 def learn_model(work: Work, models: Path, run: RunContext, declared: Model) -> tuple[Model, list[str]]:

@@ -20,6 +20,7 @@ from pipelines.ahead import WarehouseCopy
 from pipelines.causes import enter_causes
 from pipelines.changes import id_changes
 from pipelines.disk import disk_errors_named
+from pipelines.duplicate_free import declared_as_before, duplicate_free_in
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.fold import Folded, fold, join_changed
 from pipelines.held_back import held_back
@@ -33,7 +34,7 @@ from pipelines.placeholders import placeholders
 from pipelines.progress import Progress
 from pipelines.publish import Policy, publish
 from pipelines.report import customers_by_channels, files_read, peak_memory_bytes, record_count, rows_by_channel
-from pipelines.resolve import Resolution, declared_as_before, expect, resolve
+from pipelines.resolve import Resolution, expect, resolve
 from pipelines.run_context import RunContext
 from pipelines.summary import IdChange, Outcome, RunSummary, rounded
 from pipelines.traits_use import published_as_declared
@@ -169,8 +170,7 @@ def _resolve(
         folded = fold(work, live_since(places.data_dir, places.ledger, folded_seq(work)), context)
         rows = _ingest(work, places, channels, context)
         join_changed(work)
-        # without a landing nobody has declared anything: channels stay as they were
-        alone = {channel.name: channel.duplicate_free for channel in channels if places.landing is not None}
+        alone = None if places.landing is None else duplicate_free_in(channels)
         declared = published_as_declared(places.data_dir) and declared_as_before(work, alone)
         nothing = declared and not rows.total("files_read") and not folded.anything
         if nothing and not options.rebuild and _last_model(work) == _standing_version(places):

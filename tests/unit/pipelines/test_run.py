@@ -91,6 +91,11 @@ def test_a_channel_declared_anew_to_hold_nobody_twice_is_obeyed_though_no_file_i
     assert declared("true").outcome == "nothing new"
     erasing = run(replace(places, landing=None), RunOptions(accept=True, rebuild=True), SilentProgress())
     assert erasing.customers == 10, "a run without a landing declares nothing"
+    silent = go(places, accept=True, rebuild=True)
+    assert silent.customers == 10, "a run without --channels declares nothing of a built-in channel"
+    (warning,) = [said for said in silent.warnings if "nobody twice" in said]
+    assert "channel store holds nobody twice, as --channels of an earlier run declared" in warning
+    assert not any("nobody twice" in said for said in (*apart.warnings, *erasing.warnings))
     again = declared("false")
     assert (again.outcome, again.customers) == ("published", 5)
 
