@@ -1,12 +1,17 @@
-"""How moments, amounts and shares are written for people."""
+"""How moments, amounts, shares and commands are written for people."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from profile_service.store.stored import moment_of
+
+_CODE = re.compile(r"`([^`\n]+)`")
 
 
 def money(amount: Any, currency: str | None = None) -> str:
@@ -36,3 +41,11 @@ def percent(share: float) -> str:
     if 0 < share <= 0.0005:
         return "under 0.1 %"
     return f"{share:.1%}".replace("%", " %")
+
+
+def with_code(text: str) -> Markup:
+    """Text of a warning or an error, escaped, with what it says to type, between backticks, as ``<code>``."""
+    # every other part was between backticks
+    parts = (Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+             for place, part in enumerate(_CODE.split(text)))  # fmt: skip
+    return Markup("").join(parts)

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipelines.model_report import plots, words
 from pipelines.model_report.report import ComparisonWeights, ModelReport
+from profile_service.written import with_code
 
 _FULL_BITS = 18.0  # a bar this long fills its half
 _CLASSES = ("match", "mover", "household", "junior", "twin", "namesake", "free", "rest")
@@ -31,6 +32,7 @@ def report_page(report: ModelReport) -> str:
         "interval": words.interval,
         "band": words.band,
         "label": words.label,
+        "with_code": with_code,
         "half": lambda weight: f"{min(abs(weight) / _FULL_BITS, 1.0) * 50:.2f}%",
     }
     pictures = {"scores": plots.score_histogram(report) if report.bands else ""}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from profile_service.console.pages import console
 from profile_service.store.schema import RECORD_FIELDS
-from profile_service.written import money
+from profile_service.written import money, with_code
 
 _CHANNELS = {"store": "Store", "web": "Web", "mobile": "App", "call_center": "Call center"}
 _IN = {"store": "in the store", "web": "on the web", "mobile": "in the app", "call_center": "by telephone"}
@@ -47,6 +47,7 @@ def sentence(text: str) -> str:
 
 
 console.app_template_filter("money")(money)
+console.app_template_filter("with_code")(with_code)
 
 
 @console.app_template_filter("odds")
@@ -57,8 +58,13 @@ def odds(probability: float) -> str:
     if probability <= 0.0005:
         return "as good as certainly two people"
     if probability >= 0.5:
-        return f"one person in {probability:.0%} of such cases"
-    return f"two people in {1 - probability:.0%} of such cases"
+        return f"one person in {_most_of(probability)} of such cases"
+    return f"two people in {_most_of(1 - probability)} of such cases"
+
+
+def _most_of(share: float) -> str:
+    """A share in percent that is never told as all, for some are left."""
+    return f"{share:.0%}" if share < 0.995 else "over 99%"
 
 
 @console.app_template_filter("bit_bar")

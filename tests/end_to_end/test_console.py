@@ -318,8 +318,14 @@ def test_pages_are_accessible_light_and_fit_their_width(
         )
         if weight > MOST_BYTES:
             wrong.append(f"{path}: {weight:,} bytes")
+        somebody.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         if somebody.page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             wrong.append(f"{path}: wider than {width}")
+        if somebody.page.evaluate("document.querySelector('.menu').getBoundingClientRect().left < 0"):
+            wrong.append(f"{path}: the menu with the way out opens beyond the edge")
+        inside = "[...document.querySelectorAll('.waterfall, .scroll:has(> .sides.two)')]"
+        if somebody.page.evaluate(f"{inside}.some(each => each.scrollWidth > each.clientWidth + 1)"):
+            wrong.append(f"{path}: bits or the second record lie beyond the edge")
     assert not wrong, "\n".join(wrong)
 
 

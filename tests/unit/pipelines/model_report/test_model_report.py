@@ -251,3 +251,8 @@ def test_a_level_that_no_pair_is_on_is_not_told(report: ModelReport) -> None:
 def test_a_chance_is_told_however_small(share: float, short: str, long: str) -> None:
     assert words.short_chance(share) == short
     assert words.chance(share) == long
+
+
+def test_a_warning_shows_what_to_type_as_code(report: ModelReport) -> None:
+    page = report_page(replace(report, warnings=("<x> is odd: `profiles run LANDING --rebuild` reads anew",)))
+    assert "&lt;x&gt; is odd: <code>profiles run LANDING --rebuild</code> reads anew" in page
