@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +48,13 @@ class WorkWorld:
         for judged in ("judged", "judged_before"):
             self.work.execute(f"CREATE TEMP TABLE {judged} (l INTEGER, r INTEGER, verdict VARCHAR)")
         self.work.execute("CREATE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
-        self.seq = 0
+        self.seq = int(self.work.execute("SELECT coalesce(max(run_seq), 0) FROM runs").fetchall()[0][0])
+
+    @classmethod
+    def copied(cls, made: Path, data_dir: Path) -> WorkWorld:
+        """A world as another test left it, closed, in ``made``; that one stays as it is."""
+        shutil.copytree(made, data_dir, symlinks=True, dirs_exist_ok=True)
+        return cls(data_dir)
 
     def begin(self) -> RunContext:
         """Start the next run."""
