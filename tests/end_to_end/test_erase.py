@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,6 +144,29 @@ def somebody(before: Forgetting, tmp_path: Path) -> Iterator[Forgetting]:
     yield Forgetting(data_dir, before.customer_id, before.former, before.keys, before.email)
 
 
+@pytest.fixture(scope="module")
+def after(before: Forgetting, tmp_path_factory: pytest.TempPathFactory) -> Forgetting:
+    """A run has erased the person, of whom there was a note; beside that, in ``backup``, all as it was before."""
+    folder = tmp_path_factory.mktemp("after")
+    erased = replace(before, data_dir=folder / "data")
+    shutil.copytree(before.data_dir, erased.data_dir, symlinks=True)
+    erased.note()
+    shutil.copytree(erased.data_dir, folder / "backup", symlinks=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(erasing, "GRACE_SECONDS", 0.0)
+        erased.erase()
+        assert erased.run() == "published"
+    assert erased.state()[0] == "complete"
+    return erased
+
+
+@pytest.fixture
+def erased(after: Forgetting, tmp_path: Path) -> Forgetting:
+    """A copy of both: an erasure and its run take three seconds."""
+    shutil.copytree(after.data_dir.parent, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return replace(after, data_dir=tmp_path / "data")
+
+
 def test_before_an_erasure_the_search_finds_the_person_in_every_store(somebody: Forgetting) -> None:
     left = somebody.left()
     assert {where.partition(":")[0] for where in left if ":" in where} == {"work", "warehouse"}
@@ -266,72 +289,62 @@ def test_ids_merged_into_an_erased_one_answer_gone_now_and_after_every_run(
 
 
 def test_a_later_feed_does_not_bring_the_person_back(
-    somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    erased: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
-    somebody.erase()
-    somebody.run()
     landing = tmp_path / "landing"
-    for key in somebody.keys:
+    for key in erased.keys:
         channel, _, name = key.partition(":")
         (landing / channel).mkdir(parents=True, exist_ok=True)
-        rows = f"source_record_id,email\n{name},{somebody.email}\n"
+        rows = f"source_record_id,email\n{name},{erased.email}\n"
         (landing / channel / f"customers-{name}.csv").write_text(rows)
     channels = tmp_path / "channels.toml"
     channels.write_text('[channels.kiosk]\ncustomers = "kiosk/*.csv"\n')
-    summary = run(Places(landing, somebody.data_dir), RunOptions(accept=True, channels=channels), SilentProgress())
-    assert summary.total("suppressed") == len(somebody.keys)
-    assert somebody.left() == {}
+    summary = run(Places(landing, erased.data_dir), RunOptions(accept=True, channels=channels), SilentProgress())
+    assert summary.total("suppressed") == len(erased.keys)
+    assert erased.left() == {}
 
 
 def test_a_work_store_restored_from_a_backup_forgets_again(
-    somebody: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    erased: Forgetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
     backup = tmp_path / "backup"
-    shutil.copytree(somebody.data_dir, backup, symlinks=True, ignore=shutil.ignore_patterns("ledger*"))
-    somebody.erase()
-    somebody.run()
     for name in ("work", "generations", "customers.duckdb"):
-        place = somebody.data_dir / name
+        place = erased.data_dir / name
         shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
         (backup / name).rename(place)
-    world = somebody.world()
-    assert isinstance(by_id(world.state(), somebody.customer_id), Erased), "at once, before any run"
-    assert [key for key in somebody.keys if world.state().holders("email", somebody.email)] == []
+    world = erased.world()
+    assert isinstance(by_id(world.state(), erased.customer_id), Erased), "at once, before any run"
+    assert [key for key in erased.keys if world.state().holders("email", erased.email)] == []
     world.close()
-    assert somebody.run(SAMPLE) == "published"
-    assert somebody.left() == {}
+    assert erased.run(SAMPLE) == "published"
+    assert erased.left() == {}
 
 
 @pytest.mark.parametrize("lost", [("ledger.sqlite*",), ("ledger.sqlite*", "work", "generations", "customers.duckdb")])
 def test_a_ledger_restored_from_a_backup_is_told_of_the_erasure_again(
-    somebody: Forgetting, lost: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    erased: Forgetting, lost: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
-    somebody.note()
     backup = tmp_path / "backup"
-    shutil.copytree(somebody.data_dir, backup, symlinks=True)
-    somebody.erase()
-    somebody.run()
-    assert somebody.state()[0] == "complete"
     # listed first: a link whose folder has gone is not found any more
-    for place in [place for pattern in lost for place in somebody.data_dir.glob(pattern)]:
+    for place in [place for pattern in lost for place in erased.data_dir.glob(pattern)]:
         shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
     for saved in [saved for pattern in lost for saved in backup.glob(pattern)]:
-        saved.rename(somebody.data_dir / saved.name)
-    world = somebody.world()
-    assert isinstance(by_id(world.state(), somebody.customer_id), Erased), "at once, before any run"
-    assert world.state().holders("email", somebody.email) == []
+        saved.rename(erased.data_dir / saved.name)
+    world = erased.world()
+    assert isinstance(by_id(world.state(), erased.customer_id), Erased), "at once, before any run"
+    assert world.state().holders("email", erased.email) == []
     with pytest.raises(Refused, match="erased"), world.write() as hand:
-        take_record(hand, SentRecord("kiosk", "K-31415926", {"email": somebody.email}), "kiosk")
+        take_record(hand, SentRecord("kiosk", "K-31415926", {"email": erased.email}), "kiosk")
     world.close()
-    assert somebody.state()[0] == "invisible"
-    somebody.run(SAMPLE)
-    assert somebody.state()[0] == "complete"
-    assert somebody.left() == {}
-    assert somebody.named() == {}
-    kept = place_of(somebody.data_dir / "ledger.sqlite", somebody.data_dir)
+    assert erased.state()[0] == "invisible"
+    erased.run(SAMPLE)
+    assert erased.state()[0] == "complete"
+    assert erased.left() == {}
+    assert erased.named() == {}
+    kept = place_of(erased.data_dir / "ledger.sqlite", erased.data_dir)
     assert len(kept.read_bytes().splitlines()) == 1
     assert kept.stat().st_mode & 0o077 == 0
 
@@ -379,25 +392,21 @@ def _lose_all_but_the_ledger(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("befall", [_damage_the_generation, _lose_all_but_the_ledger])
 def test_a_ledger_restored_beside_no_readable_generation_is_told_by_the_run(
-    somebody: Forgetting, befall: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    erased: Forgetting, befall: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "GRACE_SECONDS", 0.0)
-    somebody.note()
-    backup = shutil.copy(somebody.data_dir / "ledger.sqlite", tmp_path / "ledger.sqlite")
-    somebody.erase()
-    somebody.run()
-    for place in somebody.data_dir.glob("ledger.sqlite*"):
+    for place in erased.data_dir.glob("ledger.sqlite*"):
         place.unlink()
-    shutil.move(backup, somebody.data_dir)
-    befall(somebody.data_dir)
-    assert somebody.run(SAMPLE) == "published"
-    assert somebody.state()[0] == "complete"
-    assert somebody.left() == {}
-    world = somebody.world()
-    assert isinstance(by_id(world.state(), somebody.customer_id), Erased)
-    assert [key for key in somebody.keys if world.state().record(*key.split(":", 1))] == []
+    shutil.move(tmp_path / "backup" / "ledger.sqlite", erased.data_dir)
+    befall(erased.data_dir)
+    assert erased.run(SAMPLE) == "published"
+    assert erased.state()[0] == "complete"
+    assert erased.left() == {}
+    world = erased.world()
+    assert isinstance(by_id(world.state(), erased.customer_id), Erased)
+    assert [key for key in erased.keys if world.state().record(*key.split(":", 1))] == []
     world.close()
-    assert somebody.named() == {}
+    assert erased.named() == {}
 
 
 def test_an_erasure_broken_off_is_finished_by_the_next_run(

@@ -40,12 +40,21 @@ def documents(world: World, ids: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.fixture
-def begun(published: Path, tmp_path: Path) -> Iterator[tuple[World, worlds.Feeds, Path]]:
-    """Two thirds of the sample published with the model of the whole, and the rest still to be written."""
+@pytest.fixture(scope="module")
+def two_thirds(published: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, worlds.Feeds]:
+    """Two thirds of the sample published with the model of the whole, to be copied, and the rest."""
+    folder = tmp_path_factory.mktemp("two_thirds")
     first, second = worlds.batches(worlds.read_feeds(worlds.SAMPLE), [0, 0, 1])
-    data_dir = worlds.copy_models(published, tmp_path / "data")
-    run(Places(worlds.write_feeds(tmp_path / "landing", first), data_dir), RunOptions(), SilentProgress())
+    data_dir = worlds.copy_models(published, folder / "data")
+    run(Places(worlds.write_feeds(folder / "landing", first), data_dir), RunOptions(), SilentProgress())
+    return data_dir, second
+
+
+@pytest.fixture
+def begun(two_thirds: tuple[Path, worlds.Feeds], tmp_path: Path) -> Iterator[tuple[World, worlds.Feeds, Path]]:
+    """A service on two thirds of the sample, and the rest still to be written."""
+    made, second = two_thirds
+    data_dir = Path(shutil.copytree(made, tmp_path / "data", symlinks=True))
     world = World.open(Settings(data_dir=data_dir))
     yield world, second, data_dir
     world.close()

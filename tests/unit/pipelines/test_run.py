@@ -43,6 +43,21 @@ def places(tmp_path: Path) -> Places:
     return Places(land(tmp_path / "landing"), tmp_path / "data")
 
 
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose landing a first run has published, which takes a second each time; to be copied."""
+    folder = tmp_path_factory.mktemp("first_run")
+    go(Places(land(folder / "landing"), folder / "data"))
+    return folder
+
+
+@pytest.fixture
+def standing(first_run: Path, tmp_path: Path) -> Places:
+    """Where a first run has published."""
+    shutil.copytree(first_run, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Places(tmp_path / "landing", tmp_path / "data")
+
+
 def go(places: Places, **options: Any) -> RunSummary:
     return run(places, RunOptions(**options), SilentProgress(), lambda: NOW)
 
@@ -164,21 +179,19 @@ def test_a_dry_run_where_nothing_stands_makes_no_data_directory(places: Places) 
     assert not places.data_dir.exists()
 
 
-def test_a_lost_work_store_never_gives_everyone_another_id_unasked(places: Places) -> None:
-    go(places)
-    shutil.rmtree(places.data_dir / "work")
+def test_a_lost_work_store_never_gives_everyone_another_id_unasked(standing: Places) -> None:
+    shutil.rmtree(standing.data_dir / "work")
     with pytest.raises(RunFailed, match="every id it gave would be lost"):
-        run(places, RunOptions(), SilentProgress(), lambda: LATER)
-    assert run(places, RunOptions(accept=True), SilentProgress(), lambda: LATER).outcome == "published"
+        run(standing, RunOptions(), SilentProgress(), lambda: LATER)
+    assert run(standing, RunOptions(accept=True), SilentProgress(), lambda: LATER).outcome == "published"
 
 
-def test_a_warehouse_cut_short_is_published_again(places: Places) -> None:
-    go(places)
-    warehouse = (places.data_dir / "customers.duckdb").resolve()
+def test_a_warehouse_cut_short_is_published_again(standing: Places) -> None:
+    warehouse = (standing.data_dir / "customers.duckdb").resolve()
     warehouse.chmod(0o644)
     with warehouse.open("r+b") as stream:
         stream.truncate(5_000)
-    assert go(places).outcome == "caught up"
+    assert go(standing).outcome == "caught up"
 
 
 @pytest.mark.parametrize(("content", "error"), [(b"hi" * 10_000, RunFailed), (b"", None)])
@@ -192,15 +205,14 @@ def test_a_work_store_that_is_none_is_said_so(places: Places, content: bytes, er
         go(places)
 
 
-def test_a_reader_of_the_work_store_is_named_as_what_a_run_waits_for(places: Places) -> None:
-    go(places)
-    store = str(places.data_dir / "work" / "pipeline.duckdb")
+def test_a_reader_of_the_work_store_is_named_as_what_a_run_waits_for(standing: Places) -> None:
+    store = str(standing.data_dir / "work" / "pipeline.duckdb")
     reading = f"import duckdb, sys; held = duckdb.connect({store!r}, read_only=True); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", reading], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdout is not None
         reader.stdout.readline()
         with pytest.raises(RunLocked, match="another program has the work store open"):
-            go(places)
+            go(standing)
         reader.communicate(b"\n")
 
 
@@ -230,29 +242,25 @@ def test_the_firewall_stops_a_run_before_it_commits_and_accept_overrules_it(
     assert go(places, accept=True).outcome == "published"
 
 
-def test_a_rebuild_of_the_same_records_changes_no_id(places: Places) -> None:
-    go(places)
-    summary = go(places, rebuild=True)
+def test_a_rebuild_of_the_same_records_changes_no_id(standing: Places) -> None:
+    summary = go(standing, rebuild=True)
     assert summary.outcome == "published"
     assert (summary.ids["churn"], summary.ids["created"], summary.ids["merged"]) == (0, 0, 0)
 
 
-def test_another_model_is_put_to_use_although_nothing_new_has_landed(places: Places) -> None:
-    first = go(places)
-    standing = (places.models / "current").read_text().strip()
-    (places.models / standing).rename(places.models / "another")
-    (places.models / "current").write_text("another\n")
-    second = go(places)
+def test_another_model_is_put_to_use_although_nothing_new_has_landed(standing: Places) -> None:
+    version = (standing.models / "current").read_text().strip()
+    (standing.models / version).rename(standing.models / "another")
+    (standing.models / "current").write_text("another\n")
+    second = go(standing)
     assert (second.outcome, second.model_version) == ("published", "another")
-    assert first.customers == second.customers
+    assert second.customers == 5
 
 
-def test_a_deleted_generation_is_published_again(places: Places) -> None:
-    first = go(places)
-    (places.data_dir / "customers.duckdb").unlink()
-    assert go(places).outcome == "caught up"
-    assert standing_generation(places.data_dir) is not None
-    assert first.customers == 5
+def test_a_deleted_generation_is_published_again(standing: Places) -> None:
+    (standing.data_dir / "customers.duckdb").unlink()
+    assert go(standing).outcome == "caught up"
+    assert standing_generation(standing.data_dir) is not None
 
 
 def test_a_full_disk_is_named(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,9 +28,10 @@ MODEL = packaged_model()
 NOW = run_context(1).now  # the world's day 366
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[WorkWorld]:
-    made = WorkWorld(tmp_path)
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a first run whose customers bought this and that; to be copied."""
+    made = WorkWorld(tmp_path_factory.mktemp("bought"))
     context = made.begin()
     for key in ("store:ann", "web:ann", "web:bob", "web:eve", "call_center:dan", "store:fay"):
         made.record(key, 1, given_name=key, marketing_consent="yes")
@@ -48,6 +49,39 @@ def world(tmp_path: Path) -> Iterator[WorkWorld]:
         made.event("call_center:dan", f"dan{number}", day, 30, "USD")
     # bought first a month ago
     made.event("store:fay", "fay", 340, 10)
+    made.work.close()
+    return made.data_dir
+
+
+@pytest.fixture
+def world(bought: Path, tmp_path: Path) -> Iterator[WorkWorld]:
+    """A first run that has not published yet."""
+    made = WorkWorld.copied(bought, tmp_path)
+    yield made
+    made.work.close()
+
+
+@pytest.fixture(scope="module")
+def published_once(bought: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, published, which takes half a second each time; to be copied too."""
+    made = WorkWorld.copied(bought, tmp_path_factory.mktemp("published_once"))
+    assert published(made) == "full"
+    made.work.close()
+    return made.data_dir
+
+
+@pytest.fixture(scope="module")
+def told(published_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkWorld]:
+    """A published world, for reading only."""
+    made = WorkWorld.copied(published_once, tmp_path_factory.mktemp("told"))
+    yield made
+    made.work.close()
+
+
+@pytest.fixture
+def standing(published_once: Path, tmp_path: Path) -> Iterator[WorkWorld]:
+    """A published world for the next run."""
+    made = WorkWorld.copied(published_once, tmp_path)
     yield made
     made.work.close()
 
@@ -113,9 +147,8 @@ def everything(world: WorkWorld) -> tuple[list[Any], list[Any], dict[str, tuple[
         pytest.param("web:eve", [], id="nothing bought"),
     ],
 )
-def test_a_customer_is_in_the_segments_that_their_orders_say(world: WorkWorld, key: str, segments: list[str]) -> None:
-    published(world)
-    assert segments_of(world, key) == segments
+def test_a_customer_is_in_the_segments_that_their_orders_say(told: WorkWorld, key: str, segments: list[str]) -> None:
+    assert segments_of(told, key) == segments
 
 
 @pytest.mark.parametrize(
@@ -134,9 +167,8 @@ def test_a_customer_is_in_the_segments_that_their_orders_say(world: WorkWorld, k
         ("call_center:dan", "amount", "54.00"),
     ],
 )
-def test_a_trait_is_told_in_the_warehouse(world: WorkWorld, key: str, trait: str, said: str | None) -> None:
-    published(world)
-    assert value(world, key, trait) == said
+def test_a_trait_is_told_in_the_warehouse(told: WorkWorld, key: str, trait: str, said: str | None) -> None:
+    assert value(told, key, trait) == said
 
 
 def test_who_has_bought_nothing_has_no_traits_and_no_segments(world: WorkWorld) -> None:
@@ -172,9 +204,8 @@ def test_an_amount_in_a_currency_without_a_rate_counts_as_an_order_alone(world: 
     assert (value(world, "web:bob", "orders"), value(world, "web:bob", "amount")) == ("2", "20.00")
 
 
-def test_the_service_reads_what_the_warehouse_says(world: WorkWorld) -> None:
-    published(world)
-    segments, traits = documents(world)[world.customer_of("store:ann")]
+def test_the_service_reads_what_the_warehouse_says(told: WorkWorld) -> None:
+    segments, traits = documents(told)[told.customer_of("store:ann")]
     assert segments == ["regular", "high_value", "multichannel"]
     assert (traits["orders"], traits["amount"], traits["channels_used"]) == (4, "650.00", ["store", "web"])
     assert traits["first_purchase"] == "2025-04-11T00:00:00Z"
@@ -182,35 +213,32 @@ def test_the_service_reads_what_the_warehouse_says(world: WorkWorld) -> None:
 
 
 @pytest.mark.parametrize("ahead", [0, 40, 181, 800])
-def test_a_refresh_says_what_computing_everyone_anew_says(world: WorkWorld, ahead: int) -> None:
-    published(world)
-    context = world.begin()
-    world.event("web:bob", "again", 365, 70)
-    world.event("web:ann", "ann0", 90, 10)
-    world.event("mobile:3", "m3", 366 + 30, 3)
-    world.identify(context, ["mobile:1 mobile:2"])
-    assert published(world, NOW + timedelta(days=ahead)) == "delta"
-    refreshed = everything(world)
-    assert published(world, NOW + timedelta(days=ahead), anew=True) == "full"
-    assert refreshed == everything(world)
+def test_a_refresh_says_what_computing_everyone_anew_says(standing: WorkWorld, ahead: int) -> None:
+    context = standing.begin()
+    standing.event("web:bob", "again", 365, 70)
+    standing.event("web:ann", "ann0", 90, 10)
+    standing.event("mobile:3", "m3", 366 + 30, 3)
+    standing.identify(context, ["mobile:1 mobile:2"])
+    assert published(standing, NOW + timedelta(days=ahead)) == "delta"
+    refreshed = everything(standing)
+    assert published(standing, NOW + timedelta(days=ahead), anew=True) == "full"
+    assert refreshed == everything(standing)
 
 
-def test_only_those_whom_time_changes_are_written_again(world: WorkWorld) -> None:
-    published(world)
-    lines = sorted((standing_generation(world.data_dir) or pytest.fail()).folder.glob(f"arrays/{DOCUMENTS}-*.lines"))
+def test_only_those_whom_time_changes_are_written_again(standing: WorkWorld) -> None:
+    lines = sorted((standing_generation(standing.data_dir) or pytest.fail()).folder.glob(f"arrays/{DOCUMENTS}-*.lines"))
     assert len(lines) == 1
-    world.begin()
+    standing.begin()
     # fay's first order is a quarter old by then; nobody else's year or half year ends before
-    published(world, moment(340 + 91))
-    second = (standing_generation(world.data_dir) or pytest.fail()).folder / ARRAYS / f"{DOCUMENTS}-1.lines"
-    assert [line for line in second.read_bytes().splitlines() if world.customer_of("store:fay").encode() in line]
-    assert world.customer_of("web:bob").encode() not in second.read_bytes()
-    assert segments_of(world, "store:fay") == []
+    published(standing, moment(340 + 91))
+    second = (standing_generation(standing.data_dir) or pytest.fail()).folder / ARRAYS / f"{DOCUMENTS}-1.lines"
+    assert [line for line in second.read_bytes().splitlines() if standing.customer_of("store:fay").encode() in line]
+    assert standing.customer_of("web:bob").encode() not in second.read_bytes()
+    assert segments_of(standing, "store:fay") == []
 
 
-def test_a_declaration_adopted_publishes_everyone_anew(world: WorkWorld, tmp_path: Path) -> None:
-    published(world)
-    assert published_as_declared(world.data_dir)
+def test_a_declaration_adopted_publishes_everyone_anew(standing: WorkWorld, tmp_path: Path) -> None:
+    assert published_as_declared(standing.data_dir)
     mine = tmp_path / "mine.toml"
     mine.write_text(
         """
@@ -232,21 +260,20 @@ def test_a_declaration_adopted_publishes_everyone_anew(world: WorkWorld, tmp_pat
         """,
         encoding="utf-8",
     )
-    use_traits(world.data_dir, str(mine))
-    assert not published_as_declared(world.data_dir)
-    world.begin()
-    assert published(world) == "full"
-    assert told_traits(world.data_dir).segments == {"to_write_to": 3}
-    assert ask(world, "SELECT name, number FROM customer_traits WHERE name = 'select' AND number > 3") == [
+    use_traits(standing.data_dir, str(mine))
+    assert not published_as_declared(standing.data_dir)
+    standing.begin()
+    assert published(standing) == "full"
+    assert told_traits(standing.data_dir).segments == {"to_write_to": 3}
+    assert ask(standing, "SELECT name, number FROM customer_traits WHERE name = 'select' AND number > 3") == [
         ("select", 4)
     ]
-    use_traits(world.data_dir, "packaged")
-    assert not (world.data_dir / DECLARED).exists()
+    use_traits(standing.data_dir, "packaged")
+    assert not (standing.data_dir / DECLARED).exists()
 
 
-def test_each_trait_and_segment_is_defined_beside_them(world: WorkWorld) -> None:
-    published(world)
-    rows = ask(world, "SELECT kind, name, in_words, rule, told, currency FROM trait_definitions")
+def test_each_trait_and_segment_is_defined_beside_them(told: WorkWorld) -> None:
+    rows = ask(told, "SELECT kind, name, in_words, rule, told, currency FROM trait_definitions")
     traits = packaged_traits()
     assert [name for kind, name, *_ in rows if kind == "trait"] == [trait.name for trait in traits.traits]
     assert [row[1] for row in sorted(rows, key=lambda row: row[4] or 0) if row[4] is not None] == list(traits.told)
