@@ -47,6 +47,14 @@ class WarehouseCopy:
         """Where the copy is made."""
         return self._path.parent if self._path else None
 
+    @property
+    def copied_bytes(self) -> int:
+        """How much of the copy is on the disk by now."""
+        try:
+            return self._path.stat().st_blocks * 512 if self._path else 0
+        except OSError:
+            return 0
+
     def take(self, warehouse: Path, target: Path) -> bool:
         """Move the copy of ``warehouse`` to ``target`` once it is whole; False where there is none."""
         if self._at_work is not None:

@@ -106,7 +106,7 @@ def publish(
         give_memory(work, 1_000)
         with _folder(generations / f"{BUILDING}{run.run_id}") as folder, ThreadPoolExecutor(1) as settling:
             with _customers_of(work, standing, job) as (job, changed):
-                check_room(data_dir, standing, whole=job.whole)
+                check_room(data_dir, None if job.whole else standing, changed, run.ahead)
                 if standing is not None and not job.whole:
                     _copy(standing, folder / WAREHOUSE, run)
                 refreshed = None if standing is None or job.whole else standing.folder
