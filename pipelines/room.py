@@ -13,7 +13,7 @@ from profile_service.store.generation import Generation
 # 1.7 to 2.2 times the work store it is made from; a sort may spill half a work store again.
 SHARE_OF_WORK_STORE = 2.8
 # Beside a copy of the warehouse, measured likewise and as shares of it: the arrays that are written anew whoever
-# changed, and, times the share of customers who changed, 1.4 that the copy grows by and 2.0 of documents, keys and words.
+# changed, and, times the share of customers who changed, 1.4 that the copy grows by and 2.0 of documents and keys.
 SHARE_WHOEVER_CHANGED = 0.10
 SHARE_OF_THE_CHANGED = 3.4
 MARGIN = 1.25
