@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 
@@ -14,13 +15,14 @@ _NOTHING: Mapping[str, str] = {}
 @contextmanager
 def beside(
     work: duckdb.DuckDBPyConnection,
-    do: Callable[[duckdb.DuckDBPyConnection], object],
+    *steps: Callable[[duckdb.DuckDBPyConnection], Any],
     tables: Mapping[str, str] = _NOTHING,
-) -> Iterator[None]:
-    """``do`` is under way while the block lasts, and is waited for at its end; what it raises is raised there.
+) -> Iterator[list[Future[Any]]]:
+    """``steps`` are under way, one after the other, while the block lasts, and are waited for at its end.
 
-    It is given a cursor, which no other thread may use, with the temp tables ``tables`` (name = query of ``work``): of
-    those that ``work`` has, a cursor sees none. It sees what is committed.
+    Yields what is to come of each. What one raises is raised at the end of the block, or where it is waited for; those
+    after it are not begun. They are given a cursor, which no other thread may use, with the temp tables ``tables``
+    (name = query of ``work``): of those that ``work`` has, a cursor sees none. It sees what is committed.
     """
     cursor = work.cursor()
     try:
@@ -30,8 +32,20 @@ def beside(
             cursor.execute(f"CREATE TEMP TABLE {name} AS FROM rows_beside")
             cursor.unregister("rows_beside")
         with ThreadPoolExecutor(1) as thread:
-            done = thread.submit(do, cursor)
-            yield
-        done.result()
+            done: list[Future[Any]] = []
+            for step in steps:
+                done.append(thread.submit(_after, list(done), step, cursor))
+            yield done
+        for each in done:
+            each.result()
     finally:
         cursor.close()
+
+
+def _after(
+    before: Sequence[Future[Any]], step: Callable[[duckdb.DuckDBPyConnection], Any], cursor: duckdb.DuckDBPyConnection
+) -> Any:
+    """What a step answers; where one before it has failed, what that one raised."""
+    for each in before:
+        each.result()
+    return step(cursor)

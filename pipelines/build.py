@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import duckdb
 
+from pipelines.clear import LOST, clear_changed
 from pipelines.held_back import generic_rulings_sql, generic_values_sql
 from pipelines.judged import match_judgements_sql
-from pipelines.merge import RECORDS, columns_of, field_rows_sql, gather_records, survive
+from pipelines.links import fill_links
+from pipelines.merge import PLACED, RECORDS, columns_of, field_rows_sql, gather_records, survive
 from pipelines.placeholders import placeholder_values_sql
 from pipelines.relations import (
     CHANGED,
@@ -24,17 +26,18 @@ from pipelines.relations import (
     runs_sql,
     temp_tables_sql,
 )
-from pipelines.weakest import find_weakest
+from pipelines.weakest import Weakest
 from pipelines.work import afterwards
 from profile_service.identity.model import Model
-from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, RELATIONS, dictionary_rows, relations
+from profile_service.identity.survivorship import SurvivorshipRule
+from profile_service.store.schema import CUSTOMER_HOUSEHOLDS, IDENTIFIER_FIELDS, dictionary_rows, relations
 from profile_service.traits import Traits
 
 _SHARED_TABLES = (
+    PLACED,
     RECORDS,
     CHANGED,
     STALE_EVENTS,
-    "publish_links",
     "publish_events",
     "publish_statements",
     "publish_carried",
@@ -124,27 +127,56 @@ def create_relations(work: duckdb.DuckDBPyConnection, traits: Traits) -> None:
         work.execute(f"INSERT INTO generation.main.data_dictionary SELECT {values}", columns)
 
 
-def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, advance: Advance) -> None:
-    """Bring the attached database ``generation`` to the state of run ``job.until``."""
-    if not job.whole:
-        _widen_by_moved_events(work, job)
-    rules = gather_records(work, CHANGED, model.survivorship, also=(*IDENTIFIER_FIELDS, "marketing_consent"))
+@dataclass(frozen=True)
+class Golden:
+    """The rules that had a value to choose among, and by field the temp table with what each customer keeps."""
+
+    rules: Mapping[str, SurvivorshipRule]
+    tables: dict[str, str]
+
+
+def golden_records(work: duckdb.DuckDBPyConnection, model: Model, advance: Advance) -> Golden:
+    """Make ``merge_records`` of ``placed_records``, and the golden tables; ``generation`` is not looked into."""
+    rules = gather_records(work, model.survivorship, also=(*IDENTIFIER_FIELDS, "marketing_consent"))
     advance()
-    if not job.whole:
-        _delete_changed(work, job)
     golden: dict[str, str] = {}
     for rule in rules.values():
         table = survive(work, rule)
         golden |= dict.fromkeys(rule.fields, table)
         advance()
-    if golden:
+    return Golden(rules, golden)
+
+
+def link_changed(work: duckdb.DuckDBPyConnection, job: Work, model: Model) -> Weakest:
+    """Fill what tells of pairs, see ``fill_links``, with the model version of the last run that has one."""
+    versions = work.execute(
+        f"SELECT model_version FROM runs WHERE run_seq <= {job.until} AND model_version IS NOT NULL "
+        "ORDER BY run_seq DESC LIMIT 1"
+    ).fetchall()
+    version = str(versions[0][0]) if versions else None
+    return fill_links(work, model.clustering.borderline_bits, version, whole=job.whole)
+
+
+def refresh_links(work: duckdb.DuckDBPyConnection, job: Work, model: Model) -> Weakest:
+    """In a copy, let go of all that changed customers had, and fill what tells of pairs anew."""
+    assert job.since is not None
+    with one_transaction(work):
+        clear_changed(work, job.since)
+        return link_changed(work, job, model)
+
+
+def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: Golden, advance: Advance) -> None:
+    """Bring what remains of the attached database ``generation`` to the state of run ``job.until``.
+
+    To be called when pairs are filled, and ``publish_weakest`` is there.
+    """
+    if golden.rules:
         # in one statement: each insert leaves half-filled row groups, which the checkpoint would have to write again
-        rows = " UNION ALL ".join(field_rows_sql(rule, golden[rule.fields[0]]) for rule in rules.values())
+        rows = " UNION ALL ".join(field_rows_sql(rule, golden.tables[rule.fields[0]]) for rule in golden.rules.values())
         work.execute(f"INSERT INTO generation.main.customer_field_values {rows}")
-    scope = _scope(work, job, model, golden)
+    scope = _scope(work, job, golden.tables)
     for name, query in temp_tables_sql(scope).items():
         work.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
-    find_weakest(work)
     for name, query in fills(scope).items():
         work.execute(f"INSERT INTO generation.main.{name} {query}")
         advance()
@@ -166,65 +198,15 @@ def fill_relations(work: duckdb.DuckDBPyConnection, job: Work, model: Model, adv
     work.execute(f"INSERT INTO generation.main.runs {runs_sql(job.until)}")
 
 
-def _scope(work: duckdb.DuckDBPyConnection, job: Work, model: Model, golden: dict[str, str]) -> Scope:
+def _scope(work: duckdb.DuckDBPyConnection, job: Work, golden: dict[str, str]) -> Scope:
     channels = work.execute(f"SELECT DISTINCT channel FROM {RECORDS} ORDER BY channel").fetchall()
-    versions = work.execute(
-        f"SELECT model_version FROM runs WHERE run_seq <= {job.until} AND model_version IS NOT NULL "
-        "ORDER BY run_seq DESC LIMIT 1"
-    ).fetchall()
     return Scope(
         whole=job.whole,
         golden=golden,
         standard=frozenset(columns_of(work, "standardised")),
         gathered=frozenset(columns_of(work, RECORDS)),
         channels=tuple(str(name) for (name,) in channels),
-        borderline_bits=model.clustering.borderline_bits,
-        model_version=str(versions[0][0]) if versions else None,
     )
-
-
-def _widen_by_moved_events(work: duckdb.DuckDBPyConnection, job: Work) -> None:
-    """A changed event may have named another record before: that record's customer has lost it."""
-    work.execute(f"""
-        INSERT INTO {CHANGED}
-        SELECT (SELECT count(*) FROM {CHANGED}) + row_number() OVER (), customer_id, i.standing, i.stands_as,
-               i.changed_seq
-        FROM (SELECT DISTINCT customer_id FROM generation.main.customer_events SEMI JOIN (
-                  SELECT channel, event_id FROM events WHERE changed_seq > {job.since}) USING (channel, event_id))
-        JOIN customer_ids i USING (customer_id) ANTI JOIN {CHANGED} c USING (customer_id)""")
-
-
-def _delete_changed(work: duckdb.DuckDBPyConnection, job: Work) -> None:
-    changed = f"SELECT customer_id FROM {CHANGED}"
-    work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE lost_identifiers AS
-        SELECT DISTINCT identifier_type, value FROM generation.main.customer_identifiers
-        WHERE customer_id IN ({changed})""")
-    work.execute("DELETE FROM generation.main.match_patterns WHERE pattern NOT IN (SELECT pattern FROM patterns)")
-    work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE stale AS
-        SELECT record_number FROM generation.main.customer_records WHERE customer_id IN ({changed})""")
-    for pairs in ("match_pairs", "match_merges", "match_near_misses"):
-        work.execute(f"""
-            DELETE FROM generation.main.{pairs}
-            WHERE left_number IN (SELECT record_number FROM stale)
-               OR right_number IN (SELECT record_number FROM stale)""")
-    work.execute("""
-        DELETE FROM generation.main.customer_field_values
-        WHERE record_number IN (SELECT record_number FROM stale)""")
-    for relation in RELATIONS:
-        if "customer_id" in relation.column_names and not relation.query and relation.name != "customer_events":
-            work.execute(f"DELETE FROM generation.main.{relation.name} WHERE customer_id IN ({changed})")
-    # events without a customer are few: they go and come back, whatever has become of them
-    work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {STALE_EVENTS} AS
-        SELECT channel, event_id FROM generation.main.customer_events
-        WHERE customer_id IS NULL OR customer_id IN ({changed})
-        UNION SELECT channel, event_id FROM events WHERE changed_seq > {job.since}""")
-    work.execute(f"""
-        DELETE FROM generation.main.customer_events
-        WHERE (channel, event_id) IN (SELECT (channel, event_id) FROM {STALE_EVENTS})""")
-    work.execute("DROP TABLE temp.stale")
 
 
 def _tell_households(work: duckdb.DuckDBPyConnection) -> None:
@@ -244,7 +226,7 @@ def _count_holders(work: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE holders AS
         SELECT identifier_type, value, count(DISTINCT customer_id)::INTEGER AS held_by
         FROM generation.main.customer_identifiers SEMI JOIN (
-            FROM lost_identifiers UNION
+            FROM {LOST} UNION
             SELECT identifier_type, value FROM generation.main.customer_identifiers
             WHERE customer_id IN (SELECT customer_id FROM {CHANGED})
         ) USING (identifier_type, value) GROUP BY ALL""")
@@ -253,5 +235,5 @@ def _count_holders(work: duckdb.DuckDBPyConnection) -> None:
             UPDATE {told} AS i SET held_by = h.held_by, shared = h.held_by > 1
             FROM holders h
             WHERE i.identifier_type = h.identifier_type AND i.value = h.value AND i.held_by <> h.held_by""")
-    for table in ("holders", "lost_identifiers"):
+    for table in ("holders", LOST):
         work.execute(f"DROP TABLE temp.{table}")

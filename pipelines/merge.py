@@ -20,16 +20,34 @@ from profile_service.store.schema import RECORD_FIELDS
 from profile_service.store.stored import GATHERED
 
 RECORDS = "merge_records"
+PLACED = "placed_records"
 _LOSING_PLACES = range(2, RUNNERS_UP + 2)
 
 
+def place_records(work: duckdb.DuckDBPyConnection, customers: str) -> None:
+    """Make the temp table ``placed_records`` (cno, rid, position, recent) of ``customers``.
+
+    ``customers``: a temp table (cno, customer_id, standing); ``position``: a record's place in its customer by channel
+    and id, ``recent``: by time.
+    """
+    # in two steps, and what is told of each record in a third: as one query the planner joins the windows' wide rows,
+    # which takes three times as long
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE members AS
+        SELECT c.cno, m.rid FROM {customers} c JOIN membership m USING (customer_id) WHERE c.standing""")
+    work.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {PLACED} AS
+        SELECT m.cno, m.rid, row_number() OVER by_key - 1 AS position, dense_rank() OVER by_time - 1 AS recent
+        FROM members m JOIN records r USING (rid)
+        WINDOW by_key AS (PARTITION BY m.cno ORDER BY r.channel, r.source_record_id),
+               by_time AS (PARTITION BY m.cno ORDER BY r.updated_at DESC NULLS LAST)""")
+    work.execute("DROP TABLE members")
+
+
 def gather_records(
-    work: duckdb.DuckDBPyConnection,
-    customers: str,
-    rules: Mapping[str, SurvivorshipRule],
-    also: Sequence[str] = (),
+    work: duckdb.DuckDBPyConnection, rules: Mapping[str, SurvivorshipRule], also: Sequence[str] = ()
 ) -> dict[str, SurvivorshipRule]:
-    """Make the temp table ``merge_records``: the records of ``customers`` (temp table: cno, customer_id, standing).
+    """Make the temp table ``merge_records`` of ``placed_records``, which goes.
 
     A row is a record with its place in the customer (``position``, ``recent``), and for every field of a rule, and
     those in ``also``, the value as sent and ``standard_<field>``; of other fields what there is of either. Answers the
@@ -47,22 +65,11 @@ def gather_records(
     same = sorted({rule.same for rule in rules.values() if rule.same})
     columns = [f"r.{name}" for name in dict.fromkeys([*needed, *sorted(sent)])]
     columns += [_standard_column(name, known) for name in dict.fromkeys([*needed, *same, *sorted(read)])]
-    # in three steps: as one query the planner joins the windows' wide rows, which takes three times as long
-    work.execute(f"""
-        CREATE OR REPLACE TEMP TABLE members AS
-        SELECT c.cno, m.rid FROM {customers} c JOIN membership m USING (customer_id) WHERE c.standing""")
-    work.execute("""
-        CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT m.cno, m.rid, row_number() OVER by_key - 1 AS position, dense_rank() OVER by_time - 1 AS recent
-        FROM members m JOIN records r USING (rid)
-        WINDOW by_key AS (PARTITION BY m.cno ORDER BY r.channel, r.source_record_id),
-               by_time AS (PARTITION BY m.cno ORDER BY r.updated_at DESC NULLS LAST)""")
     work.execute(f"""
         CREATE OR REPLACE TEMP TABLE {RECORDS} AS
         SELECT p.*, r.channel, r.source_record_id, r.updated_at, r.extra, r.file_id, r.changed_seq, {", ".join(columns)}
-        FROM placed p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
-    for table in ("members", "placed"):
-        work.execute(f"DROP TABLE {table}")
+        FROM {PLACED} p JOIN records r USING (rid) LEFT JOIN standardised s USING (rid)""")
+    work.execute(f"DROP TABLE {PLACED}")
     return rules
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,28 @@ import duckdb
 from pipelines.ahead import BUILDING, sweep
 from pipelines.audits import Keys, audit_delivery, audit_generation, audit_index
 from pipelines.beside import beside
-from pipelines.build import Work, changed_customers, create_relations, fill_relations, one_transaction
+from pipelines.build import (
+    Work,
+    changed_customers,
+    create_relations,
+    fill_relations,
+    golden_records,
+    link_changed,
+    one_transaction,
+    refresh_links,
+)
+from pipelines.clear import find_stale
 from pipelines.disk import disk_errors_named
 from pipelines.firewall import Thresholds, object_to_over_merging
 from pipelines.flip import flip, prune, settle, sync
 from pipelines.index import build_index
 from pipelines.index_arrays import write_arrays
-from pipelines.merge import RECORDS
+from pipelines.links import FILLED
+from pipelines.merge import PLACED, RECORDS, place_records
 from pipelines.relations import CHANGED
 from pipelines.room import check_room
 from pipelines.traits import fill_traits
+from pipelines.weakest import Weakest, enter_weakest
 from pipelines.work import afterwards, check_point_ahead, folded_seq, give_memory
 from profile_service.errors import ProfileError
 from profile_service.identity.model import Model
@@ -110,15 +122,23 @@ def publish(
                 if standing is not None and not job.whole:
                     _copy(standing, folder / WAREHOUSE, run)
                 refreshed = None if standing is None or job.whole else standing.folder
-                with (
-                    _attached(work, folder / WAREHOUSE),
-                    _rooms_left(work),
-                    _arrays_beside(work, folder, model, refreshed, run.run_seq),
-                ):
-                    if job.whole:
+                with _attached(work, folder / WAREHOUSE), _rooms_left(work), ExitStack() as beside_it:
+                    if job.since is None:
                         create_relations(work, traits)
+                        beside_it.enter_context(_arrays_beside(work, folder, model))
+                        place_records(work, CHANGED)
+                        golden = golden_records(work, model, stage.advance)
+                    else:
+                        find_stale(work, job.since)
+                        place_records(work, CHANGED)
+                        linked = beside_it.enter_context(_refreshed_beside(work, folder, job, model, refreshed))
+                        golden = golden_records(work, model, stage.advance)
+                        enter_weakest(work, linked.result())
                     with one_transaction(work):
-                        fill_relations(work, job, model, stage.advance)
+                        if job.whole:
+                            enter_weakest(work, link_changed(work, job, model))
+                        stage.advance(len(FILLED))
+                        fill_relations(work, job, model, golden, stage.advance)
                         for warning in fill_traits(work, traits, run.now, whole=job.whole):
                             stage.note(warning)
                     written = None if job.whole else CHANGED
@@ -226,7 +246,7 @@ def _attached(work: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
 
 def _audited_beside(
     work: duckdb.DuckDBPyConnection, warehouse: Path, written: str | None
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[object]:
     """While the block lasts, what is filled is audited: the index need not wait for that, nor for the disk."""
 
     def audit(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -237,23 +257,35 @@ def _audited_beside(
         audit_generation(cursor, written, keys)
         audit_delivery(cursor, written, keys)
 
-    return beside(work, audit, {} if written is None else {written: f"SELECT customer_id FROM {written}"})
+    tables = {} if written is None else {written: f"SELECT customer_id FROM {written}"}
+    return beside(work, audit, tables=tables)
 
 
-def _arrays_beside(
-    work: duckdb.DuckDBPyConnection, folder: Path, model: Model, refreshed: Path | None, run_seq: int
-) -> AbstractContextManager[None]:
-    """While the block lasts, the arrays are written that need but the work store, and that is check-pointed."""
-    if refreshed is None:
-        return beside(work, lambda cursor: write_arrays(cursor, folder, model, None))
-    records = f"""SELECT rid, channel, source_record_id FROM {CHANGED} JOIN membership USING (customer_id)
-        JOIN records USING (rid)"""
+def _arrays_beside(work: duckdb.DuckDBPyConnection, folder: Path, model: Model) -> AbstractContextManager[object]:
+    """While the block lasts, the arrays are written that need but the work store."""
+    return beside(work, lambda cursor: write_arrays(cursor, folder, model, None))
+
+
+@contextmanager
+def _refreshed_beside(
+    work: duckdb.DuckDBPyConnection, folder: Path, job: Work, model: Model, refreshed: Path | None
+) -> Iterator[Future[Weakest]]:
+    """While the block lasts, the copy is cleared of what changed customers had and gets their pairs.
+
+    Yields what will come of these. Then the arrays are written that need but the work store, and that is check-pointed.
+    """
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        write_arrays(cursor, folder, model, refreshed / ARRAYS)
-        check_point_ahead(cursor, run_seq)
+        write_arrays(cursor, folder, model, None if refreshed is None else refreshed / ARRAYS)
+        check_point_ahead(cursor, job.until)
 
-    return beside(work, write, {RECORDS: records})
+    tables = {
+        CHANGED: f"SELECT cno, customer_id FROM {CHANGED}",
+        RECORDS: f"""SELECT p.cno, p.rid, p.position, r.channel, r.source_record_id
+            FROM {PLACED} p JOIN records r USING (rid)""",
+    }
+    with beside(work, lambda cursor: refresh_links(cursor, job, model), write, tables=tables) as done:
+        yield done[0]
 
 
 @contextmanager

@@ -36,38 +36,12 @@ class Scope:
     standard: frozenset[str]
     gathered: frozenset[str]
     channels: tuple[str, ...]
-    borderline_bits: tuple[float, float]
-    model_version: str | None
 
 
 def temp_tables_sql(scope: Scope) -> dict[str, str]:
     """Temp tables that several relations share, by name, in the order in which they can be made."""
-    low, high = scope.borderline_bits
-    pairs = f"""(FROM scored_pairs{_either(scope)}) p
-        LEFT JOIN {RECORDS} a ON a.rid = p.l LEFT JOIN {RECORDS} b ON b.rid = p.r"""
-    kept = ""
-    if scope.whole:
-        # every pair's records are there: looked up by place, in a seventh of the time of an outer join or of one that a
-        # further condition finds its way into
-        pairs = f"scored_pairs p JOIN {RECORDS} a ON a.rid = p.l JOIN {RECORDS} b ON b.rid = p.r"
-        kept = "MATERIALIZED"
     events = "events" if scope.whole else f"(FROM events SEMI JOIN {STALE_EVENTS} USING (channel, event_id))"
     return {
-        # inside a customer the records' places say which of two stands on the left; elsewhere names are compared
-        "publish_links": f"""
-            WITH met AS {kept} (
-                SELECT p.*, a.cno, a.cno IS NOT DISTINCT FROM b.cno AS inside, a.position <= b.position AS in_order
-                FROM {pairs}),
-            placed AS (FROM met WHERE inside OR bits >= {low}),
-            named AS (
-                SELECT p.* REPLACE (
-                    (a.channel, a.source_record_id) < (b.channel, b.source_record_id) AS in_order, NULL AS cno)
-                FROM placed p JOIN records a ON a.rid = p.l JOIN records b ON b.rid = p.r WHERE NOT inside)
-            SELECT CASE WHEN in_order THEN l ELSE r END AS left_number,
-                   CASE WHEN in_order THEN r ELSE l END AS right_number,
-                   CASE WHEN inside THEN 'accepted' WHEN bits > {high} THEN 'cut' ELSE 'borderline' END AS status,
-                   pattern, bits, cno
-            FROM (FROM placed WHERE inside UNION ALL FROM named)""",
         "publish_events": f"""
             SELECT m.cno, m.rid, e.* EXCLUDE (row_hash, file_id)
             FROM {events} e LEFT JOIN {RECORDS} m USING (channel, source_record_id)""",
@@ -144,32 +118,13 @@ def fills(scope: Scope) -> dict[str, str]:
         "customer_id_history": """
             SELECT h.customer_id, h.valid_from, h.valid_to, h.event, h.other_customer_id, h.stands_as, u.run_id
             FROM publish_history h LEFT JOIN runs u USING (run_seq)""",
-        "match_pairs": "SELECT left_number, right_number, status, pattern FROM publish_links",
-        "match_merges": f"SELECT l, r, bits, round FROM merges{_of(scope, 'rid = merges.l')}",
-        "match_near_misses": f"""
-            SELECT l, r, bits, short_bits, judged, apart
-            FROM near_misses{_either(scope)}""",
         "customer_changes": f"""
             SELECT i.customer_id, u.run_id, i.event, i.other_customer_id, i.cause,
                    a.channel || ':' || a.source_record_id, b.channel || ':' || b.source_record_id, i.bits, i.field,
                    i.value
             FROM id_causes i SEMI JOIN {CHANGED} c USING (customer_id) LEFT JOIN runs u USING (run_seq)
             LEFT JOIN records a ON a.rid = i.record LEFT JOIN records b ON b.rid = i.other_record""",
-        "match_patterns": f"""
-            SELECT pattern, bits, probability, levels, {quoted(scope.model_version) if scope.model_version else "NULL"}
-            FROM patterns ANTI JOIN generation.main.match_patterns USING (pattern)""",
     }
-
-
-def _of(scope: Scope, condition: str) -> str:
-    """SQL: only where a record of a changed customer meets the condition; in a whole build everything does."""
-    return "" if scope.whole else f" WHERE EXISTS (SELECT 1 FROM {RECORDS} WHERE {condition})"
-
-
-def _either(scope: Scope) -> str:
-    """SQL: only where one of both records is a changed customer's; as one EXISTS, each row met every record."""
-    mine = f"(SELECT rid FROM {RECORDS})"
-    return "" if scope.whole else f" WHERE l IN {mine} OR r IN {mine}"
 
 
 def rejected_rows_sql(since: int) -> str:

@@ -42,7 +42,8 @@ from pipelines.work import folded_seq, open_work
 from profile_service.contracts.channels import Channel, load_channels
 from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import HOUSEHOLD, IdSource
-from profile_service.identity.model_files import standing_model, standing_or_packaged
+from profile_service.identity.model import Model
+from profile_service.identity.model_files import standing_or_packaged, standing_version
 from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection
@@ -147,9 +148,8 @@ def _run(
         summary = _summary(work, places, context, done)
         if options.dry_run:
             _roll_back(work)
-            # what was trained was trained in a copy
-            summary = replace(summary, learned=False)
-    return replace(summary, outcome=outcome)
+    # what a dry run trained was trained in a copy
+    return replace(summary, outcome=outcome, learned=summary.learned and not options.dry_run)
 
 
 def _next_run(work: Work, now: datetime, progress: Progress) -> RunContext:
@@ -173,11 +173,11 @@ def _resolve(
         alone = None if places.landing is None else duplicate_free_in(channels)
         declared = published_as_declared(places.data_dir) and declared_as_before(work, alone)
         nothing = declared and not rows.total("files_read") and not folded.anything
-        if nothing and not options.rebuild and _last_model(work) == _standing_version(places):
+        if nothing and not options.rebuild and _last_model(work) == standing_version(places.models):
             work.execute("ROLLBACK")
             return _Resolved(rows, folded)
         if context.ahead and not (options.rebuild or options.dry_run):
-            context.ahead.begin(context.run_id, _standing_version(places))
+            context.ahead.begin(context.run_id, standing_version(places.models))
         with _models(places, options) as models:
             resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
         with context.progress.stage("identify") as stage:
@@ -187,7 +187,7 @@ def _resolve(
                 stage.note(f"{homes.customers:,} customers in {homes.households:,} households")
         enter_causes(work, context, resolution.model_version)
         drop_shared_marks(work)
-        objections = _ask_firewall(work, places, options)
+        objections = _ask_firewall(work, places, options, _model(places, resolution))
         done = _Resolved(rows, folded, resolution, ids, homes, objections=objections)
         if options.dry_run:
             # left open: the summary tells what would stand, then the transaction is rolled back
@@ -207,17 +207,15 @@ def _ingest(work: Work, places: Places, channels: Sequence[Channel], context: Ru
     return IngestCounts(())
 
 
-def _ask_firewall(work: Work, places: Places, options: RunOptions) -> tuple[str, ...]:
+def _ask_firewall(work: Work, places: Places, options: RunOptions, model: Model) -> tuple[str, ...]:
     """Ask before the COMMIT, so that a landing that is refused leaves no trace; raises RunFailed.
 
     A dry run, and a run that accepts, go on and only tell.
     """
-    model = standing_or_packaged(places.models)
     thresholds = firewall.Thresholds.from_settings(model.settings)
     if thresholds is None:
         return ()
-    standing = standing_generation(places.data_dir)
-    found = firewall.objections(work, standing, thresholds)
+    found = firewall.objections(work, standing_generation(places.data_dir), thresholds)
     if not (options.accept or options.dry_run):
         firewall.object_to(found)
     return tuple(f"{firewall.OBJECTS}: {what}" for what in found)
@@ -276,10 +274,9 @@ def _publish(
     if last is None:
         raise PromiseBroken("a landing folder with nothing to read was taken for a known one")
     context = replace(context, run_seq=last[0], run_id=last[1])
-    model = standing_or_packaged(places.models)
     # what this run resolved, the firewall was asked about before the COMMIT
     policy = Policy(options.keep, accept=options.accept or done.resolution is not None)
-    report = publish(work, places.data_dir, context, model, policy)
+    report = publish(work, places.data_dir, context, _model(places, done.resolution), policy)
     outcome: Outcome = "published" if done.resolution else "caught up"
     if report.kind == "nothing":
         outcome = "nothing new"
@@ -345,6 +342,6 @@ def _last_model(work: Work) -> str | None:
     return row[0] if row else None
 
 
-def _standing_version(places: Places) -> str | None:
-    model = standing_model(places.models)
-    return model.version if model else None
+def _model(places: Places, resolution: Resolution | None) -> Model:
+    """The model that stands: the one that was resolved with, unless it has just been stored or none was needed."""
+    return resolution.model if resolution and not resolution.trained else standing_or_packaged(places.models)

@@ -81,7 +81,12 @@ def standing_model(models: Path) -> Model | None:
     """The trained model that ``models/current`` names, or ``None`` before the first training."""
     if not model_stands(models):
         return None
-    return load_model(models / (models / _POINTER).read_text(encoding="utf-8").strip())
+    return load_model(models / str(standing_version(models)))
+
+
+def standing_version(models: Path) -> str | None:
+    """The version of the trained model that stands, without looking into it, or ``None``."""
+    return (models / _POINTER).read_text(encoding="utf-8").strip() if model_stands(models) else None
 
 
 def standing_or_packaged(models: Path) -> Model:

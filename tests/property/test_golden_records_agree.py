@@ -10,7 +10,7 @@ import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.merge import field_rows_sql, gather_records, survive
+from pipelines.merge import field_rows_sql, gather_records, place_records, survive
 from pipelines.work import TABLES
 from profile_service.identity.consent import (
     LAST_STATEMENTS_SQL,
@@ -106,7 +106,8 @@ def test_everyones_golden_records_are_each_ones(
     customers = records_of(drawn)
     with store_of(customers) as work:
         found: dict[str, dict[str, Any]] = {f"cus_{cno}": {} for cno in range(len(customers))}
-        for rule in gather_records(work, "customers", declared).values():
+        place_records(work, "customers")
+        for rule in gather_records(work, declared).values():
             fields = field_rows_sql(rule, survive(work, rule))
             for row in work.execute(f"""
                 SELECT cno, field, value, channel, source_record_id, updated_at, decided_by, records, distinct_values,

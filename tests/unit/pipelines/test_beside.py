@@ -19,7 +19,7 @@ def test_it_sees_what_is_committed_and_the_temp_tables_it_is_given() -> None:
     with duckdb.connect() as work:
         work.execute("CREATE TABLE kept AS SELECT 10 AS n")
         work.execute("CREATE TEMP TABLE changed AS SELECT unnest([1, 2, 3]) AS n")
-        with beside(work, add, {"changed": "SELECT n FROM changed WHERE n > 1"}):
+        with beside(work, add, tables={"changed": "SELECT n FROM changed WHERE n > 1"}):
             assert work.execute("SELECT count(*) FROM changed").fetchall() == [(3,)]
     assert found == [(12,), (13,)]
 
@@ -49,3 +49,30 @@ def test_what_the_block_raises_goes_before_what_it_raises() -> None:
 
     with duckdb.connect() as work, pytest.raises(KeyError, match="block"), beside(work, fail):
         raise KeyError("the block")
+
+
+def test_one_step_follows_the_other_and_each_can_be_waited_for() -> None:
+    with (
+        duckdb.connect() as work,
+        beside(
+            work,
+            lambda cursor: cursor.execute("CREATE TEMP TABLE made AS SELECT 7 AS n").fetchall(),
+            lambda cursor: cursor.execute("SELECT n FROM made").fetchall(),
+        ) as done,
+    ):
+        assert done[1].result(10) == [(7,)]
+
+
+def test_what_follows_a_step_that_fails_is_not_begun() -> None:
+    begun = []
+
+    def fail(_: duckdb.DuckDBPyConnection) -> None:
+        raise ValueError("a promise is broken")
+
+    with (
+        duckdb.connect() as work,
+        pytest.raises(ValueError, match="promise"),
+        beside(work, fail, lambda _: begun.append("next")) as done,
+    ):
+        done[0].result(10)
+    assert begun == []

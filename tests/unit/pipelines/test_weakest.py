@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from pipelines import weakest
-from pipelines.weakest import find_weakest
+from pipelines.weakest import enter_weakest, find_weakest
 
 # left record, right record, bits, customer (None: the pair is of two customers)
 LINKS = [
@@ -25,7 +25,7 @@ def weakest_of(links: list[tuple[int, int, float | None, int | None]]) -> dict[i
         work.execute("CREATE TABLE publish_links (left_number INTEGER, right_number INTEGER, bits FLOAT, cno INTEGER)")
         if links:
             work.executemany("INSERT INTO publish_links VALUES (?, ?, ?, ?)", links)
-        find_weakest(work)
+        enter_weakest(work, find_weakest(work))
         return dict(work.execute("SELECT cno, bits FROM publish_weakest").fetchall())
 
 
