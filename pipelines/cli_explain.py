@@ -17,9 +17,10 @@ from pipelines.terminal import plain, terminal
     "explain",
     short_help="Why records are, or are not, one customer.",
     epilog=examples(
-        "profiles explain store:S000042 web:W000777",
+        "profiles explain mobile:M00000539 web:W00000152",
+        "profiles explain web:W00000152",
         "profiles explain cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA",
-        "profiles explain store:S000042 --why-not",
+        "profiles explain store:S00000890 --why-not",
     ),
 )
 @click.argument("who", metavar="WHO")

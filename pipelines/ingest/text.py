@@ -45,6 +45,10 @@ def plain_text(source: Path, name: str, scratch: Path) -> PlainText:
         text.notes.append(f"{name} was read as UTF-16")
         start = _start(text.path)
     if len(start.translate(None, _CONTROLS)) < len(start) * (1 - _BINARY_SHARE):
+        if _unmarked_utf16(start):
+            raise UnusableInput(
+                f"{name} looks like UTF-16 without a byte order mark: save it as UTF-8, or with the mark"
+            )
         raise UnusableInput(f"{name} is not text: it looks like a binary file")
     if b"\r" in start and b"\n" not in start and not _holds(text.path, b"\n"):
         text.path = _rewritten(text.path, scratch / "lines", lambda piece: piece.replace(b"\r", b"\n"))
@@ -60,6 +64,12 @@ def skip_mark(stream: BinaryIO) -> int:
         return 3
     stream.seek(0)
     return 0
+
+
+def _unmarked_utf16(start: bytes) -> bool:
+    """Whether every other byte is nought, as of Western text in UTF-16, and hardly one of those between."""
+    noughts = sorted(start[place::2].count(0) for place in (0, 1))
+    return noughts[0] < len(start) * 0.05 and noughts[1] > len(start) * 0.4
 
 
 def _start(path: Path) -> bytes:

@@ -145,6 +145,16 @@ BAD_FILES = [
     ("customers.csv.gz", zipped(csv_of(FIRST) * 50)[:-20], "is a broken gzip file"),
     ("customers.csv.gz", csv_of(FIRST), "is not gzipped"),
     ("customers.csv", b"\xff\xfea", "begins as UTF-16 and is not"),
+    (
+        "customers.csv",
+        "source_record_id,email\n1,a@b.example\n".encode("utf-16-le"),
+        "UTF-16 without a byte order mark",
+    ),
+    (
+        "customers.csv",
+        "source_record_id,email\n1,a@b.example\n".encode("utf-16-be"),
+        "UTF-16 without a byte order mark",
+    ),
     ("customers.csv", csv_of("Ada,Byron", header="first,last"), "has no column source_record_id"),
     ("customers.csv", csv_of(FIRST).split(b"\n", 1)[1], "has no column source_record_id"),
     ("customers.csv", b"<html><body>404</body></html>", "has no column source_record_id"),
