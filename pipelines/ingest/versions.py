@@ -68,6 +68,7 @@ class Outcomes:
     accepted: Counter[Feed]
     unchanged: Counter[Feed]
     superseded: Counter[Feed]
+    replaced: int  # versions that stood and gave way to an accepted one
 
 
 def settle(
@@ -84,7 +85,7 @@ def settle(
     _judge(work, this, several, authenticated=authenticated)
     outcomes = _count(work, this)
     _number(work, this)
-    _apply(work, this, run_seq, authenticated=authenticated)
+    _apply(work, this, run_seq, outcomes, authenticated=authenticated)
     for name in ("versions", "judged"):
         work.execute(f"DROP TABLE {name}")
     return outcomes
@@ -137,11 +138,15 @@ def _judge(work: duckdb.DuckDBPyConnection, this: _Kind, several: bool, *, authe
 
 def _count(work: duckdb.DuckDBPyConnection, this: _Kind) -> Outcomes:
     counts: dict[str, Counter[Feed]] = {name: Counter() for name in ("accepted", "unchanged", "superseded")}
-    rows = work.execute("SELECT channel, outcome, count(*), sum(copies) FROM judged GROUP BY ALL").fetchall()
-    for channel, outcome, versions, copies in rows:
+    replaced = 0
+    rows = work.execute(
+        "SELECT channel, outcome, count(*), sum(copies), count(*) FILTER (stood) FROM judged GROUP BY ALL"
+    ).fetchall()
+    for channel, outcome, versions, copies, stood in rows:
         counts[outcome][channel, this.name] += versions
         counts["unchanged"][channel, this.name] += int(copies) - versions
-    return Outcomes(**counts)
+        replaced += stood if outcome == "accepted" else 0
+    return Outcomes(**counts, replaced=replaced)
 
 
 def _number(work: duckdb.DuckDBPyConnection, this: _Kind) -> None:
@@ -162,25 +167,41 @@ def _number(work: duckdb.DuckDBPyConnection, this: _Kind) -> None:
     )
 
 
-def _apply(work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int, *, authenticated: bool) -> None:
-    """Replaced versions and late older ones go to history, accepted ones stand."""
+def _apply(
+    work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int, outcomes: Outcomes, *, authenticated: bool
+) -> None:
+    """Replaced versions and late older ones go to history, accepted ones stand; nothing is asked for none of them."""
     same = f"s.channel = a.channel AND s.{this.key} = a.{this.key}"
-    work.execute(
-        f"INSERT INTO {this.history} BY NAME SELECT s.*, {run_seq} AS superseded_seq"
-        f" FROM {this.table} s JOIN accepted_{this.name} a ON {same} WHERE a.stood"
-    )
-    work.execute(f"DELETE FROM {this.table} s USING accepted_{this.name} a WHERE {same} AND a.stood")
+    if outcomes.replaced:
+        work.execute(
+            f"INSERT INTO {this.history} BY NAME SELECT s.*, {run_seq} AS superseded_seq"
+            f" FROM {this.table} s JOIN accepted_{this.name} a ON {same} WHERE a.stood"
+        )
+        work.execute(f"DELETE FROM {this.table} s USING accepted_{this.name} a WHERE {same} AND a.stood")
+    if outcomes.accepted.total():
+        _stand(work, this, run_seq, authenticated=authenticated)
+    if outcomes.superseded.total():
+        vouched = _vouched(this, authenticated=authenticated)
+        rid = "s.rid, " if this.has_rid else ""
+        work.execute(
+            f"INSERT INTO {this.history} BY NAME SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq,"
+            f" {run_seq} AS superseded_seq{vouched} FROM judged a JOIN {this.arrived} i ON i.row = a.row"
+            f" JOIN {this.table} s ON {same} WHERE a.outcome = 'superseded'"
+        )
+
+
+def _stand(work: duckdb.DuckDBPyConnection, this: _Kind, run_seq: int, *, authenticated: bool) -> None:
+    """The accepted versions take their places, which are free by now."""
     rid = "a.rid, " if this.has_rid else ""
-    vouched = "" if authenticated or not this.has_rid else ", false AS authenticated"
     with uncompressed(work):
         work.execute(
             f"INSERT INTO {this.table} BY NAME"
-            f" SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq{vouched}"
+            f" SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq"
+            f"{_vouched(this, authenticated=authenticated)}"
             f" FROM {this.arrived} i JOIN accepted_{this.name} a ON i.row = a.row"
         )
-    rid = "s.rid, " if this.has_rid else ""
-    work.execute(
-        f"INSERT INTO {this.history} BY NAME SELECT {rid}i.* EXCLUDE (row), a.row_hash, {run_seq} AS changed_seq,"
-        f" {run_seq} AS superseded_seq{vouched} FROM judged a JOIN {this.arrived} i ON i.row = a.row"
-        f" JOIN {this.table} s ON {same} WHERE a.outcome = 'superseded'"
-    )
+
+
+def _vouched(this: _Kind, *, authenticated: bool) -> str:
+    """SQL of one more column of a record that nobody vouches for."""
+    return "" if authenticated or not this.has_rid else ", false AS authenticated"

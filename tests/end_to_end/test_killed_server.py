@@ -99,7 +99,9 @@ def test_a_decision_taken_back_gives_each_its_id_however_a_run_or_a_kill_comes_b
         deciding.start()
         assert worlds.profiles("run", SAMPLE, "--accept", data_dir=data_dir).status == 0
         with_run = len(back)
-        time.sleep(0.5)
+        until = time.monotonic() + 20
+        while len(back) <= with_run + 2 and time.monotonic() < until:
+            time.sleep(0.01)
         os.killpg(server.process.pid, signal.SIGKILL)
         deciding.join(30)
     assert 0 < with_run < len(back) < len(pairs)
