@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines import block, cluster, generic, mailbox, read, standardise, train
-from pipelines.duplicate_free import declare_duplicate_free
+from pipelines.declared import declare_duplicate_free
 from pipelines.engines.boosted import load_ahead
 from pipelines.engines.engine import Engine, engine_named
 from pipelines.placeholders import enter_placeholders, forget_placeholders
@@ -77,17 +77,16 @@ def resolve(
     work.execute("CREATE TEMP TABLE IF NOT EXISTS gone_records (rid INTEGER)")
     make_ruled_anew(work)
     work.execute("CREATE OR REPLACE TEMP TABLE flipped (field VARCHAR, value VARCHAR, generic BOOLEAN)")
-    declared_anew, kept = declare_duplicate_free(work, duplicate_free)
-    rebuild |= declared_anew | _without_history(work)
-    kept += cluster.read_judgements(work)
+    rebuild |= declare_duplicate_free(work, duplicate_free) | _without_history(work)
+    contradictions = cluster.read_judgements(work)
     used = work.execute("SELECT model_version FROM resolved_with").fetchone()
     if rebuild or not engine.incremental or used is None or used[0] != model.version:
         done = _resolve_everyone(work, models, run, model, engine)
         _let_go(work, run, done.model)
-        return replace(done, warnings=[*done.warnings, *kept])
+        return replace(done, warnings=[*done.warnings, *contradictions])
     counts = resolve_changed(work, run, model) | _further_counts(work, model)
     _let_go(work, run, model)
-    warnings = [*_outgrown(work, model), *_read_otherwise(work), *suspicious_participation(model), *kept]
+    warnings = [*_outgrown(work, model), *_read_otherwise(work), *suspicious_participation(model), *contradictions]
     return Resolution(model, False, counts, warnings)
 
 

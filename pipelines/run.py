@@ -19,8 +19,8 @@ from pipelines import firewall
 from pipelines.ahead import WarehouseCopy
 from pipelines.causes import enter_causes
 from pipelines.changes import id_changes
+from pipelines.declared import declare
 from pipelines.disk import disk_errors_named
-from pipelines.duplicate_free import declared_as_before, duplicate_free_in
 from pipelines.engines.engine import USUAL, engine_named
 from pipelines.fold import Folded, fold, join_changed
 from pipelines.held_back import held_back
@@ -168,18 +168,18 @@ def _resolve(
     work.execute("BEGIN")
     try:
         folded = fold(work, live_since(places.data_dir, places.ledger, folded_seq(work)), context)
-        rows = _ingest(work, places, channels, context)
+        declared = declare(work, channels, context.run_seq)
+        rows = _ingest(work, places, declared.channels, context)
         join_changed(work)
-        alone = None if places.landing is None else duplicate_free_in(channels)
-        declared = published_as_declared(places.data_dir) and declared_as_before(work, alone)
-        nothing = declared and not rows.total("files_read") and not folded.anything
+        as_before = published_as_declared(places.data_dir) and not declared.anew
+        nothing = as_before and not rows.total("files_read") and not folded.anything
         if nothing and not options.rebuild and _last_model(work) == standing_version(places.models):
             work.execute("ROLLBACK")
             return _Resolved(rows, folded)
         if context.ahead and not (options.rebuild or options.dry_run):
             context.ahead.begin(context.run_id, standing_version(places.models))
         with _models(places, options) as models:
-            resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=alone)
+            resolution = resolve(work, models, context, rebuild=options.rebuild, duplicate_free=declared.duplicate_free)
         with context.progress.stage("identify") as stage:
             ids = identify(work, context, IdSource())
             homes = find_households(work, resolution.model, context, IdSource(prefix=HOUSEHOLD))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def find_files(landing: Path, channels: Sequence[Channel]) -> Landing:
         claimed, odd = _claims(landing, channels)
         notes = [f"{name} is not read: {why}" for name, why in odd.items()]
         notes += _strangers(landing, channels, {*claimed, *odd})
+        notes += _as_before(channels, claimed)
     except OSError as error:
         raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
     if not claimed:
@@ -76,8 +77,8 @@ def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedF
     """Files by name under the landing folder, and why other names that match a glob are no feed."""
     claimed: dict[str, FeedFile] = {}
     odd: dict[str, str] = {}
-    # declared channels first: a built-in one does not claim what a declaration has taken
-    for channel in sorted(channels, key=lambda channel: channel.built_in):
+    # declared channels first: neither one that is kept nor a built-in one claims what a declaration has taken
+    for channel in sorted(channels, key=lambda channel: (channel.built_in, channel.kept)):
         for kind in KINDS:
             for path in _matches(landing, channel.glob(kind)):
                 name = path.relative_to(landing).as_posix()
@@ -86,7 +87,7 @@ def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedF
                     odd[name] = why
                 elif other is None:
                     claimed[name] = FeedFile(channel, kind, path, name)
-                elif not channel.built_in or other.channel.built_in:
+                elif channel.told or (channel.built_in and other.channel.built_in):
                     raise UnusableInput(
                         f"{name} is claimed twice, as {other.channel.name} {other.kind} and {channel.name} {kind}:"
                         " narrow the globs"
@@ -139,6 +140,18 @@ def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> l
             elif _holds_feeds(path) and not any(each.startswith(f"{name}/") for each in known):
                 notes.append(f"folder {name} is not read: no channel's glob looks into it")
     return notes
+
+
+def _as_before(channels: Sequence[Channel], claimed: Mapping[str, FeedFile]) -> list[str]:
+    """Of channels with files that this run was told nothing of: how they are read."""
+    found = {file.channel.name for file in claimed.values()}
+    kept = [channel.name for channel in channels if channel.kept and channel.name in found]
+    if not kept:
+        return []
+    are = f"channel {kept[0]} is" if len(kept) == 1 else f"channels {', '.join(kept)} are"
+    return [
+        f"{are} read as --channels of an earlier run declared and this run's does not: so it stays until declared anew"
+    ]
 
 
 def _holds_feeds(folder: Path) -> bool:

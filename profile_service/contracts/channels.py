@@ -27,7 +27,10 @@ _FIELDS = frozenset(name for kind in KINDS for name in field_names(kind))
 
 @dataclass(frozen=True)
 class Channel:
-    """A source of records: globs under the landing folder, and how its columns and formats map to the contract."""
+    """A source of records: globs under the landing folder, and how its columns and formats map to the contract.
+
+    ``kept``: an earlier run was told so of it, this one nothing.
+    """
 
     name: str
     customers: str | None = None
@@ -36,6 +39,12 @@ class Channel:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     built_in: bool = field(default=False, compare=False)
+    kept: bool = field(default=False, compare=False)
+
+    @property
+    def told(self) -> bool:
+        """Whether this run's own file declares it."""
+        return not (self.built_in or self.kept)
 
     def glob(self, kind: str) -> str | None:
         """The glob for ``customers`` or ``events``."""

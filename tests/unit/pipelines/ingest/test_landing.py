@@ -89,6 +89,19 @@ def test_a_declared_channel_takes_files_from_a_built_in_one(tmp_path: Path) -> N
     assert [(file.channel.name, file.kind) for file in found.files] == [("store", "events"), ("shops", "customers")]
 
 
+def test_a_kept_channel_leaves_to_others_what_they_claim_and_says_that_it_is_kept(tmp_path: Path) -> None:
+    old = Channel("old", customers="x/*.csv", kept=True)
+    older = Channel("older", customers="x/*.csv", kept=True)
+    folder = folder_of(tmp_path, ["x/c.csv"])
+    renamed = find_files(folder, [Channel("new", customers="x/*.csv"), old])
+    assert [file.channel.name for file in renamed.files] == ["new"]
+    assert not renamed.notes
+    kept = find_files(folder, [*BUILT_IN, old, older])
+    assert [file.channel.name for file in kept.files] == ["old"]
+    (note,) = kept.notes
+    assert note.startswith("channel old is read as --channels of an earlier run declared")
+
+
 @pytest.mark.parametrize(
     "channels",
     [
