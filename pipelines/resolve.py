@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Work = duckdb.DuckDBPyConnection
 _OUTGROWN = 10
-Declared = Mapping[str, bool] | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def resolve(
     run: RunContext,
     *,
     rebuild: bool = False,
-    duplicate_free: Declared = None,
+    duplicate_free: Mapping[str, bool] | None = None,
 ) -> Resolution:
     """Bring ``standardised``, ``scored_pairs`` and ``patterns`` up to date and make temp tables for identify.
 

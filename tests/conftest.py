@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from profile_service.identity.model_files import standing_model
+from profile_service.settings import Settings
 from profile_service.state import State
+from profile_service.world import World
 from tests.linkage_world import SAMPLE, Learned, LinkageWorld, sent_records
 from tests.postgres_world import PostgresWorld, binaries, postgres_server
 from tests.served_world import opened_world, publish_sample
@@ -31,6 +34,20 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the sample is published; for reading only."""
     return publish_sample(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def data_dir(published: Path, tmp_path: Path) -> Path:
+    """A data directory of the test's own, with the sample published."""
+    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
+
+
+@pytest.fixture
+def world(data_dir: Path) -> Iterator[World]:
+    """That directory as the service has it open."""
+    opened = World.open(Settings(data_dir=data_dir))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

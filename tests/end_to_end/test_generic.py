@@ -23,12 +23,6 @@ TWO = frozenset({"mobile:M00000198", "mobile:M00000566"})
 TILL = "212-555-0100"
 
 
-@pytest.fixture
-def data_dir(published: Path, tmp_path: Path) -> Path:
-    """A data directory of the test's own, with the sample published."""
-    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
-
-
 def ruled(data_dir: Path, field: str, value: str, verdict: str) -> str:
     """Rule on a value; answers the ruling's id."""
     said = ("--verdict", verdict, "--reason", "as the shop says", "--json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +13,6 @@ from profile_service.settings import Settings
 from profile_service.world import World
 from tests.end_to_end import worlds
 from tests.linkage_world import SAMPLE
-
-
-@pytest.fixture
-def data_dir(published: Path, tmp_path: Path) -> Path:
-    """A data directory of the test's own, with the sample published."""
-    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
 
 
 @pytest.fixture

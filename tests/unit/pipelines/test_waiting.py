@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,26 +14,12 @@ from profile_service.correct import Wish, merge, split, undo
 from profile_service.erase import erase
 from profile_service.errors import NotFound
 from profile_service.live.apply import apply
-from profile_service.settings import Settings
 from profile_service.store.ledger import About
 from profile_service.world import World
 from tests.end_to_end.worlds import profiles
 from tests.served_world import take_record
 
 WISH = Wish("ada", "seen both passports")
-
-
-@pytest.fixture
-def data_dir(published: Path, tmp_path: Path) -> Path:
-    """A data directory of the test's own, with the sample published."""
-    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
-
-
-@pytest.fixture
-def world(data_dir: Path) -> Iterator[World]:
-    opened = World.open(Settings(data_dir=data_dir))
-    yield opened
-    opened.close()
 
 
 def some(world: World, count: int) -> list[tuple[str, list[str]]]:

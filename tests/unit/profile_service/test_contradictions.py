@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,24 +13,10 @@ from profile_service.correct import Wish, judge, undo
 from profile_service.errors import Refused
 from profile_service.live.judge import Constraint
 from profile_service.review import decide, review_of, reviews
-from profile_service.settings import Settings
 from profile_service.world import World
 from tests.end_to_end import worlds
 
 WISH = Wish("steward", "seen the passport")
-
-
-@pytest.fixture
-def data_dir(published: Path, tmp_path: Path) -> Path:
-    """A data directory of the test's own, with the sample published."""
-    return Path(shutil.copytree(published, tmp_path / "data", symlinks=True))
-
-
-@pytest.fixture
-def world(data_dir: Path) -> Iterator[World]:
-    opened = World.open(Settings(data_dir=data_dir))
-    yield opened
-    opened.close()
 
 
 def three(world: World) -> list[tuple[str, str]]:
