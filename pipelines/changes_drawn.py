@@ -30,6 +30,8 @@ def print_changes(changes: Changes, console: Console, *, everything: bool) -> No
     if before and before != now:
         console.print(f"model {now} instead of {before}", highlight=False, soft_wrap=True)
     console.print(f"{changes.created:,} new customers", highlight=False)
+    for said in changes.left_out:
+        console.print(said, highlight=False, soft_wrap=True)
     counts = changes.counts()
     if not counts:
         console.print("no standing customer was merged, split or given another id")

@@ -102,8 +102,9 @@ def changes_command(first: str | None, last: str | None, everything: bool, data_
     """
     from pipelines.changes import changes_between
     from pipelines.changes_drawn import print_changes
+    from profile_service.settings import load_settings
 
-    found = changes_between(data_dir, first, last)
+    found = changes_between(data_dir, first, last, load_settings(os.environ, {"data_dir": data_dir}).ledger)
     if as_json:
         click.echo(json.dumps({**asdict(found), "counts": found.counts()}))
     else:

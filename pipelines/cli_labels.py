@@ -50,17 +50,21 @@ def export_command(file: Path, pairs: int, seed: int, data_dir: Path | None, as_
     from profile_service.settings import load_settings
 
     settings = load_settings(os.environ, {"data_dir": data_dir})
-    drawn = export_pairs(file, settings.data_dir, pairs, seed)
+    exported = export_pairs(file, settings.data_dir, pairs, seed, settings.ledger)
+    drawn = exported.drawn
     counts: dict[str, list[int]] = {}
     for pair in drawn:
         counts.setdefault(pair.stratum, [0, pair.stratum_pairs])[0] += 1
     if as_json:
         strata = [{"stratum": name, "pairs": of, "drawn": count} for name, (count, of) in sorted(counts.items())]
-        click.echo(json.dumps({"file": str(file), "pairs": len(drawn), "strata": strata}))
+        told = {"file": str(file), "pairs": len(drawn), "strata": strata, "left_out": list(exported.left_out)}
+        click.echo(json.dumps(told))
         return
     for name, (count, of) in sorted(counts.items()):
         click.echo(f"  {name:<28} {count:>6,} of {of:>12,} pairs")
     click.echo(f"{len(drawn):,} pairs in {file}; fill in `verdict`: same, different or unsure")
+    for said in exported.left_out:
+        click.echo(said)
     click.echo(f"next: profiles labels import {file} --author YOUR_NAME")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -47,9 +48,11 @@ def train_command(data_dir: Path, model: Path | None, labels: Path | None, as_js
     """
     from pipelines.progress import shown_progress
     from pipelines.retrain import TrainOptions, retrain
+    from profile_service.settings import load_settings
 
+    ledger = load_settings(os.environ, {"data_dir": data_dir}).ledger
     with shown_progress() as progress:
-        training = retrain(data_dir, progress, TrainOptions(model, labels))
+        training = retrain(data_dir, progress, TrainOptions(model, labels), ledger=ledger)
     if as_json:
         said = {**vars(training), "report": str(training.report), "findings": training.findings.as_json()}
         click.echo(json.dumps(said))
@@ -108,8 +111,10 @@ def report_command(data_dir: Path, labels: Path | None, html: Path | None, show:
     from pipelines.model_report.files import write_page, write_report
     from pipelines.model_report.text import print_report
     from pipelines.retrain import report_standing
+    from profile_service.settings import load_settings
 
-    report, folder = report_standing(data_dir, labels)
+    ledger = load_settings(os.environ, {"data_dir": data_dir}).ledger
+    report, folder = report_standing(data_dir, labels, ledger=ledger)
     if html is None:
         page = write_report(report, folder, page=True)
     else:

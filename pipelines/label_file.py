@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import duckdb
 
+from pipelines.hidden import hide_erased
 from pipelines.label_sample import DrawnPair, draw_pairs
 from pipelines.work import RECORD_FIELDS, connect_work
 from profile_service.errors import NotFound, UnusableInput
@@ -48,15 +49,25 @@ class JudgedFile:
     strata: Mapping[str | None, float] = field(default_factory=dict)
 
 
-def export_pairs(path: Path, data_dir: Path, pairs: int, seed: int) -> list[DrawnPair]:
+@dataclass(frozen=True)
+class Exported:
+    """The pairs that were written, and in words how many erased people were ``left_out``; empty where nobody was."""
+
+    drawn: Sequence[DrawnPair]
+    left_out: tuple[str, ...]
+
+
+def export_pairs(path: Path, data_dir: Path, pairs: int, seed: int, ledger: str | Path | None = None) -> Exported:
     """Write pairs to judge to a new file, readable by its owner alone, for it holds personal data; answers them.
 
-    What somebody has said of a pair by the last run stands there already. Raises NotFound before the first run,
-    UnusableInput where the file exists or cannot be written, RunLocked while a run is at work.
+    What somebody has said of a pair by the last run stands there already; nobody stands there whom ``ledger`` (its path
+    or URL, None for the one in ``data_dir``) knows to be erased. Raises NotFound before the first run, UnusableInput
+    where the file exists or cannot be written, RunLocked while a run is at work.
     """
     if not (data_dir / "work" / "pipeline.duckdb").exists():
         raise NotFound(f"no run has resolved anything in {data_dir} yet: run `profiles run LANDING` first")
     with connect_work(data_dir, read_only=True) as work:
+        left_out = hide_erased(work, data_dir, ledger)
         drawn = draw_pairs(work, pairs, seed)
         rows = list(_rows(work, drawn))
     names = list(dict.fromkeys(name for row in rows for name in row)) or [*KEYS, *SAID, *DRAWN]
@@ -70,7 +81,7 @@ def export_pairs(path: Path, data_dir: Path, pairs: int, seed: int) -> list[Draw
         writer = csv.DictWriter(stream, names, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows(rows)
-    return drawn
+    return Exported(drawn, left_out)
 
 
 def _rows(work: duckdb.DuckDBPyConnection, drawn: Sequence[DrawnPair]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,8 @@ from math import sqrt
 
 import duckdb
 
+from pipelines.hidden import keep_hidden
+
 Work = duckdb.DuckDBPyConnection
 # Bounds of the strata in bits: narrow where the model is unsure, for there a label tells most.
 _BOUNDS = (-6.0, -2.0, 0.0, 2.0, 6.0, 12.0, 20.0)
@@ -36,9 +38,9 @@ class DrawnPair:
 def draw_pairs(work: Work, pairs: int, seed: int) -> list[DrawnPair]:
     """At most ``pairs`` pairs of records, those nearest to one to one first; the same seed draws the same.
 
-    Every pair inside a customer, and every other pair that was compared and weighs more than -6 bits, is in one
-    stratum. Strata get labels by how many pairs they hold times how unsure the model is of them (Neyman 1934), none
-    fewer than a twenty-fifth, or all it has.
+    None is drawn of a record that is hidden (``hidden.hide``). Every pair inside a customer, and every other pair that
+    was compared and weighs more than -6 bits, is in one stratum. Strata get labels by how many pairs they hold times
+    how unsure the model is of them (Neyman 1934), none fewer than a twenty-fifth, or all it has.
     """
     _make_population(work)
     try:
@@ -85,6 +87,8 @@ def allotted(sizes: Mapping[str, int], worth: Mapping[str, float], labels: int) 
 def _make_population(work: Work) -> None:
     """Make ``label_population(l, r, one, other, bits, linked, p, stratum)``; ``one`` and ``other`` are record keys."""
     cases = _cases("bits", _BOUNDS)
+    keep_hidden(work)
+    named = "SELECT rid, channel || ':' || source_record_id AS key FROM records ANTI JOIN hidden_records USING (rid)"
     work.execute(
         f"""CREATE OR REPLACE TEMP TABLE label_population AS
         WITH inside AS (
@@ -98,8 +102,7 @@ def _make_population(work: Work) -> None:
                coalesce(1 / (1 + pow(2, -s.bits)), {_NEVER_COMPARED_P}) AS p,
                CASE WHEN e.linked THEN 'linked' ELSE 'apart' END || ', ' || {cases} AS stratum
         FROM everyone e LEFT JOIN scored_pairs s ON s.l = e.l AND s.r = e.r
-        JOIN (SELECT rid, channel || ':' || source_record_id AS key FROM records) a ON a.rid = e.l
-        JOIN (SELECT rid, channel || ':' || source_record_id AS key FROM records) b ON b.rid = e.r"""
+        JOIN ({named}) a ON a.rid = e.l JOIN ({named}) b ON b.rid = e.r"""
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipelines.cluster import read_judgements
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import engine_named
+from pipelines.hidden import hide_erased
 from pipelines.labels import Labels, labels_in, with_those_kept
 from pipelines.lock import RunLock
 from pipelines.model_report.classifiers import compare_classifiers
@@ -63,10 +64,15 @@ def _system_clock() -> datetime:
 
 
 def retrain(
-    data_dir: Path, progress: Progress, options: TrainOptions | None = None, clock: Clock = _system_clock
+    data_dir: Path,
+    progress: Progress,
+    options: TrainOptions | None = None,
+    clock: Clock = _system_clock,
+    ledger: str | Path | None = None,
 ) -> Training:
     """Learn a model from every record in the work store and let it stand; the work store itself is left as it was.
 
+    Its report shows nobody whom ``ledger`` (its path or URL, None for the one in ``data_dir``) knows to be erased.
     Raises NotFound before the first run, RunLocked while a run is at work, UnusableInput where there is no record or a
     file cannot be read; the model that stood then still stands.
     """
@@ -85,7 +91,7 @@ def retrain(
         read_judgements(work)
         model, warnings = learn_model(work, models, context, declared)
         warnings += link_everyone(work, context, model, engine_named(context.engine))[1]
-        warnings += labels.unjudged
+        warnings += [*labels.unjudged, *hide_erased(work, data_dir, ledger)]
         with progress.stage("report"):
             before = follows.version if follows and follows.version != model.version else None
             findings = _findings(work, model, "new_clusters", Occasion(now, before, tuple(warnings)), labels)
@@ -110,11 +116,12 @@ def retrain(
 
 
 def report_standing(
-    data_dir: Path, labels: Path | None = None, clock: Clock = _system_clock
+    data_dir: Path, labels: Path | None = None, clock: Clock = _system_clock, ledger: str | Path | None = None
 ) -> tuple[ModelReport, Path]:
     """The report of the model that the last run used, on the customers of that run, and the folder of that model.
 
-    Raises NotFound before the first run, RunLocked while one is at work, UnusableInput for labels that cannot be read.
+    ``ledger``: as in ``retrain``. Raises NotFound before the first run, RunLocked while one is at work, UnusableInput
+    for labels that cannot be read.
     """
     _work_path(data_dir)
     judged = labels_in(labels, clock())
@@ -128,7 +135,8 @@ def report_standing(
         work.execute("CREATE TEMP TABLE clusters AS SELECT rid, hash(customer_id) AS cluster FROM membership")
         last = work.execute("SELECT warnings FROM runs ORDER BY run_seq DESC LIMIT 1").fetchall()
         said = tuple(map(str, json.loads(last[0][0] or "[]"))) if last else ()
-        return _findings(work, model, "clusters", Occasion(clock(), None, (*said, *judged.unjudged)), judged), folder
+        said = (*said, *judged.unjudged, *hide_erased(work, data_dir, ledger))
+        return _findings(work, model, "clusters", Occasion(clock(), None, said), judged), folder
 
 
 def standing_declaration(data_dir: Path) -> str:

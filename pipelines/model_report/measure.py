@@ -94,8 +94,11 @@ def _cluster_sizes(work: Work, clusters: str) -> Iterator[ClusterSize]:
 
 
 def _generic_values(work: Work) -> Iterator[GenericValue]:
+    """The most shared ones, but none that a steward ruled on and that nobody holds who is not hidden."""
     rows = work.execute(
         f"""SELECT field, value, holders, distinct_family_names FROM generic_values
+        WHERE (field, value) NOT IN (
+            SELECT (field, value) FROM withheld GROUP BY field, value HAVING bool_and(rid IN (FROM hidden_records)))
         ORDER BY holders DESC, field, value LIMIT {_MOST_GENERIC}"""
     ).fetchall()
     yield from (GenericValue(*row) for row in rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from pipelines.hidden import keep_hidden
 from pipelines.model_report.report import LargestKey, RuleYield
 from pipelines.work import whole_number
 from profile_service.identity.block import key_sql
@@ -30,7 +31,10 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class KeyCounts:
-    """The keys of one rule: pairs they make, keys beyond the cap and who holds one, the largest keys."""
+    """The keys of one rule: pairs they make, keys beyond the cap and who holds one, the largest keys that are shown.
+
+    Shown are keys that two records hold which are not hidden (``hidden.hide``), with how many of those do.
+    """
 
     pairs: int
     capped_keys: int
@@ -41,18 +45,23 @@ class KeyCounts:
 def count_keys(work: Work, model: Model) -> dict[str, KeyCounts]:
     """By live rule what its keys in ``standardised`` are like; makes ``capped_keys(key)``, those beyond the cap."""
     work.execute("CREATE OR REPLACE TEMP TABLE capped_keys (key UBIGINT)")
-    return {rule.name: _count_keys(work, model, rule) for rule in model.live_rules}
+    keep_hidden(work)
+    hidden = whole_number(work, "SELECT count(*) FROM hidden_records") > 0
+    shown = "s.rid NOT IN (FROM hidden_records)" if hidden else "true"
+    return {rule.name: _count_keys(work, model, rule, shown) for rule in model.live_rules}
 
 
-def _count_keys(work: Work, model: Model, rule: BlockingRule) -> KeyCounts:
+def _count_keys(work: Work, model: Model, rule: BlockingRule, shown: str) -> KeyCounts:
+    """``shown``: SQL true of a record ``s`` that may be shown."""
     cap = model.blocking_cap
     row = work.execute(
         f"""WITH held AS (
-            SELECT key, count(*) AS n, min(rid) AS rid
-            FROM (SELECT {key_sql(rule)} AS key, s.rid FROM standardised s) WHERE key IS NOT NULL
+            SELECT key, count(*) AS n, count(*) FILTER (shown) AS seen, min(rid) FILTER (shown) AS rid
+            FROM (SELECT {key_sql(rule)} AS key, s.rid, {shown} AS shown FROM standardised s) WHERE key IS NOT NULL
             GROUP BY key HAVING n > 1)
         SELECT coalesce(sum(n * (n - 1) // 2) FILTER (n <= {cap}), 0)::BIGINT, list(key) FILTER (n > {cap}),
-               coalesce(sum(n) FILTER (n > {cap}), 0)::BIGINT, max({{'n': n, 'rid': -rid}}, {_LARGEST}) FROM held"""
+               coalesce(sum(n) FILTER (n > {cap}), 0)::BIGINT,
+               max({{'n': seen, 'rid': -rid}}, {_LARGEST}) FILTER (seen > 1) FROM held"""
     ).fetchall()[0]
     capped = row[1] or []
     if capped:
