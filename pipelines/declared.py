@@ -22,8 +22,9 @@ class Declared:
 
     @property
     def duplicate_free(self) -> Mapping[str, bool]:
-        """Whether each channel that was ever declared holds nobody twice; of others nothing is said."""
-        return {channel.name: channel.duplicate_free for channel in self.channels if not channel.built_in}
+        """Whether each channel that is declared holds nobody twice; of others, retired ones too, nothing is said."""
+        declared = (channel for channel in self.channels if not (channel.built_in or channel.retired))
+        return {channel.name: channel.duplicate_free for channel in declared}
 
 
 def declare(work: Work, channels: Sequence[Channel], run_seq: int) -> Declared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,11 @@ class FeedFile:
     name: str
 
     @property
+    def feed(self) -> tuple[str, str]:
+        """Its channel's name and its kind."""
+        return self.channel.name, self.kind
+
+    @property
     def form(self) -> str:
         """``csv``, ``jsonl`` or ``parquet``, by its name."""
         return _form(self.path).split(".")[1]
@@ -39,15 +44,21 @@ class Landing:
     notes: Sequence[str]
 
 
-def find_files(landing: Path, channels: Sequence[Channel]) -> Landing:
-    """Match each channel's globs; UnusableInput where there is nothing to read or a file is claimed twice."""
+def find_files(
+    landing: Path, channels: Sequence[Channel], brought: Collection[tuple[str, str]] = frozenset()
+) -> Landing:
+    """Match each channel's globs; UnusableInput where there is nothing to read or a file is claimed twice.
+
+    ``brought``: the feeds (channel, kind) of which earlier runs have read a file.
+    """
     if not landing.is_dir():
         raise UnusableInput(f"{landing} is {'no folder' if landing.exists() else 'not there'}: no feeds to read")
     try:
-        claimed, odd = _claims(landing, channels)
+        claimed, odd = _claims(landing, channels, brought)
         notes = [f"{name} is not read: {why}" for name, why in odd.items()]
         notes += _strangers(landing, channels, {*claimed, *odd})
         notes += _as_before(channels, claimed)
+        notes += _retired_now(channels)
     except OSError as error:
         raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
     if not claimed:
@@ -73,7 +84,9 @@ def _of(claimed: dict[str, FeedFile], channel: Channel, kind: str) -> list[FeedF
     return sorted(mine, key=lambda file: file.name)
 
 
-def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedFile], dict[str, str]]:
+def _claims(
+    landing: Path, channels: Sequence[Channel], brought: Collection[tuple[str, str]]
+) -> tuple[dict[str, FeedFile], dict[str, str]]:
     """Files by name under the landing folder, and why other names that match a glob are no feed."""
     claimed: dict[str, FeedFile] = {}
     odd: dict[str, str] = {}
@@ -92,7 +105,19 @@ def _claims(landing: Path, channels: Sequence[Channel]) -> tuple[dict[str, FeedF
                         f"{name} is claimed twice, as {other.channel.name} {other.kind} and {channel.name} {kind}:"
                         " narrow the globs"
                     )
+                elif other.channel.told and other.feed not in brought and (channel.name, kind) in brought:
+                    raise _renamed(name, channel, other.channel)
     return claimed, dict(sorted(odd.items()))
+
+
+def _renamed(name: str, before: Channel, now: Channel) -> UnusableInput:
+    """What to raise where a new name takes files of a channel that has brought records under its own."""
+    known = "as an earlier run declared" if before.kept else "as ever"
+    return UnusableInput(
+        f"{name} belongs to channel {before.name}, {known}, and this run's file claims it for {now.name}: records are "
+        f"known by their channel, so all that {before.name} brought would stand twice. Keep the name {before.name}; or "
+        f"say beside {now.name} what becomes of it: [channels.{before.name}] with other globs, or with retired = true"
+    )
 
 
 def _no_feed(path: Path) -> str:
@@ -128,8 +153,11 @@ def _strangers(landing: Path, channels: Sequence[Channel], known: set[str]) -> l
                 notes.append(f"{entry.name} is not read: a channel's feeds lie in its own folder")
             continue
         if entry.name not in roots and not any(name.startswith(f"{entry.name}/") for name in known):
-            names = ", ".join(channel.name for channel in channels)
-            notes.append(f"folder {entry.name} is not read: no channel of that name (channels: {names})")
+            names = ", ".join(channel.name for channel in channels if not channel.retired)
+            why = f"no channel of that name (channels: {names})"
+            if any(channel.retired and channel.name == entry.name for channel in channels):
+                why = f"channel {entry.name} is retired"
+            notes.append(f"folder {entry.name} is not read: {why}")
             continue
         for path in sorted(entry.iterdir()):
             name = path.relative_to(landing).as_posix()
@@ -150,7 +178,16 @@ def _as_before(channels: Sequence[Channel], claimed: Mapping[str, FeedFile]) -> 
         return []
     are = f"channel {kept[0]} is" if len(kept) == 1 else f"channels {', '.join(kept)} are"
     return [
-        f"{are} read as --channels of an earlier run declared and this run's does not: so it stays until declared anew"
+        f"{are} read as --channels of an earlier run declared and this run's does not: so it stays until declared anew,"
+        " or with retired = true"
+    ]
+
+
+def _retired_now(channels: Sequence[Channel]) -> list[str]:
+    return [
+        f"channel {channel.name} is retired: its files are read no more, what it has brought stays"
+        for channel in channels
+        if channel.retired and channel.told
     ]
 
 

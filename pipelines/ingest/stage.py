@@ -54,7 +54,10 @@ def ingest(
     Raises UnusableInput where the folder or a file cannot be read at all, PromiseBroken where a row got lost; in both
     cases the caller rolls back.
     """
-    found = find_files(landing, channels)
+    brought = {
+        (str(name), str(kind)) for name, kind in work.execute("SELECT DISTINCT channel, kind FROM files").fetchall()
+    }
+    found = find_files(landing, channels, brought)
     tally = _Tally(notes=list(found.notes))
     suppressions = Suppressions(work)
     bad = RejectedRows(work, run.run_seq, suppressions)

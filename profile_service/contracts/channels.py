@@ -29,7 +29,8 @@ _FIELDS = frozenset(name for kind in KINDS for name in field_names(kind))
 class Channel:
     """A source of records: globs under the landing folder, and how its columns and formats map to the contract.
 
-    ``kept``: an earlier run was told so of it, this one nothing.
+    ``retired``: its files are read no more, what it brought stays. ``kept``: an earlier run was told so of it, this one
+    nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Channel:
     duplicate_free: bool = False
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
+    retired: bool = False
     built_in: bool = field(default=False, compare=False)
     kept: bool = field(default=False, compare=False)
 
@@ -88,9 +90,14 @@ class _ChannelTable(Schema):
     duplicate_free = fields.Boolean(truthy={True}, falsy={False})
     columns = fields.Dict(keys=fields.String(), values=_Columns())
     formats = fields.Dict(keys=fields.String(), values=fields.String())
+    retired = fields.Boolean(truthy={True}, falsy={False})
 
     @validates_schema
     def _reads_something(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data.get("retired"):
+            if len(data) > 1:
+                raise ValidationError("a retired channel reads nothing: say nothing else of it", "retired")
+            return
         if not data.get("customers") and not data.get("events"):
             raise ValidationError("needs a glob for customers or for events", "customers")
         for name in data.get("columns", {}):

@@ -48,6 +48,7 @@ def test_what_a_run_was_told_holds_for_later_ones_that_are_told_nothing(work: du
         (replace(STORE, duplicate_free=False), True),
         (replace(STORE, columns={"city": ("town",)}), True),
         (replace(STORE, events="tills/events/*"), True),
+        (Channel("store", retired=True), True),
     ],
 )
 def test_what_is_declared_otherwise_is_told_anew(work: duckdb.DuckDBPyConnection, again: Channel, anew: bool) -> None:

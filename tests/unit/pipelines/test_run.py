@@ -143,6 +143,25 @@ def test_a_layout_once_declared_is_not_lost_by_a_forgotten_channels_file(places:
     assert committed(places, named) == [(with_names,)]
 
 
+def test_a_renamed_channel_is_refused_until_it_is_said_what_becomes_of_the_old_name(places: Places) -> None:
+    declaration = places.data_dir.with_name("channels.toml")
+    declaration.write_text('[channels.shop]\ncustomers = "store/*.csv"\nduplicate_free = true\n')
+    before = go(places, channels=declaration)
+    renamed = '[channels.tills]\ncustomers = "store/*.csv"\n'
+    declaration.write_text(renamed)
+    with pytest.raises(UnusableInput, match=r"belongs to channel shop, as an earlier .*claims it for tills"):
+        go(places, channels=declaration)
+    assert committed(places, "SELECT DISTINCT channel FROM files WHERE path LIKE 'store/%'") == [("shop",)]
+    declaration.write_text(f"{renamed}[channels.shop]\nretired = true\n")
+    after = go(places, channels=declaration, accept=True)
+    assert any("channel shop is retired" in said for said in after.warnings)
+    assert after.records > before.records, "what the old name brought stays"
+    assert committed(places, "SELECT channel FROM duplicate_free") == [("shop",)], "and holds nobody twice, as before"
+    silent = go(places)
+    assert silent.outcome == "nothing new"
+    assert not any("shop" in said for said in silent.warnings)
+
+
 def test_the_same_landing_again_is_nothing_new_and_leaves_no_trace(places: Places) -> None:
     first = go(places)
     again = go(places)

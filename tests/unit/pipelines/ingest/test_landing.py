@@ -103,6 +103,34 @@ def test_a_kept_channel_leaves_to_others_what_they_claim_and_says_that_it_is_kep
 
 
 @pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (Channel("shop", customers="store/*.csv", kept=True), "channel shop, as an earlier run declared"),
+        (BUILT_IN[0], "channel store, as ever"),
+    ],
+)
+def test_a_new_name_for_files_of_a_channel_that_has_brought_records_is_refused(
+    tmp_path: Path, before: Channel, said: str
+) -> None:
+    folder = folder_of(tmp_path, ["store/customers.csv"])
+    named = [Channel("crm", customers="store/*.csv"), before]
+    with pytest.raises(UnusableInput, match=f"belongs to {said}.*Keep the name {before.name}.*retired = true"):
+        find_files(folder, named, {(before.name, "customers")})
+    for brought in (set(), {(before.name, "events")}, {(before.name, "customers"), ("crm", "customers")}):
+        assert [file.channel.name for file in find_files(folder, named, brought).files] == ["crm"], brought
+    retired = [named[0], Channel(before.name, retired=True)]
+    found = find_files(folder, retired, {(before.name, "customers")})
+    assert [file.channel.name for file in found.files] == ["crm"]
+    assert found.notes == [f"channel {before.name} is retired: its files are read no more, what it has brought stays"]
+
+
+def test_the_folder_of_a_retired_channel_is_told_as_such(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["web/customers.csv", "crm/customers.csv"])
+    found = find_files(folder, [*BUILT_IN, Channel("crm", retired=True, kept=True)])
+    assert found.notes == ["folder crm is not read: channel crm is retired"]
+
+
+@pytest.mark.parametrize(
     "channels",
     [
         [Channel("a", customers="x/*.csv"), Channel("b", customers="x/c*.csv")],

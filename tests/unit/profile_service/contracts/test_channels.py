@@ -23,6 +23,8 @@ WRONG = [
     ("channels.r.customer: unknown field", '[channels.r]\ncustomer = "r/*.csv"'),
     ("tables: unknown field", '[tables.r]\ncustomers = "r/*.csv"'),
     ("needs a glob", "[channels.r]\nduplicate_free = true"),
+    ("a retired channel reads nothing", '[channels.r]\nretired = true\ncustomers = "r/*.csv"'),
+    ("channels.r.retired: not a valid boolean", '[channels.r]\nretired = "yes"'),
     ("must be a glob under the landing folder", '[channels.r]\ncustomers = "../secrets/*.csv"'),
     ("must be a glob under the landing folder", '[channels.r]\ncustomers = "/etc/*.csv"'),
     ("cannot hold **", '[channels.r]\ncustomers = "r/**/*.csv"'),
@@ -69,6 +71,11 @@ def test_a_file_replaces_a_channel_of_the_same_name(tmp_path: Path) -> None:
     assert [channel.name for channel in channels] == ["store", "web", "mobile", "call_center"]
     assert channels[1].customers == "site/*.jsonl"
     assert channels[1].events is None
+
+
+def test_a_file_retires_a_channel(tmp_path: Path) -> None:
+    *_, old = declared(tmp_path, "[channels.old]\nretired = true")
+    assert old == Channel("old", retired=True)
 
 
 @pytest.mark.parametrize(("said", "text"), WRONG)
