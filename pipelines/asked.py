@@ -11,8 +11,9 @@ import duckdb
 import numpy as np
 
 from pipelines.names import Corrections
-from pipelines.standardise import houses_sql, streets_sql
+from pipelines.standardise import houses_sql, read_plain_phones, streets_sql
 from profile_service.identity.model import Model
+from profile_service.identity.phones import phone
 from profile_service.identity.values import Street, street
 from profile_service.identity.vocabulary import Vocabulary
 
@@ -22,12 +23,14 @@ _STREETS = ("street", "street_2")
 
 
 class Asking:
-    """Answers to come: the correction of each name, and the reading of each street."""
+    """Answers to come: the correction of each name, the reading of each street, and of each phone number not plain."""
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self._thread = thread
         self._names: dict[str, Future[dict[str, str | None]]] = {}
         self._streets: dict[str, Future[dict[str, Street]]] = {}
+        self._phones: Future[Sequence[str | None]] | None = None
+        self._phone_rows = np.zeros(0, dtype=np.int64)
 
     def ask_names(self, work: Work, model: Model) -> None:
         """Ask for the corrections of all names in the dictionaries, each in its own column."""
@@ -60,6 +63,24 @@ class Asking:
             work.unregister("read_streets")
             work.execute(f"DROP TABLE houses_{field}")
 
+    def ask_phones(self, work: Work, fresh: str, model: Model) -> None:
+        """Make ``dict_phone`` of relation ``fresh``, and ask for what in it is no plain number."""
+        read_plain_phones(work, fresh, model.trained.default_country if model.trained else None)
+        odd = work.execute("SELECT rowid, raw, country FROM dict_phone WHERE value IS NULL").fetchall()
+        self._phone_rows = np.fromiter((row for row, _, _ in odd), np.int64, len(odd))
+        self._phones = self._thread.submit(_numbers, [(raw, country) for _, raw, country in odd])
+
+    def enter_phones(self, work: Work) -> None:
+        """Complete ``dict_phone`` by what was asked."""
+        assert self._phones is not None
+        read = np.array([number or "" for number in self._phones.result()], dtype=object)
+        if len(read):
+            work.register("read_phones", {"row": self._phone_rows, "value": read})
+            work.execute(
+                "UPDATE dict_phone SET value = nullif(p.value, '') FROM read_phones p WHERE p.row = dict_phone.rowid"
+            )
+            work.unregister("read_phones")
+
     def names(self) -> Corrections:
         """The corrections that were asked."""
         return {column: asked.result() for column, asked in self._names.items()}
@@ -72,6 +93,10 @@ def _texts(work: Work, query: str) -> list[str]:
 def _corrections(model: Model, column: str, names: Sequence[str]) -> dict[str, str | None]:
     correct = model.spellings[column].correct
     return {name: correct(name) for name in names}
+
+
+def _numbers(odd: Sequence[tuple[str, str | None]]) -> Sequence[str | None]:
+    return [phone(raw, country) for raw, country in odd]
 
 
 def _readings(words: Vocabulary, streets: Sequence[str]) -> dict[str, Street]:

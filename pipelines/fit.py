@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -161,8 +162,7 @@ def _floored(table: Floats) -> Floats:
     """Random agreement is rare, never impossible."""
     floored = np.maximum(table, 1e-9)
     floored[0] = 0.0
-    result: Floats = floored / floored.sum()
-    return result
+    return np.asarray(floored / floored.sum())
 
 
 def _expected(part: Part, itself: Floats, prior: Prior) -> Floats:
@@ -284,18 +284,18 @@ def _responsibility(one_hot: csr_matrix, tables: Sequence[Floats], shares: Float
     logs = np.log(np.maximum(np.concatenate(list(tables), axis=1), 1e-12)).T
     likelihood = np.asarray(one_hot @ logs) + np.log(np.maximum(shares, 1e-300))
     likelihood[barred, FREE] = -np.inf
-    likelihood -= likelihood.max(axis=1, keepdims=True)
-    chance = np.exp(likelihood)
-    result: Floats = chance / chance.sum(axis=1, keepdims=True)
-    return result
+    # class by class: numpy takes three times as long to go along rows of eight
+    likelihood -= reduce(np.maximum, likelihood.T)[:, None]
+    chance: Floats = np.exp(likelihood)
+    chance /= reduce(np.add, chance.T)[:, None]
+    return chance
 
 
 def _shares(pairs: Floats, all_pairs: float, least: Floats, most: Floats) -> Floats:
     shares = np.clip(np.maximum(pairs, 1e-3) / all_pairs, least, most)
     shares[REST] = 0.0
     shares[REST] = max(1.0 - shares.sum(), 1e-6)
-    result: Floats = shares / shares.sum()
-    return result
+    return np.asarray(shares / shares.sum())
 
 
 def _without_known(random: Floats, by_class: Floats, by_count: Floats) -> Floats:

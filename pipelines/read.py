@@ -78,10 +78,11 @@ def _read_further(work: Work, fresh: str, model: Model) -> None:
     with asking() as asked:
         asked.ask_names(work, model)
         asked.ask_streets(work, fresh, words)
+        asked.ask_phones(work, fresh, model)
         standardise.read_values(work, fresh, words, standardise.READ_THEN)
-        standardise.read_phones(work, fresh, model.trained.default_country if model.trained else None)
-        names.read_names(work, fresh, model, asked.names())
+        names.read_names(work, fresh, model, asked.names)
         asked.enter_streets(work)
+        asked.enter_phones(work)
 
 
 def read_and_learn(work: Work, fresh: str, model: Model) -> Model:

@@ -73,7 +73,6 @@ def define_value_rules(work: Work, words: Vocabulary) -> None:
     }
     for name, text_rule in texts.items():
         define_rule(work, f"rule_{name}", text_rule, 1, "VARCHAR")
-    define_rule(work, "rule_phone", phones.phone, 2, "VARCHAR")
 
 
 def define_line_rule(work: Work, words: Vocabulary) -> None:
@@ -121,13 +120,15 @@ def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
 
 # What has to be read before the other fields: names to be corrected, and where a phone number is dialled.
 READ_FIRST = ("given_name", "family_name", "full_name", "middle_name", "country")
+_USUAL_COUNTRIES = 12  # whose plans are looked at in SQL, one after the other
 READ_THEN = tuple(field for field in TEXT_FIELDS if field not in READ_FIRST)
 
 
 def read_values(work: Work, fresh: str, words: Vocabulary, fields: Iterable[str]) -> None:
     """Make ``dict_<field>(raw, n, …)`` for some fields of the rows in relation ``fresh``: distinct values as read.
 
-    ``n`` counts the rows. Phones wait for ``read_phones``, which needs to know the country, and streets for ``asked``.
+    ``n`` counts the rows. Phones wait for ``read_plain_phones``, which needs to know the country, and streets for
+    ``asked``.
     """
     plain = _shortcuts(words)
     for field in fields:
@@ -170,14 +171,20 @@ def usual_country(work: Work, fresh: str) -> str | None:
     return phones.most_frequent_country([number for (number,) in numbers])
 
 
-def read_phones(work: Work, fresh: str, default_country: str | None) -> None:
-    """Make ``dict_phone(raw, country, n, value)``: a number is read where its record says it would be dialled."""
+def read_plain_phones(work: Work, fresh: str, default_country: str | None) -> None:
+    """Make ``dict_phone(raw, country, n, value)``: a number is read where its record says it would be dialled.
+
+    What is no plain number is missing until ``asked`` has entered it.
+    """
+    met = work.execute("SELECT value FROM dict_country WHERE value IS NOT NULL GROUP BY 1 ORDER BY sum(n) DESC, 1")
+    usual = dict.fromkeys(
+        [*([default_country] if default_country else []), *(country for (country,) in met.fetchall())]
+    )
     distinct = f"""SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
         FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw WHERE f.phone IS NOT NULL GROUP BY 1, 2"""
+    plain = shortcuts.phone_shortcut(list(usual)[:_USUAL_COUNTRIES]).over(distinct)
     work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE dict_phone AS
-        SELECT raw, country, n, coalesce(cheap, rule_phone(raw, country)) AS value
-        FROM ({shortcuts.phone_shortcut(default_country).over(distinct)})""",
+        f"CREATE OR REPLACE TEMP TABLE dict_phone AS SELECT raw, country, n, cheap AS value FROM ({plain})",
         {"country": default_country},
     )
 

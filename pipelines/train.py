@@ -281,10 +281,13 @@ def _chance_of_swapped(work: Work) -> float:
 
 
 def _chance_of_agreeing(work: Work, column: str, bin_column: str) -> dict[int, float]:
-    """Bin = the chance that two random records with a value agree on one in that bin."""
+    """Bin = the chance that two random records with a value agree on one in that bin.
+
+    A value that stands in several, an initial that mailboxes complete, counts in the commonest of them.
+    """
     rows = work.execute(
         f"""WITH of_value AS (
-            SELECT any_value({bin_column}) AS bin, count(*)::DOUBLE AS n FROM drawn_records
+            SELECT min({bin_column}) AS bin, count(*)::DOUBLE AS n FROM drawn_records
             WHERE {column} IS NOT NULL GROUP BY {column}),
         pairs AS (SELECT greatest(sum(n) * (sum(n) - 1), 1) AS n FROM of_value)
         SELECT bin, sum(v.n * (v.n - 1)) / any_value(pairs.n) FROM of_value v, pairs GROUP BY bin"""

@@ -95,7 +95,8 @@ def level_numbers(comparison: Comparison, model: Model, pairs: Sides, both: Flag
         hit = left[holds]
         numbers[hit] = number
         if level.bins:
-            numbers[hit] += pairs.records[f"{level.bins}_bin"].take(pairs.left[hit]).astype(np.int64)
+            bin_of = pairs.records[f"{level.bins}_bin"]
+            numbers[hit] += np.minimum(bin_of.take(pairs.left[hit]), bin_of.take(pairs.right[hit])).astype(np.int64)
         if may is not None:
             asked.append(left[may])
             holds = holds | may

@@ -71,7 +71,7 @@ def _alike(comparison: Comparison, pairs: Sides) -> tuple[Rids, Rids]:
     for level in comparison.levels:
         columns |= {column for column in (level.column, level.and_column) if column}
         if level.bins:
-            key = key * ODD + pairs.codes(f"{level.bins}_bin")[0]
+            key = key * ODD + np.minimum(*pairs.codes(f"{level.bins}_bin"))
     if comparison.unless_swapped or any(level.rule == "swapped" for level in comparison.levels):
         certain, unsure = swapped(pairs)
         key = key * ODD + certain

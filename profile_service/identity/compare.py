@@ -213,8 +213,15 @@ class Question:
             return 0
         for number, level in self.levels:
             if RULES[level.rule].holds(left.values, right, level) and self._known_well(left.values, right, level):
-                return number + (left.bins[level.bins] if level.bins else 0)
+                return number + (self._bin(left, right, level.bins) if level.bins else 0)
         return self.last
+
+    def _bin(self, left: StandardisedRecord, right: Read, column: str) -> int:
+        """The commoner bin of two values: of one initial, mailboxes may have told either side another name."""
+        own = left.bins[column]
+        if left.values[column] == right[column]:
+            return own
+        return min(own, self.model.bin_of(column, right[column]))
 
     def _known_well(self, left: Read, right: Read, level: Level) -> bool:
         """Whether both values are known as well as the level asks for."""
@@ -258,7 +265,7 @@ def columns_read(comparison: Comparison, model: Model) -> list[str]:
     """The standard columns that decide a comparison's level, without repetition."""
     columns = [*comparison.columns, *columns_said_before(comparison, model)]
     for level in comparison.levels:
-        columns += [column for column in (level.column, level.and_column) if column]
+        columns += [column for column in (level.column, level.and_column, level.bins) if column]
     if comparison.unless_swapped or any(level.rule == "swapped" for level in comparison.levels):
         columns += ["given_fixed", "family_fixed"]
     return list(dict.fromkeys(columns))
@@ -284,7 +291,7 @@ def level_sql(comparison: Comparison, model: Model) -> str:
     cases = [f"WHEN {' OR '.join(missing)} THEN 0"]
     number = 1
     for level in comparison.levels:
-        value = f"{number} + l.{level.bins}_bin" if level.bins else str(number)
+        value = f"{number} + least(l.{level.bins}_bin, r.{level.bins}_bin)" if level.bins else str(number)
         cases.append(f"WHEN {RULES[level.rule].sql(level)}{_known_well_sql(level, model)} THEN {value}")
         number += _width(level, model)
     return f"CASE {' '.join(cases)} ELSE {otherwise(comparison, number)} END"

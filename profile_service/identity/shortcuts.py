@@ -78,31 +78,38 @@ def email_shortcut(words: Vocabulary) -> Shortcut:
     )
 
 
-def phone_shortcut(country: str | None) -> Shortcut:
-    """For numbers of digits and separators with a calling code, or dialled inside ``country`` (ISO 3166).
+def phone_shortcut(countries: Iterable[str]) -> Shortcut:
+    """For numbers of digits and separators with a calling code, or dialled inside one of ``countries`` (ISO 3166).
 
     Reads a column ``country`` too, where each number would be dialled. Whatever may be a British number written with
     both calling code and a nought is for the Python rule.
     """
-    inside = ""
-    plan = numbering_plan(country) if country else None
-    if plan is not None and plan.calling_code != "44":
-        national = "digits"
-        if plan.national_prefix:
-            after = len(plan.national_prefix) + 1
-            dialled = f"starts_with(digits, '{plan.national_prefix}')"
-            national = f"CASE WHEN {dialled} THEN substr(digits, {after}) ELSE digits END"
-        lengths = ", ".join(str(length) for length in sorted(plan.lengths))
-        inside = (
-            f"WHEN country = '{country}' AND NOT starts_with(digits, '00') AND length({national}) IN ({lengths}) "
-            f"THEN '+{plan.calling_code}' || ({national})"
-        )
+    inside = " ".join(_dialled_inside(country) for country in countries)
     return Shortcut(
         "CASE WHEN NOT regexp_full_match(raw, '[+]?[0-9 ().-]+') OR length(significant) < 7 "
         "OR starts_with(significant, '440') OR replace(right(significant, 7), right(digits, 1), '') = '' THEN NULL "
-        "WHEN starts_with(raw, '+') THEN '+' || digits "
-        f"WHEN starts_with(digits, '00') AND length(digits) > 10 THEN '+' || substr(digits, 3) {inside} END",
+        "WHEN starts_with(raw, '+') THEN '+' || digits WHEN starts_with(digits, '00') THEN "
+        f"CASE WHEN length(digits) > 10 THEN '+' || substr(digits, 3) END {inside} END",
         {"digits": "translate(raw, ' ().-+', '')", "significant": "ltrim(translate(raw, ' ().-+', ''), '0')"},
+    )
+
+
+def _dialled_inside(country: str) -> str:
+    """The case of a number dialled inside a country, by its plan; nothing where that is not known."""
+    plan = numbering_plan(country)
+    if plan is None:
+        return ""
+    national = "digits"
+    if plan.national_prefix:
+        after = len(plan.national_prefix) + 1
+        national = (
+            f"CASE WHEN starts_with(digits, '{plan.national_prefix}') THEN substr(digits, {after}) ELSE digits END"
+        )
+    lengths = ", ".join(str(length) for length in sorted(plan.lengths))
+    bracketed = f"AND NOT starts_with({national}, '0')" if plan.calling_code == "44" else ""
+    return (
+        f"WHEN country = '{country}' AND length({national}) IN ({lengths}) {bracketed} "
+        f"THEN '+{plan.calling_code}' || ({national})"
     )
 
 

@@ -112,6 +112,22 @@ def test_no_comparison_and_no_score_cares_which_record_is_on_the_left(learned: L
     assert compare_pair(left, right, learned.model) == compare_pair(right, left, learned.model)
 
 
+def test_one_initial_that_mailboxes_completed_as_two_names_agrees_alike_from_either_side(learned: Learned) -> None:
+    model = learned.model
+    assert model.trained is not None
+    counts = model.trained.frequencies["given_fixed"].counts
+    often, never = max(counts, key=lambda name: counts[name]), "jorgelina"
+    assert model.bin_of("given_fixed", often) < model.bin_of("given_fixed", never)
+    empty = standardise_record(raw(), model, {})
+    sides = []
+    for name in (often, never):
+        bins = {**empty.bins, "given_fixed": model.bin_of("given_fixed", name)}
+        sides.append(replace(empty, values={**empty.values, "given_name": "j", "given_fixed": name}, bins=bins))
+    levels = compare_pair(sides[0], sides[1], model)
+    assert levels == compare_pair(sides[1], sides[0], model)
+    assert levels == compare_pair(sides[0], sides[0], model), "two who may be one person meet in the commoner name"
+
+
 @QUICK
 @given(data=st.data())
 def test_a_packed_pattern_unpacks_to_its_levels(learned: Learned, data: st.DataObject) -> None:

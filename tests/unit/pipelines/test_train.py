@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
-from pipelines.train import parts_of, stop_among, taking_part
+from pipelines.train import _chance_of_agreeing, parts_of, stop_among, taking_part
 from profile_service.identity.mixture import CLASSES
 from profile_service.identity.model import Model, packaged_model
 from profile_service.identity.model_files import standing_model
@@ -122,3 +123,13 @@ def test_pairs_within_a_channel_that_holds_nobody_twice_are_no_pairs_to_explain(
     assert model.trained is not None
     within = sizes[channel] * (sizes[channel] - 1) / 2
     assert sum(model.trained.facts["expected_pairs"].values()) == pytest.approx(400 * 399 / 2 - within)
+
+
+@pytest.mark.parametrize("bins", [[4, 1, 4], [4, 4, 1], [1, 4, 4]], ids=str)
+def test_a_value_in_several_bins_counts_in_the_commonest_whatever_the_order_of_its_records(bins: list[int]) -> None:
+    with duckdb.connect() as work:
+        work.execute(
+            "CREATE TEMP TABLE drawn_records AS SELECT 'j' AS given_name, unnest($bins::UTINYINT[]) AS given_fixed_bin",
+            {"bins": bins},
+        )
+        assert _chance_of_agreeing(work, "given_name", "given_fixed_bin") == {1: 1.0}
