@@ -124,7 +124,9 @@ STRATEGIES: Mapping[str, Strategy] = {
 }
 
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
-_WORD = re.compile(r"[^\W_]+(?:'[sS]\b)?")
+# letters and digits, with the accents that stand behind a letter as signs of their own
+_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*(?:'[sS](?![\w\u0300-\u036f]))?")
+_FINAL_SIGMA = re.compile("σ(?=(?:'s)?$)")
 
 
 def tidy(text: str) -> str:
@@ -140,22 +142,55 @@ def tidy_sql(column: str) -> str:
 
 def titled(text: str) -> str:
     """Words with a capital first letter where the text is all capitals or all small; a mixed case was meant."""
-    if text not in (text.upper(), text.lower()):
+    if text not in (upper(text), lower(text)):
         return text
-    return _WORD.sub(lambda word: word[0][0].upper() + word[0][1:].lower(), text)
+    return _WORD.sub(lambda word: upper(word[0][0]) + _FINAL_SIGMA.sub("ς", lower(word[0][1:])), text)
 
 
+def upper(text: str) -> str:
+    """Each letter's one capital, as DuckDB has it: a letter that is several as a capital (ﬁ, ŉ) stays."""
+    return text.upper() if text.isascii() else "".join(map(_capital, text))
+
+
+def lower(text: str) -> str:
+    """Each letter's one small letter, as DuckDB has it: İ is i."""
+    return text.lower() if text.isascii() else "".join(letter.lower()[0] for letter in text)
+
+
+def _capital(letter: str) -> str:
+    if letter == "ß":
+        return "ẞ"
+    return next((one for one in (letter.upper(), letter.title()) if len(one) == 1), letter)
+
+
+# one capital word after the other, and the s of a possessive small
+_WORDS_SQL = (
+    r"array_to_string(list_transform(regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), "
+    r"lambda w: upper(w[1]) || lower(w[2:])), '')"
+)
+# Signs with a case that are no letters (Ⓐ), accents apart, a last sigma, and a possessive beside letters that are not
+# plain, which regular expressions without looking ahead would miss, take the longer way: behind an underscore put first
+# every other part is a word, and what follows a sigma or an s decides of it afterwards.
+_ODD = r"[\x{{24b6}}-\x{{24e9}}\x{{300}}-\x{{36f}}σΣ]|''[sS]"
+_ODD_WORDS_SQL = (
+    r"regexp_replace(regexp_replace(array_to_string(list_transform("
+    r"regexp_extract_all('_' || {t}, '[\pL\pN][\pL\pN\x{{300}}-\x{{36f}}]*|[^\pL\pN]+'), "
+    r"lambda w, n: CASE WHEN n % 2 = 1 THEN w ELSE upper(w[1]) || lower(w[2:]) END), '')[2:], "
+    r"'σ($|[^\pL\pN\x{{300}}-\x{{36f}}])', 'ς\1', 'g'), "
+    r"'([\pL\pN][\x{{300}}-\x{{36f}}]*'')S($|[^\pL\pN_\x{{300}}-\x{{36f}}])', '\1s\2', 'g')"
+)
 _TITLED_SQL = (
-    "CASE WHEN {v} <> upper({v}) AND {v} <> lower({v}) THEN {t} ELSE array_to_string(list_transform("
-    r"regexp_extract_all({t}, '[\pL\pN]+(?:''[sS]\b)?|[^\pL\pN]+'), lambda w: upper(w[1]) || lower(w[2:])), '') END"
+    "CASE WHEN {v} <> upper({v}) AND {v} <> lower({v}) THEN {t} "
+    f"WHEN strlen({{v}}) = length({{v}}) OR NOT regexp_matches({{v}}, '{_ODD}') THEN {_WORDS_SQL} "
+    f"ELSE {_ODD_WORDS_SQL} END"
 )
 
 # how a field is written for people: Python on (sent, standard), SQL on the same two columns
 SHOW: Mapping[str, tuple[Callable[[str, str | None], str], Callable[[str, str], str]]] = {
     "sent": (lambda sent, _: tidy(sent), lambda v, _: tidy_sql(v)),
     "title": (lambda sent, _: titled(tidy(sent)), lambda v, _: _TITLED_SQL.format(v=v, t=tidy_sql(v))),
-    "lower": (lambda sent, _: tidy(sent).lower(), lambda v, _: f"lower({tidy_sql(v)})"),
-    "upper": (lambda sent, _: tidy(sent).upper(), lambda v, _: f"upper({tidy_sql(v)})"),
+    "lower": (lambda sent, _: lower(tidy(sent)), lambda v, _: f"lower({tidy_sql(v)})"),
+    "upper": (lambda sent, _: upper(tidy(sent)), lambda v, _: f"upper({tidy_sql(v)})"),
     "standard": (lambda sent, standard: standard or tidy(sent), lambda v, s: f"coalesce({s}, {tidy_sql(v)})"),
 }
 

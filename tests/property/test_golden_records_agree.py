@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.merge import field_rows_sql, gather_records, place_records, survive
 from pipelines.work import TABLES
+from profile_service.identity import survivorship
 from profile_service.identity.consent import (
     LAST_STATEMENTS_SQL,
     STANDING_CONSENT_SQL,
@@ -32,6 +35,10 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 values = st.sampled_from(
     ["J", "JOHN", "john", "McDonald", "o'neil", " Ann  Lee ", "élodie", "ÉLODIE\t2b", "st john's 1"]
 )
+# letters that have no one capital or small letter, or one that depends on where they stand; signs that have a case and
+# are no letters; an accent of its own, and what ends a word or does not
+odd_texts = st.text(st.sampled_from(list("ßẞŉǆǅǄİıΣσςᾀᾈῼﬁʼⓐⒶⅷⅧªſéÉaAsS1' _-.\u0301\u0345")), max_size=9)
+cases = st.sampled_from([str, str.upper, str.lower, survivorship.upper, survivorship.lower])
 optional = st.none() | values
 moments = st.none() | st.integers(0, 3).map(lambda day: START + timedelta(days=day))
 
@@ -133,6 +140,27 @@ def test_everyones_golden_records_are_each_ones(
             for name, golden in golden_record(customer, declared).items()
         }
         assert found[f"cus_{cno}"] == expected
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@settings(max_examples=30, deadline=None)
+@given(drawn=st.lists(st.tuples(cases, odd_texts), min_size=10, max_size=30))
+def test_a_value_is_written_for_people_as_the_rule_for_one_has_it(
+    desk: duckdb.DuckDBPyConnection, drawn: list[tuple[Callable[[str], str], str]]
+) -> None:
+    texts = [case(text) for case, text in drawn]
+    ways = ", ".join(sql("sent", "NULL") for _, sql in SHOW.values())
+    with desk.cursor() as cursor:
+        rows = cursor.execute(
+            f"SELECT {ways} FROM (SELECT unnest($texts::VARCHAR[]) AS sent)", {"texts": texts}
+        ).fetchall()
+    for text, row in zip(texts, rows, strict=True):
+        assert dict(zip(SHOW, row, strict=True)) == {name: way(text, None) for name, (way, _) in SHOW.items()}, text
 
 
 @settings(max_examples=60, deadline=None)

@@ -23,6 +23,17 @@ from profile_service.identity.survivorship import POSITION_BITS, STRATEGIES, sur
         ("flat 2b", "Flat 2b"),
         ("de la Cruz", "de la Cruz"),
         ("1234", "1234"),
+        ("ΝΊΚΟΣ ΠΑΠΑΔΌΠΟΥΛΟΣ", "Νίκος Παπαδόπουλος"),
+        ("ΝΊΚΟΣ'S ΣΟΥΒΛΆΚΙ", "Νίκος's Σουβλάκι"),
+        ("İZMİR", "İzmir"),
+        ("straße", "Straße"),
+        ("groẞ", "groẞ"),
+        ("ǆon ŉ ﬁn", "Ǆon ŉ ﬁn"),
+        ("JOSE\u0301PHINE", "Jose\u0301phine"),
+        ("L'ÉTÉ'S L'SÉJOUR", "L'Été's L'Séjour"),
+        ("ⓐb Ⓐ", "ⓐb Ⓐ"),
+        ("ⓐb", "ⓐB"),
+        ("ⓐⓑ", "ⓐⓑ"),
     ],
 )
 def test_only_a_text_in_one_case_is_titled(sent: str, shown: str) -> None:
