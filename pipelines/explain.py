@@ -143,7 +143,7 @@ def explain(left: str, right: str, data_dir: Path, ledger: str | Path | None = N
             path=strongest_path(left, right, _links(work, sides[0].customer_id)) if _same(sides) else (),
             model_version=model.version,
             refused=refused_since(work, (left, right)),
-            waiting=waiting.told(theirs),
+            waiting=waiting.told(work, theirs),
         )
 
 

@@ -115,7 +115,7 @@ def explain_customer(asked: str, data_dir: Path, ledger: str | Path | None = Non
             model_version=model.version,
             unvouched=tuple(unvouched([member.key]) for member in members if not member.vouched),
             refused=refused_since(work, keys),
-            waiting=waiting.told(keys),
+            waiting=waiting.told(work, keys),
         )
 
 
@@ -134,7 +134,7 @@ def nearness(left: str, right: str, data_dir: Path, ledger: str | Path | None = 
         for asked in (left, right):
             waiting.refuse_erased(asked, keys)
         found = _nearest(work, model, members)
-        return Nearness(next((near for near in found if near.customer_id == other), None), waiting.told(keys))
+        return Nearness(next((near for near in found if near.customer_id == other), None), waiting.told(work, keys))
 
 
 def standing_customer(work: Work, asked: str, waiting: Waiting = NOTHING) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import duckdb
@@ -44,3 +45,31 @@ def drop_forsaken_rulings(work: Work, model: Model) -> None:
         """DELETE FROM ruled_values
         WHERE (field, value) NOT IN (SELECT (field, value) FROM generic_rulings)"""
     )
+
+
+def held_among(
+    work: Work, values: Collection[tuple[str, str]], keys: Collection[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Of values (field, value) those that some of the records ``keys`` hold, by the last run, and which of them do."""
+    rows = work.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'standardised' AND NOT internal"
+    ).fetchall()
+    fields = sorted({field for field, _ in values} & {str(name) for (name,) in rows})
+    if not fields or not keys:
+        return {}
+    each = "SELECT rid, '{0}' AS field, {0} AS value FROM standardised SEMI JOIN mine USING (rid)"
+    held = " UNION ALL ".join(map(each.format, fields))
+    found: dict[tuple[str, str], list[str]] = {}
+    for field, value, key in work.execute(
+        f"""WITH mine AS (
+            SELECT rid, channel || ':' || source_record_id AS key FROM records
+            WHERE channel || ':' || source_record_id IN (SELECT unnest($keys::VARCHAR[])))
+        SELECT DISTINCT h.field, h.value, key FROM mine JOIN (
+            SELECT rid, field, value FROM withheld SEMI JOIN mine USING (rid) UNION ALL {held}) h USING (rid)
+        JOIN (SELECT unnest($fields::VARCHAR[]) AS field, unnest($values::VARCHAR[]) AS value) r
+            ON r.field = h.field AND r.value = h.value
+        ORDER BY ALL""",
+        {"keys": list(keys), "fields": [field for field, _ in values], "values": [value for _, value in values]},
+    ).fetchall():
+        found.setdefault((field, value), []).append(key)
+    return found

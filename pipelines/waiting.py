@@ -12,15 +12,19 @@ import duckdb
 
 from pipelines.live_log import ledger_of
 from pipelines.model_report.words import several
+from pipelines.rulings import held_among
 from pipelines.work import folded_seq
 from profile_service.errors import NotFound
 
 if TYPE_CHECKING:
+    from profile_service.live.rule import Ruling
     from profile_service.privacy import Erasure
     from profile_service.store.ledger import Entry, Log
 
 Work = duckdb.DuckDBPyConnection
 _TOLD = 5  # decisions by name; further ones by number
+_HOLDERS = 3  # of a value by name
+_RULED = {"generic": "is generic", "ordinary": "counts, however many share it", "counted": "is as the counts say"}
 _BEARING = {"record": "record", "judgement": "decision", "undo": "undoing", "ruling": "ruling"}
 
 
@@ -59,11 +63,11 @@ class Waiting:
             "`profiles run LANDING` takes it in; the service has its customer already"
         )
 
-    def told(self, keys: Collection[str]) -> tuple[str, ...]:
+    def told(self, work: Work, keys: Collection[str]) -> tuple[str, ...]:
         """In words: what concerns these records, and how much else there is; empty where nothing waits."""
-        return tuple(self._told(set(keys)))
+        return tuple(self._told(work, set(keys)))
 
-    def _told(self, keys: set[str]) -> Iterator[str]:
+    def _told(self, work: Work, keys: set[str]) -> Iterator[str]:
         counts = self._counts()
         if self.log is None or not counts:
             return
@@ -74,6 +78,7 @@ class Waiting:
             yield f"not in here yet: {_decision(entry, named)}"
         if len(mine) > _TOLD:
             yield f"not in here yet: {len(mine) - _TOLD:,} earlier decisions on these customers' records"
+        yield from self._rulings(work, keys)
         for key in sorted(keys):
             if written := self._of_record(key):
                 yield f"not in here yet: {key} was written live on {written[-1].at:%Y-%m-%d at %H:%M} UTC"
@@ -82,6 +87,19 @@ class Waiting:
             f"this tells what the last run knew; come in live since, of anybody: {much}; the service knows that "
             "already, and `profiles run LANDING` takes it in"
         )
+
+    def _rulings(self, work: Work, keys: set[str]) -> Iterator[str]:
+        """The last ruling on each value that one of these records holds."""
+        if self.log is None:
+            return
+        from profile_service.live.rule import ruling_of, rulings_after
+
+        last: dict[tuple[str, str], tuple[Entry, Ruling]] = {}
+        for entry in rulings_after(self.log, self.folded):
+            ruling = ruling_of(entry)
+            last[ruling.field, ruling.value] = entry, ruling
+        for about, holders in held_among(work, last, keys).items():
+            yield f"not in here yet: {_ruled(*last[about], holders)}"
 
     def _counts(self) -> dict[str, int]:
         if self.log is None:
@@ -145,3 +163,11 @@ def _decision(entry: Entry, named: tuple[str, str, str]) -> str:
     if entry.kind == "undo":
         return f"{entry.actor} took back on {entry.at:%Y-%m-%d} that {left} and {right} are {verdict} ({why})"
     return f"{entry.actor} decided on {entry.at:%Y-%m-%d}: {verdict}, {left} and {right} ({why})"
+
+
+def _ruled(entry: Entry, ruling: Ruling, holders: Sequence[str]) -> str:
+    held = ", ".join(holders[:_HOLDERS]) + (f" and {len(holders) - _HOLDERS:,} more" if holders[_HOLDERS:] else "")
+    return (
+        f"{entry.actor} ruled on {entry.at:%Y-%m-%d} that {ruling.field} {ruling.value} {_RULED[ruling.verdict]} "
+        f"({entry.reason or 'no reason given'}); here it stands in {held}"
+    )

@@ -14,6 +14,8 @@ from profile_service.correct import Wish, merge, split, undo
 from profile_service.erase import erase
 from profile_service.errors import NotFound
 from profile_service.live.apply import apply
+from profile_service.live.rule import Ruling
+from profile_service.rulings import rule
 from profile_service.store.ledger import About
 from profile_service.world import World
 from tests.end_to_end.worlds import profiles
@@ -54,6 +56,28 @@ def test_a_live_decision_is_told_until_a_run_knows_it_and_then_as_what_binds(wor
     known = explain(*max_and_min(ones, others), data_dir)
     assert (known.same, known.waiting) == (True, ())
     assert [(judged.verdict, judged.standing) for judged in known.judged] == [("same", "binds")]
+
+
+def test_a_live_ruling_is_told_of_whom_it_is_about_with_what_it_says(world: World, data_dir: Path) -> None:
+    (_, ones), (_, others) = some(world, 2)
+    left, right = (world.state().record(*named(keys[0])) for keys in (ones, others))
+    assert left is not None
+    assert right is not None
+    value = next(value for value in (left.standard["email"], left.standard["phone"]) if value)
+    field = "email" if "@" in value else "phone"
+    for verdict, reason in (("generic", "the shop"), ("ordinary", "asked again")):
+        with world.write() as hand:
+            rule(hand, Ruling(field, value, verdict), Wish("ada", reason))
+    elsewhere = explain(others[0], others[1], data_dir).waiting
+    assert not any("ruled" in said for said in elsewhere), "it is about nobody here"
+    assert "of anybody: 2 rulings;" in elsewhere[-1]
+    ruled, much = explain(ones[0], others[0], data_dir).waiting
+    assert "not in here yet: ada ruled on" in ruled
+    assert f"that {field} {value} counts, however many share it (asked again)" in ruled, "the last word"
+    assert ones[0] in ruled
+    assert much == elsewhere[-1]
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    assert explain(ones[0], others[0], data_dir).waiting == ()
 
 
 def max_and_min(ones: list[str], others: list[str]) -> tuple[str, str]:
