@@ -195,7 +195,8 @@ class World:
             return ServingGeneration(standing, current.model)
         opened = ServingGeneration.open(standing, self.settings.models)
         # built from every name there is: not in the first request that spells one
-        _ = opened.model.spellings
+        for spellings in opened.model.spellings.values():
+            spellings.make_ready()
         return opened
 
     def _let_go(self) -> None:

@@ -51,13 +51,18 @@ def patterns_of(work: Work, model: Model, pairs: Sides) -> Integers:
         for task, (some, places) in zip(tasks, settled, strict=True):
             patterns[task] = some
             asked.append({comparison: task.start + at for comparison, at in places.items()})
-    for number, weight in enumerate(_weights(model)):
-        unsure = [each[number] for each in asked if number in each]
-        if unsure:
-            at = np.concatenate(unsure)
-            first, alike = _alike(model.comparisons[number], pairs.at(at))
-            level = level_sql(model.comparisons[number], model)
-            patterns[at] += _ask(work, level, pairs.left[at[first]], pairs.right[at[first]])[alike] * weight
+        # found beside, while SQL is asked about those of the comparison before
+        unsure = {}
+        for number in range(len(model.comparisons)):
+            if parts := [each[number] for each in asked if number in each]:
+                at = np.concatenate(parts)
+                unsure[number] = at, pool.submit(_alike, model.comparisons[number], pairs.at(at))
+        for number, weight in enumerate(_weights(model)):
+            if number in unsure:
+                at, found = unsure[number]
+                first, alike = found.result()
+                level = level_sql(model.comparisons[number], model)
+                patterns[at] += _ask(work, level, pairs.left[at[first]], pairs.right[at[first]])[alike] * weight
     return patterns
 
 
