@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import pytest
 from pipelines import publish as publishing
 from pipelines.causes import enter_causes
 from pipelines.flip import keep_only_standing
-from pipelines.publish import Policy, PublishReport, publish
+from pipelines.publish import MOST_GROWTH, Policy, PublishReport, publish
 from pipelines.run_context import RunContext
 from profile_service.errors import NotEnoughDisk, PromiseBroken, RunFailed
 from profile_service.identity.model import packaged_model
-from profile_service.store.generation import open_standing, standing_generation
+from profile_service.store.generation import MANIFEST, open_standing, standing_generation
 from profile_service.store.schema import RELATIONS
 from tests.work_world import WorkWorld, moment, run_context
 
@@ -201,6 +202,21 @@ def test_many_changes_are_built_whole(world: WorkWorld) -> None:
     context = world.begin()
     world.identify(context, world.crowd("kiosk", 20))
     assert do_publish(world, context).kind == "full"
+
+
+@pytest.mark.parametrize(("grown", "kind"), [(0.9 * MOST_GROWTH, "delta"), (1.1 * MOST_GROWTH, "full")])
+def test_a_warehouse_that_refreshes_let_grow_beyond_a_bound_is_built_whole(
+    world: WorkWorld, grown: float, kind: str
+) -> None:
+    before = standing_generation(world.data_dir)
+    assert before is not None
+    (before.folder / MANIFEST).chmod(0o644)
+    last_built = int(before.manifest.size_bytes / grown)
+    replace(before.manifest, full_bytes=last_built).write(before.folder)
+    report = do_publish(world, next_run(world))
+    assert report.kind == kind
+    built = report.generation.manifest.size_bytes if kind == "full" else last_built
+    assert report.generation.manifest.full_bytes == built
 
 
 def test_a_generation_from_another_work_store_is_not_refreshed(world: WorkWorld) -> None:
