@@ -1,7 +1,9 @@
-"""Work that need not be waited for goes on beside, in a thread with a cursor of its own."""
+"""Work that need not be waited for goes on beside, in a thread with a cursor of its own; libraries load beside."""
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +12,14 @@ from typing import Any
 import duckdb
 
 _NOTHING: Mapping[str, str] = {}
+
+
+def load_beside(module: str) -> None:
+    """Begin to load a library that takes long, beside work that the interpreter only waits for.
+
+    Who needs it imports it where it is needed, and waits for what is left to load.
+    """
+    threading.Thread(target=importlib.import_module, args=(module,), name=f"loading {module}").start()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from profile_service.identity.declaration import ROLES
 from profile_service.identity.mixture import (
@@ -270,17 +269,18 @@ def _bounds_of_shares(evidence: Evidence, tables: Sequence[Floats], contradicted
     return least, most
 
 
-def _one_hot(evidence: Evidence) -> tuple[csr_matrix, list[int]]:
+def _one_hot(evidence: Evidence) -> tuple[Any, list[int]]:
     """Patterns as rows of a sparse 0/1 matrix with a column an outcome; the columns of ``missing`` stay empty."""
+    from scipy.sparse import csr_matrix
+
     widths = [len(part.kinds) for part in evidence.parts]
     offsets = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
     rows, places = np.nonzero(evidence.levels)
-    columns = evidence.levels[rows, places] + offsets[places]
-    shape = (len(evidence.levels), int(sum(widths)))
-    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape), offsets.tolist()
+    table = (np.ones(len(rows)), (rows, evidence.levels[rows, places] + offsets[places]))
+    return csr_matrix(table, shape=(len(evidence.levels), sum(widths))), offsets.tolist()
 
 
-def _responsibility(one_hot: csr_matrix, tables: Sequence[Floats], shares: Floats, barred: NDArray[np.bool_]) -> Floats:
+def _responsibility(one_hot: Any, tables: Sequence[Floats], shares: Floats, barred: NDArray[np.bool_]) -> Floats:
     logs = np.log(np.maximum(np.concatenate(list(tables), axis=1), 1e-12)).T
     likelihood = np.asarray(one_hot @ logs) + np.log(np.maximum(shares, 1e-300))
     likelihood[barred, FREE] = -np.inf

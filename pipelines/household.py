@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from pipelines.compare import level_numbers
+from pipelines.components import components_of
 from pipelines.work import whole_number
 from profile_service.identity.claims import Edge, claim
 from profile_service.identity.household import HouseholdRule, living_together
@@ -104,8 +103,7 @@ def _members(work: Work, rule: HouseholdRule) -> None:
     ).fetchnumpy()
     size = whole_number(work, "SELECT count(*) FROM home_members")
     one, other = (np.asarray(ties[end], dtype=np.int64) for end in ("one", "other"))
-    graph = coo_matrix((np.ones(len(one), dtype=np.int8), (one, other)), shape=(size, size))
-    group = connected_components(graph, directed=False)[1] if size else np.zeros(0, dtype=np.int64)
+    group = components_of(one, other, size)
     first = np.full(size, size, dtype=np.int64)
     np.minimum.at(first, group, np.arange(size))
     small = np.bincount(group, minlength=size)[group] <= rule.most_members

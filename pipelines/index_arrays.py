@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from pipelines import block
 from pipelines.index_lines import keep_file
@@ -160,9 +159,11 @@ def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:
 
 def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
     refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
+    from scipy.sparse import csr_array
+
     left, right, bits = columns_found(work, "SELECT l, r, bits FROM scored_pairs")
     # counting is ten times as fast as sorting; a pair of no bits is kept, for it is stored as any other
-    table = sparse.csr_array(
+    table = csr_array(
         (np.concatenate([bits, bits]), (np.concatenate([left, right]), np.concatenate([right, left]))),
         shape=(refs, refs),
     )

@@ -17,6 +17,7 @@ import duckdb
 
 from pipelines import firewall
 from pipelines.ahead import WarehouseCopy
+from pipelines.beside import load_beside
 from pipelines.causes import enter_causes
 from pipelines.changes import id_changes
 from pipelines.declared import declare
@@ -110,6 +111,8 @@ def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = 
     if places.landing is not None and not places.landing.is_dir():
         raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
     channels = load_channels(options.channels)
+    # a fifth of a second, needed once there are pairs
+    load_beside("scipy.sparse.csgraph")
     with _room(places, options) as room:
         summary = _run(room, channels, options, progress, clock)
         if not options.dry_run and ledger_of(room.data_dir, room.ledger) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 import time
@@ -197,6 +198,8 @@ class World:
         # built from every name there is: not in the first request that spells one
         for spellings in opened.model.spellings.values():
             spellings.make_ready()
+        # nor in the first live record of many neighbours
+        importlib.import_module("scipy.sparse.csgraph")
         return opened
 
     def _let_go(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.beside import load_beside
 from profile_service.identity.anchors import Anchors
 
 Floats = NDArray[np.float64]
@@ -50,7 +49,7 @@ def load_ahead(records: int) -> None:
     Where there are few records nothing is loaded: trees are seldom grown on them.
     """
     if records >= _WORTH_LOADING:
-        threading.Thread(target=importlib.import_module, args=("sklearn.tree",), name="loading sklearn").start()
+        load_beside("sklearn.tree")
 
 
 def boost(

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from profile_service.identity.model import Model
 
@@ -325,6 +323,9 @@ def _components(size: int, left: Integers, right: Integers) -> Integers:
     """For each record the number of its component."""
     if len(left) <= _FEW:
         return _components_of_few(size, left, right)
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
     labels: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
     return labels
