@@ -9,9 +9,11 @@ from contextlib import contextmanager
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.names import Corrections
 from pipelines.standardise import houses_sql, read_plain_phones, streets_sql
+from pipelines.work import whole_number
 from profile_service.identity.model import Model
 from profile_service.identity.phones import phone
 from profile_service.identity.values import Street, street
@@ -20,6 +22,9 @@ from profile_service.identity.vocabulary import Vocabulary
 Work = duckdb.DuckDBPyConnection
 _TURN = 0.0005  # seconds, a tenth of Python's
 _STREETS = ("street", "street_2")
+_NUMBERS_AT_ONCE = 1 << 20  # rows of a dictionary: where no country is known, every number in it may be odd
+# the first row of some, which of them were asked, and the numbers to come
+Phones = tuple[int, NDArray[np.int64], Future[Sequence[str | None]]]
 
 
 class Asking:
@@ -29,8 +34,7 @@ class Asking:
         self._thread = thread
         self._names: dict[str, Future[dict[str, str | None]]] = {}
         self._streets: dict[str, Future[dict[str, Street]]] = {}
-        self._phones: Future[Sequence[str | None]] | None = None
-        self._phone_rows = np.zeros(0, dtype=np.int64)
+        self._phones: Phones | None = None
 
     def ask_names(self, work: Work, model: Model) -> None:
         """Ask for the corrections of all names in the dictionaries, each in its own column."""
@@ -66,20 +70,32 @@ class Asking:
     def ask_phones(self, work: Work, fresh: str, model: Model) -> None:
         """Make ``dict_phone`` of relation ``fresh``, and ask for what in it is no plain number."""
         read_plain_phones(work, fresh, model.trained.default_country if model.trained else None)
-        odd = work.execute("SELECT rowid, raw, country FROM dict_phone WHERE value IS NULL").fetchall()
-        self._phone_rows = np.fromiter((row for row, _, _ in odd), np.int64, len(odd))
-        self._phones = self._thread.submit(_numbers, [(raw, country) for _, raw, country in odd])
+        self._phones = self._ask_odd(work, 0)
 
     def enter_phones(self, work: Work) -> None:
         """Complete ``dict_phone`` by what was asked."""
-        assert self._phones is not None
-        read = np.array([number or "" for number in self._phones.result()], dtype=object)
-        if len(read):
-            work.register("read_phones", {"row": self._phone_rows, "value": read})
-            work.execute(
-                "UPDATE dict_phone SET value = nullif(p.value, '') FROM read_phones p WHERE p.row = dict_phone.rowid"
-            )
-            work.unregister("read_phones")
+        asked = self._phones
+        while asked is not None:
+            after = self._ask_odd(work, asked[0] + _NUMBERS_AT_ONCE)
+            _, rows, numbers = asked
+            read = np.array([number or "" for number in numbers.result()], dtype=object)
+            if len(read):
+                work.register("read_phones", {"row": rows, "value": read})
+                answered = "FROM read_phones p WHERE p.row = dict_phone.rowid"
+                work.execute(f"UPDATE dict_phone SET value = nullif(p.value, '') {answered}")
+                work.unregister("read_phones")
+            asked = after
+
+    def _ask_odd(self, work: Work, start: int) -> Phones | None:
+        """Ask for the numbers in some rows of ``dict_phone`` from ``start`` on; None where the table has ended."""
+        if start and start >= whole_number(work, "SELECT count(*) FROM dict_phone"):
+            return None
+        odd = work.execute(
+            "SELECT rowid, raw, country FROM dict_phone WHERE value IS NULL AND rowid >= $start AND rowid < $end",
+            {"start": start, "end": start + _NUMBERS_AT_ONCE},
+        ).fetchall()
+        rows = np.fromiter((row for row, _, _ in odd), np.int64, len(odd))
+        return start, rows, self._thread.submit(_numbers, [(raw, country) for _, raw, country in odd])
 
     def names(self) -> Corrections:
         """The corrections that were asked."""
