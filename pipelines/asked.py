@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -20,6 +22,7 @@ from profile_service.identity.values import Street, street
 from profile_service.identity.vocabulary import Vocabulary
 
 Work = duckdb.DuckDBPyConnection
+T = TypeVar("T")
 _TURN = 0.0005  # seconds, a tenth of Python's
 _STREETS = ("street", "street_2")
 _NUMBERS_AT_ONCE = 1 << 20  # rows of a dictionary: where no country is known, every number in it may be odd
@@ -32,6 +35,7 @@ class Asking:
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self._thread = thread
+        self._given_up = Event()
         self._names: dict[str, Future[dict[str, str | None]]] = {}
         self._streets: dict[str, Future[dict[str, Street]]] = {}
         self._phones: Phones | None = None
@@ -40,7 +44,7 @@ class Asking:
         """Ask for the corrections of all names in the dictionaries, each in its own column."""
         for column, place in (("given_name", "first"), ("family_name", "last")):
             names = _texts(work, f"SELECT DISTINCT {place} FROM dict_{column} WHERE {place} IS NOT NULL")
-            self._names[column] = self._thread.submit(_corrections, model, column, names)
+            self._names[column] = self._thread.submit(_corrections, model, column, self._wanted(names))
 
     def ask_streets(self, work: Work, fresh: str, words: Vocabulary) -> None:
         """Make ``houses_<field>(raw, n, house, street)`` of relation ``fresh`` and ask for the streets in it."""
@@ -48,7 +52,7 @@ class Asking:
             distinct = f"SELECT {field} AS raw, count(*) AS n FROM {fresh} WHERE {field} IS NOT NULL GROUP BY 1"
             work.execute(f"CREATE OR REPLACE TEMP TABLE houses_{field} AS {houses_sql(distinct)}")
             streets = _texts(work, f"SELECT DISTINCT street FROM houses_{field}")
-            self._streets[field] = self._thread.submit(_readings, words, streets)
+            self._streets[field] = self._thread.submit(_readings, words, self._wanted(streets))
 
     def enter_streets(self, work: Work) -> None:
         """Make ``dict_<field>(raw, n, line, number, name)`` of what was asked."""
@@ -95,38 +99,54 @@ class Asking:
             {"start": start, "end": start + _NUMBERS_AT_ONCE},
         ).fetchall()
         rows = np.fromiter((row for row, _, _ in odd), np.int64, len(odd))
-        return start, rows, self._thread.submit(_numbers, [(raw, country) for _, raw, country in odd])
+        return start, rows, self._thread.submit(_numbers, self._wanted([(raw, country) for _, raw, country in odd]))
 
     def names(self) -> Corrections:
         """The corrections that were asked."""
         return {column: asked.result() for column, asked in self._names.items()}
+
+    def give_up(self) -> None:
+        """Ask no more of what is left: nobody will want the answers."""
+        self._given_up.set()
+
+    def _wanted(self, values: Iterable[T]) -> Iterator[T]:
+        for value in values:
+            if self._given_up.is_set():
+                return
+            yield value
 
 
 def _texts(work: Work, query: str) -> list[str]:
     return [text for (text,) in work.execute(query).fetchall()]
 
 
-def _corrections(model: Model, column: str, names: Sequence[str]) -> dict[str, str | None]:
+def _corrections(model: Model, column: str, names: Iterable[str]) -> dict[str, str | None]:
     correct = model.spellings[column].correct
     return {name: correct(name) for name in names}
 
 
-def _numbers(odd: Sequence[tuple[str, str | None]]) -> Sequence[str | None]:
+def _numbers(odd: Iterable[tuple[str, str | None]]) -> Sequence[str | None]:
     return [phone(raw, country) for raw, country in odd]
 
 
-def _readings(words: Vocabulary, streets: Sequence[str]) -> dict[str, Street]:
+def _readings(words: Vocabulary, streets: Iterable[str]) -> dict[str, Street]:
     return {text: street(text, words) for text in streets}
 
 
 @contextmanager
 def asking() -> Iterator[Asking]:
-    """Ask in a thread that ends with the block."""
+    """Ask in a thread that ends with the block, at once where that fails or is interrupted."""
     usual = sys.getswitchinterval()
     # SQL that asks other rules, a few of each two thousand values, waits so long for the interpreter every time
     sys.setswitchinterval(_TURN)
     try:
         with ThreadPoolExecutor(1) as thread:
-            yield Asking(thread)
+            asked = Asking(thread)
+            try:
+                yield asked
+            except BaseException:
+                # a million odd numbers take half a minute, and the thread is waited for
+                asked.give_up()
+                raise
     finally:
         sys.setswitchinterval(usual)

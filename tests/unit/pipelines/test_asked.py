@@ -1,13 +1,17 @@
-"""Odd phone numbers are read in pages, beside what needs none of them."""
+"""Odd phone numbers are read in pages, beside what needs none of them, and no further once nobody wants them."""
 
 from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any, cast
 
 import duckdb
 import pytest
 
 from pipelines import asked
 from pipelines.asked import asking
-from profile_service.identity.model import packaged_model
+from profile_service.identity.model import Model, packaged_model
 from profile_service.identity.phones import phone
 
 NUMBERS = [
@@ -52,3 +56,28 @@ def test_without_any_number_nothing_is_read() -> None:
             reading.ask_phones(work, "fresh", packaged_model())
             reading.enter_phones(work)
         assert work.execute("SELECT count(*) FROM dict_phone").fetchall() == [(0,)]
+
+
+class _Slow:
+    """A spelling that takes a millisecond a name, and counts them."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def correct(self, name: str) -> str:
+        self.asked += 1
+        time.sleep(0.001)
+        return name
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt, RuntimeError])
+def test_who_interrupts_a_run_does_not_wait_for_what_was_asked(ended_by: type[BaseException]) -> None:
+    slow = _Slow()
+    model: Any = SimpleNamespace(spellings={"given_name": slow, "family_name": slow})
+    with duckdb.connect() as work:
+        work.execute(f"CREATE TABLE dict_given_name AS SELECT 'name ' || range AS first FROM range({5000})")
+        work.execute("CREATE TABLE dict_family_name AS SELECT first AS last FROM dict_given_name")
+        with pytest.raises(ended_by), asking() as asked:
+            asked.ask_names(work, cast(Model, model))
+            raise ended_by
+    assert slow.asked < 5000
