@@ -300,6 +300,24 @@ def test_a_rule_holds_in_sql_exactly_when_it_holds_in_python_and_never_cares_for
         assert {name: RULES[level.rule].holds(b, a, level) for name, level in LEVELS} == expected
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("8157 sparrow rd", "8201 sparrow rd"),
+        ("2716 patrick st", "2336 patrick st"),
+        ("3940 meadow ave", "3848 meadow ave"),
+    ],
+)
+def test_a_similarity_of_just_the_bound_is_near_in_sql_and_in_python(left: str, right: str) -> None:
+    level = next(level for name, level in LEVELS if name == "street: close")
+    assert level.at_least == 0.92
+    with duckdb.connect() as work:
+        sides = f"(SELECT '{left}' AS street) l, (SELECT '{right}' AS street) r"
+        everyone = work.execute(f"SELECT {RULES[level.rule].sql(level)} FROM {sides}").fetchall()
+    assert everyone == [(True,)]
+    assert RULES[level.rule].holds({"street": left}, {"street": right}, level)
+
+
 @settings(QUICK, max_examples=15)
 @given(rows=st.lists(sent(), min_size=1, max_size=4))
 def test_standard_values_sent_again_are_the_standard_values(
