@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 
 import duckdb
 
-from profile_service.contracts.channels import Channel
+from profile_service.contracts.channels import BUILT_IN, Channel
+from profile_service.contracts.feeds import KINDS
 
 Work = duckdb.DuckDBPyConnection
 
@@ -38,7 +39,13 @@ def declare(work: Work, channels: Sequence[Channel], run_seq: int) -> Declared:
         work.execute("DELETE FROM declared_channels WHERE channel = ?", [channel.name])
         work.execute("INSERT INTO declared_channels VALUES (?, ?, ?)", [channel.name, _written(channel), run_seq])
     kept = {name: replace(channel, kept=True) for name, channel in before.items() if name not in now}
-    all_channels = [kept.pop(channel.name, channel) for channel in channels]
+    usual = {channel.name: channel for channel in BUILT_IN}
+    all_channels = [
+        kept.pop(channel.name, channel)
+        if channel.built_in
+        else replace(channel, moved=_moved(channel, before.get(channel.name, usual.get(channel.name))))
+        for channel in channels
+    ]
     declared = Declared((*all_channels, *kept.values()), bool(told_anew))
     known = _duplicate_free(work)
     return replace(declared, anew=declared.anew or _apart(known, declared.duplicate_free) != known)
@@ -69,10 +76,15 @@ def _apart(known: set[str], declared: Mapping[str, bool]) -> set[str]:
     return {channel for channel in known | set(declared) if declared.get(channel, channel in known)}
 
 
+def _moved(now: Channel, before: Channel | None) -> tuple[str, ...]:
+    """The kinds whose files are looked for elsewhere than before; none of a channel that is new."""
+    return tuple(kind for kind in KINDS if before is not None and now.glob(kind) != before.glob(kind))
+
+
 def _written(channel: Channel) -> str:
     """A declaration as JSON, all that ``_read`` needs."""
     told = asdict(channel)
-    for name in ("name", "built_in", "kept"):
+    for name in ("name", "built_in", "kept", "moved"):
         del told[name]
     return json.dumps(told, sort_keys=True)
 

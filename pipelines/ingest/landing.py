@@ -105,18 +105,24 @@ def _claims(
                         f"{name} is claimed twice, as {other.channel.name} {other.kind} and {channel.name} {kind}:"
                         " narrow the globs"
                     )
-                elif other.channel.told and other.feed not in brought and (channel.name, kind) in brought:
+                elif _new_to(other, brought) and (channel.name, kind) in brought:
                     raise _renamed(name, channel, other.channel)
     return claimed, dict(sorted(odd.items()))
 
 
+def _new_to(file: FeedFile, brought: Collection[tuple[str, str]]) -> bool:
+    """Whether this run's own declaration claims it, by a glob by which no earlier run has read a file."""
+    return file.channel.told and (file.feed not in brought or file.kind in file.channel.moved)
+
+
 def _renamed(name: str, before: Channel, now: Channel) -> UnusableInput:
-    """What to raise where a new name takes files of a channel that has brought records under its own."""
+    """What to raise where a new name, or a new glob, takes files of a channel that has brought records by its own."""
     known = "as an earlier run declared" if before.kept else "as ever"
     return UnusableInput(
         f"{name} belongs to channel {before.name}, {known}, and this run's file claims it for {now.name}: records are "
-        f"known by their channel, so all that {before.name} brought would stand twice. Keep the name {before.name}; or "
-        f"say beside {now.name} what becomes of it: [channels.{before.name}] with other globs, or with retired = true"
+        f"known by their channel, so all that {before.name} brought would stand twice. Keep the name {before.name}, or "
+        f"narrow {now.name}'s globs; or say beside {now.name} what becomes of the other: [channels.{before.name}] with "
+        "other globs, or with retired = true"
     )
 
 

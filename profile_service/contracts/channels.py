@@ -30,7 +30,7 @@ class Channel:
     """A source of records: globs under the landing folder, and how its columns and formats map to the contract.
 
     ``retired``: its files are read no more, what it brought stays. ``kept``: an earlier run was told so of it, this one
-    nothing.
+    nothing. ``moved``: the kinds of which this run's file gives another glob than an earlier run went by.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Channel:
     retired: bool = False
     built_in: bool = field(default=False, compare=False)
     kept: bool = field(default=False, compare=False)
+    moved: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def told(self) -> bool:

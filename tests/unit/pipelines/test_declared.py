@@ -42,6 +42,26 @@ def test_what_a_run_was_told_holds_for_later_ones_that_are_told_nothing(work: du
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "moved"),
+    [
+        (REGISTRY, REGISTRY, ()),
+        (REGISTRY, replace(REGISTRY, columns={}), ()),
+        (REGISTRY, replace(REGISTRY, customers="*/*"), ("customers",)),
+        (REGISTRY, replace(REGISTRY, events="registry/events*"), ("events",)),
+        (Channel("registry", retired=True), REGISTRY, ("customers",)),
+        (BUILT_IN[0], STORE, ("customers", "events")),
+        (BUILT_IN[0], REGISTRY, ()),
+    ],
+)
+def test_another_glob_than_an_earlier_run_went_by_is_told_as_such(
+    work: duckdb.DuckDBPyConnection, before: Channel, now: Channel, moved: tuple[str, ...]
+) -> None:
+    declare(work, (before,), 1)
+    assert declare(work, (now,), 2).channels[0].moved == moved
+    assert not any(channel.moved for channel in declare(work, BUILT_IN, 3).channels)
+
+
+@pytest.mark.parametrize(
     ("again", "anew"),
     [
         (STORE, False),

@@ -124,6 +124,19 @@ def test_a_new_name_for_files_of_a_channel_that_has_brought_records_is_refused(
     assert found.notes == [f"channel {before.name} is retired: its files are read no more, what it has brought stays"]
 
 
+def test_a_wider_glob_for_files_of_a_channel_that_has_brought_records_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["store/customers.csv", "crm/customers.csv"])
+    brought = {("store", "customers"), ("crm", "customers")}
+    before = Channel("store", customers="store/*.csv", kept=True)
+    with pytest.raises(UnusableInput, match=r"belongs to channel store.*narrow crm's globs"):
+        find_files(folder, [Channel("crm", customers="*/*.csv", moved=("customers",)), before], brought)
+    narrow = find_files(folder, [Channel("crm", customers="crm/c*.csv", moved=("customers",)), before], brought)
+    assert {file.name: file.channel.name for file in narrow.files} == {
+        "crm/customers.csv": "crm",
+        "store/customers.csv": "store",
+    }
+
+
 def test_the_folder_of_a_retired_channel_is_told_as_such(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ["web/customers.csv", "crm/customers.csv"])
     found = find_files(folder, [*BUILT_IN, Channel("crm", retired=True, kept=True)])
