@@ -63,6 +63,8 @@ def find_files(
         raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
     if not claimed:
         wanted = ", ".join(glob for channel in channels for kind in KINDS if (glob := channel.glob(kind)))
+        if not wanted:
+            raise UnusableInput(f"{landing} holds no feed: every channel is retired, so none is looked for")
         raise UnusableInput(f"{landing} holds no feed: looked for {wanted} ({', '.join(FORMS)})")
     files = [file for channel in channels for kind in KINDS for file in _of(claimed, channel, kind)]
     return Landing(files, notes)
@@ -122,7 +124,7 @@ def _renamed(name: str, before: Channel, now: Channel) -> UnusableInput:
         f"{name} belongs to channel {before.name}, {known}, and this run's file claims it for {now.name}: records are "
         f"known by their channel, so all that {before.name} brought would stand twice. Keep the name {before.name}, or "
         f"narrow {now.name}'s globs; or say beside {now.name} what becomes of the other: [channels.{before.name}] with "
-        "other globs, or with retired = true"
+        "other globs, or with retired = true (what it brought stays, and stands twice where these files bring it again)"
     )
 
 

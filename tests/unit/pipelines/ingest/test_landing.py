@@ -137,6 +137,11 @@ def test_a_wider_glob_for_files_of_a_channel_that_has_brought_records_is_refused
     }
 
 
+def test_where_every_channel_is_retired_nothing_is_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="every channel is retired"):
+        find_files(folder_of(tmp_path, ["web/customers.csv"]), [Channel("web", retired=True)])
+
+
 def test_the_folder_of_a_retired_channel_is_told_as_such(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ["web/customers.csv", "crm/customers.csv"])
     found = find_files(folder, [*BUILT_IN, Channel("crm", retired=True, kept=True)])
