@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from contextlib import redirect_stdout
+from io import StringIO
 
 import duckdb
 import pytest
 
-from pipelines.beside import beside
+from pipelines.beside import beside, load_beside
 
 
 def test_it_sees_what_is_committed_and_the_temp_tables_it_is_given() -> None:
@@ -76,3 +79,13 @@ def test_what_follows_a_step_that_fails_is_not_begun() -> None:
     ):
         done[0].result(10)
     assert begun == []
+
+
+def test_a_library_is_loaded_by_a_thread_that_says_so() -> None:
+    sys.modules.pop("this", None)
+    with redirect_stdout(StringIO()):
+        load_beside("this")
+        for thread in threading.enumerate():
+            if thread.name == "loading this":
+                thread.join()
+    assert "this" in sys.modules

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +67,8 @@ def test_what_grows_trees_is_loaded_ahead_where_many_records_will_be_learned_fro
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stands: bool, records: int, loaded: bool
 ) -> None:
     begun: list[str] = []
-    monkeypatch.setattr(boosted.importlib, "import_module", begun.append)
+    monkeypatch.setattr(boosted, "load_beside", begun.append)
     if stands:
         (tmp_path / "current").write_text("a version")
     expect(tmp_path, records)
-    for thread in threading.enumerate():
-        if thread.name == "loading sklearn":
-            thread.join()
     assert begun == ["sklearn.tree"] * loaded
