@@ -74,7 +74,8 @@ class Asking:
     def ask_phones(self, work: Work, fresh: str, model: Model) -> None:
         """Make ``dict_phone`` of relation ``fresh``, and ask for what in it is no plain number."""
         read_plain_phones(work, fresh, model.trained.default_country if model.trained else None)
-        self._phones = self._ask_odd(work, 0)
+        # in a transaction that has made the table they begin at 2 to the 55th, and elsewhere at 0
+        self._phones = self._ask_odd(work, whole_number(work, "SELECT coalesce(min(rowid), 0) FROM dict_phone"))
 
     def enter_phones(self, work: Work) -> None:
         """Complete ``dict_phone`` by what was asked."""
@@ -92,7 +93,7 @@ class Asking:
 
     def _ask_odd(self, work: Work, start: int) -> Phones | None:
         """Ask for the numbers in some rows of ``dict_phone`` from ``start`` on; None where the table has ended."""
-        if start and start >= whole_number(work, "SELECT count(*) FROM dict_phone"):
+        if start > whole_number(work, "SELECT coalesce(max(rowid), -1) FROM dict_phone"):
             return None
         odd = work.execute(
             "SELECT rowid, raw, country FROM dict_phone WHERE value IS NULL AND rowid >= $start AND rowid < $end",

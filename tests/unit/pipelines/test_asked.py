@@ -28,12 +28,14 @@ NUMBERS = [
 ]
 
 
+@pytest.mark.parametrize("begun", ["BEGIN", "SELECT 'no transaction'"])
 @pytest.mark.parametrize("at_once", [1, 3, len(NUMBERS), 1000])
 def test_every_number_is_read_as_the_rule_reads_it_however_many_at_once(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
+    at_once: int, begun: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asked, "_NUMBERS_AT_ONCE", at_once)
     with duckdb.connect() as work:
+        work.execute(begun)
         columns = {"phone": [number for number, _ in NUMBERS], "country": [country for _, country in NUMBERS]}
         work.execute("CREATE TEMP TABLE fresh AS SELECT unnest($phone) AS phone, unnest($country) AS country", columns)
         work.execute(
