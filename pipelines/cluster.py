@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.components import cluster_components, components_of
+from pipelines.components import cluster_components
 from pipelines.work import whole_number
 from profile_service.identity.cluster import (
     Clustered,
@@ -19,6 +19,7 @@ from profile_service.identity.cluster import (
     bounds_of,
     cluster_with_history,
 )
+from profile_service.identity.components import components_of
 from profile_service.identity.judgements import Decision, SetAside, reconcile
 from profile_service.identity.mixture import LOG2
 from profile_service.identity.model import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,6 @@ from profile_service.identity.cluster import (
 
 Told = TypeVar("Told", Merges, NearMisses)
 _THREADS = 2
-
-
-def components_of(left: NDArray[Any], right: NDArray[Any], size: int) -> NDArray[np.int32]:
-    """For each record number below ``size`` the number of its component, shape (size,)."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    if not size:
-        return np.zeros(0, dtype=np.int32)
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    found: NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)
-    return found
 
 
 def cluster_components(

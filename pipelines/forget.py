@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -99,24 +100,34 @@ def _suppress(work: Work, erasures: Iterable[Erasure]) -> None:
 
 def _name_the_gone(work: Work, erasures: Sequence[Erasure]) -> None:
     """Make ``gone_keys(erasure_id, channel, source_record_id)`` and ``erased_ids(erasure_id, customer_id)``."""
-    work.execute("CREATE OR REPLACE TEMP TABLE wanted (erasure_id VARCHAR, salt VARCHAR, token VARCHAR)")
     work.execute("CREATE OR REPLACE TEMP TABLE erased_ids (erasure_id VARCHAR, customer_id VARCHAR)")
+    for erasure in erasures:
+        work.execute("INSERT INTO erased_ids VALUES (?, ?)", [erasure.erasure_id, erasure.customer_id])
+    named = " UNION ".join(f"SELECT channel, source_record_id FROM {table}" for table in _KEYED)
+    with erased_among(work, erasures, "named") as erased:
+        work.execute(
+            f"""CREATE OR REPLACE TEMP TABLE gone_keys AS WITH named AS MATERIALIZED ({named})
+            SELECT min(erasure_id) AS erasure_id, channel, source_record_id FROM ({erased}) GROUP BY ALL"""
+        )
+
+
+@contextmanager
+def erased_among(work: Work, erasures: Sequence[Erasure], rows: str) -> Iterator[str]:
+    """A query, good for the block, of the rows in ``rows(channel, source_record_id, …)`` that are erased people's.
+
+    Each row behind the ``erasure_id`` that it belongs to; of several, once for each.
+    """
+    work.execute("CREATE OR REPLACE TEMP TABLE wanted (erasure_id VARCHAR, salt VARCHAR, token VARCHAR)")
     for erasure in erasures:
         work.execute(
             "INSERT INTO wanted SELECT ?, ?, unnest(?::VARCHAR[])",
             [erasure.erasure_id, erasure.salt, sorted(erasure.tokens)],
         )
-        work.execute("INSERT INTO erased_ids VALUES (?, ?)", [erasure.erasure_id, erasure.customer_id])
-    named = " UNION ".join(f"SELECT channel, source_record_id FROM {table}" for table in _KEYED)
-    token = suppression_token_sql("{}", "channel", "source_record_id")
-    by_salt = " UNION ALL ".join(
-        f"""SELECT w.erasure_id, k.channel, k.source_record_id FROM named k JOIN wanted w
+    token = suppression_token_sql("{}", "k.channel", "k.source_record_id")
+    yield " UNION ALL ".join(
+        f"""SELECT w.erasure_id, k.* FROM {rows} k JOIN wanted w
             ON w.salt = {quoted(salt)} AND w.token = {token.format(quoted(salt))}"""
         for salt in sorted({erasure.salt for erasure in erasures})
-    )
-    work.execute(
-        f"""CREATE OR REPLACE TEMP TABLE gone_keys AS WITH named AS MATERIALIZED ({named})
-        SELECT min(erasure_id) AS erasure_id, channel, source_record_id FROM ({by_salt}) GROUP BY ALL"""
     )
     work.execute("DROP TABLE wanted")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.forget import erased_among
 from pipelines.model_report.words import several
 from pipelines.waiting import waiting_since
-from profile_service.contracts.fields import quoted
-from profile_service.privacy import Erasure, suppression_token_sql
+from profile_service.privacy import Erasure
 
 Work = duckdb.DuckDBPyConnection
 
@@ -37,19 +37,10 @@ def hide(work: Work, erasures: Sequence[Erasure] = ()) -> int:
     keep_hidden(work)
     if not erasures:
         return 0
-    work.execute("CREATE OR REPLACE TEMP TABLE erased_tokens (erasure_id VARCHAR, salt VARCHAR, token VARCHAR)")
     for erasure in erasures:
         work.execute("INSERT INTO hidden_customers VALUES (?)", [erasure.customer_id])
-        work.execute(
-            "INSERT INTO erased_tokens SELECT ?, ?, unnest(?::VARCHAR[])",
-            [erasure.erasure_id, erasure.salt, sorted(erasure.tokens)],
-        )
-    by_salt = " UNION ALL ".join(
-        f"""SELECT t.erasure_id, r.rid FROM records r JOIN erased_tokens t ON t.salt = {quoted(salt)}
-            AND t.token = {suppression_token_sql(quoted(salt), "r.channel", "r.source_record_id")}"""
-        for salt in sorted({erasure.salt for erasure in erasures})
-    )
-    work.execute(f"CREATE OR REPLACE TEMP TABLE erased_records AS {by_salt}")
+    with erased_among(work, erasures, "records") as erased:
+        work.execute(f"CREATE OR REPLACE TEMP TABLE erased_records AS SELECT erasure_id, rid FROM ({erased})")
     work.execute("INSERT INTO hidden_records SELECT DISTINCT rid FROM erased_records")
     work.execute(
         """INSERT INTO hidden_customers SELECT DISTINCT customer_id FROM membership SEMI JOIN hidden_records USING (rid)
@@ -61,7 +52,6 @@ def hide(work: Work, erasures: Sequence[Erasure] = ()) -> int:
         ANTI JOIN hidden_customers a ON a.customer_id = i.customer_id"""
     )
     people = work.execute("SELECT count(DISTINCT erasure_id) FROM erased_records").fetchall()[0][0]
-    work.execute("DROP TABLE erased_tokens")
     work.execute("DROP TABLE erased_records")
     return int(people)
 

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 
 from pipelines.compare import level_numbers
-from pipelines.components import components_of
 from pipelines.work import whole_number
 from profile_service.identity.claims import Edge, claim
+from profile_service.identity.components import components_of
 from profile_service.identity.household import HouseholdRule, living_together
 from profile_service.identity.ids import IdSource
 from profile_service.identity.model import Model

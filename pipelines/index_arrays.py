@@ -158,9 +158,9 @@ def _merged(fresh: Keys, standing: Keys, changed: NDArray[np.int64]) -> Keys:
 
 
 def _pairs(work: Work) -> dict[str, NDArray[np.generic]]:
-    refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
     from scipy.sparse import csr_array
 
+    refs = whole_number(work, "SELECT coalesce(max(rid) + 1, 0) FROM records")
     left, right, bits = columns_found(work, "SELECT l, r, bits FROM scored_pairs")
     # counting is ten times as fast as sorting; a pair of no bits is kept, for it is stored as any other
     table = csr_array(

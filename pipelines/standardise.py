@@ -120,8 +120,8 @@ def _shortcuts(words: Vocabulary) -> dict[str, shortcuts.Shortcut]:
 
 # What has to be read before the other fields: names to be corrected, and where a phone number is dialled.
 READ_FIRST = ("given_name", "family_name", "full_name", "middle_name", "country")
-_USUAL_COUNTRIES = 12  # whose plans are looked at in SQL, one after the other
 READ_THEN = tuple(field for field in TEXT_FIELDS if field not in READ_FIRST)
+_USUAL_COUNTRIES = 12  # whose plans are looked at in SQL, one after the other
 
 
 def read_values(work: Work, fresh: str, words: Vocabulary, fields: Iterable[str]) -> None:
@@ -177,9 +177,7 @@ def read_plain_phones(work: Work, fresh: str, default_country: str | None) -> No
     What is no plain number is missing until ``asked`` has entered it.
     """
     met = work.execute("SELECT value FROM dict_country WHERE value IS NOT NULL GROUP BY 1 ORDER BY sum(n) DESC, 1")
-    usual = dict.fromkeys(
-        [*([default_country] if default_country else []), *(country for (country,) in met.fetchall())]
-    )
+    usual = dict.fromkeys(filter(None, (default_country, *(country for (country,) in met.fetchall()))))
     distinct = f"""SELECT f.phone AS raw, coalesce(c.value, $country) AS country, count(*) AS n
         FROM {fresh} f LEFT JOIN dict_country c ON f.country = c.raw WHERE f.phone IS NOT NULL GROUP BY 1, 2"""
     plain = shortcuts.phone_shortcut(list(usual)[:_USUAL_COUNTRIES]).over(distinct)

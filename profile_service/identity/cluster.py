@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from profile_service.identity.components import components_of
 from profile_service.identity.model import Model
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # Log-odds are counted in whole ten-thousandths, so that sums do not depend on the order of adding.
 GRAIN = 10_000
-_FEW = 64  # edges
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _within_components(pairs: Pairs, bounds: Bounds, judged: Judged) -> Pairs:
     above = pairs.log_odds >= _least(bounds)
     left = np.concatenate([pairs.left[above], judged.same[:, 0]])
     right = np.concatenate([pairs.right[above], judged.same[:, 1]])
-    component = _components(pairs.records, left, right)
+    component = components_of(left, right, pairs.records)
     kept = component[pairs.left] == component[pairs.right]
     return Pairs(pairs.records, pairs.left[kept], pairs.right[kept], pairs.log_odds[kept])
 
@@ -196,7 +196,7 @@ class _Linkage:
     def join(self, same: Integers) -> None:
         """Pairs decided to be one person are one cluster before any score is looked at."""
         if len(same):
-            groups = _components(len(self._size), same[:, 0], same[:, 1])
+            groups = components_of(same[:, 0], same[:, 1], len(self._size))
             first = np.full(len(self._size), len(self._size), dtype=np.int64)
             np.minimum.at(first, groups, np.arange(len(groups)))
             lead = np.full(len(self._size), np.iinfo(np.int64).max)
@@ -317,31 +317,3 @@ def _is_best(left: Integers, right: Integers, value: NDArray[np.float64], tie: I
     # an edge of the least tie of an end has the best value there: the two are of one edge
     best: Flags = (tie == least.take(left)) & (tie == least.take(right))
     return best
-
-
-def _components(size: int, left: Integers, right: Integers) -> Integers:
-    """For each record the number of its component."""
-    if len(left) <= _FEW:
-        return _components_of_few(size, left, right)
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    labels: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
-    return labels
-
-
-def _components_of_few(size: int, left: Integers, right: Integers) -> Integers:
-    """The same by walking the edges: for a live record's neighbours a tenth of what making a matrix takes."""
-    root = list(range(size))
-
-    def found(record: int) -> int:
-        while root[record] != record:
-            root[record] = root[root[record]]
-            record = root[record]
-        return record
-
-    for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        first, second = found(one), found(other)
-        root[max(first, second)] = min(first, second)
-    return np.array([found(record) for record in range(size)], dtype=np.int64)

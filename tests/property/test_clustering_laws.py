@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.components import cluster_components, components_of
+from pipelines.components import cluster_components
 from profile_service.identity.cluster import (
     GRAIN,
     Bounds,
@@ -20,6 +20,7 @@ from profile_service.identity.cluster import (
     cluster_records,
     cluster_with_history,
 )
+from profile_service.identity.components import components_of
 
 Edges = dict[tuple[int, int], float]
 NONE = np.zeros((0, 2), dtype=np.int64)
