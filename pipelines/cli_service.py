@@ -43,11 +43,17 @@ def settings_over(data_dir: Path | None) -> Settings:
 
 
 @contextmanager
-def opened(data_dir: Path | None) -> Iterator[tuple[Settings, Ledger]]:
-    """The settings as set, with ``data_dir`` over them, and the ledger that they name."""
+def opened(data_dir: Path | None, *, to_read: bool = False) -> Iterator[tuple[Settings, Ledger]]:
+    """The settings as set, with ``data_dir`` over them, and the ledger that they name.
+
+    It is made where there is none yet; ``to_read``: only in ``data_dir``, WrongUsage tells of any other place.
+    """
+    from profile_service.settings import ledger_of
     from profile_service.store.ledger import Ledger
 
     settings = settings_over(data_dir)
+    if to_read:
+        ledger_of(settings.data_dir, settings.ledger)
     ledger = Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds)
     try:
         yield settings, ledger
@@ -123,7 +129,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List every key there ever was: what it may do, and whether it stands."""
     from profile_service.keys import Keys
 
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, to_read=True) as (settings, ledger):
         keys = Keys(ledger, settings.server_secret()).list()
     now = datetime.now(UTC)
     if as_json:
@@ -184,7 +190,7 @@ def verify_command(noted: str | None, data_dir: Path | None) -> None:
     from profile_service.errors import ChainBroken
     from profile_service.journal import ReadJournal
 
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, to_read=True) as (settings, ledger):
         audit = Audit(ledger, settings.server_secret())
         ReadJournal(ledger, audit, settings.journals).fold_orphans()
         verdict = audit.verify(noted)
@@ -208,7 +214,7 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
     """Show the newest rows, oldest of them first."""
     from profile_service.audit import Audit
 
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, to_read=True) as (settings, ledger):
         rows = Audit(ledger, settings.server_secret()).newest(limit, customer_id)
     for row in rows:
         if as_json:

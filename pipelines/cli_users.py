@@ -83,7 +83,7 @@ def create_command(user: str, role: str, data_dir: Path | None, password_stdin: 
 @as_json_option
 def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List every user with role and state."""
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, to_read=True) as (settings, ledger):
         users = _users(settings, ledger).list(datetime.now(UTC))
     if as_json:
         click.echo(json.dumps([vars(user) for user in users]))

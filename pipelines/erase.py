@@ -27,7 +27,7 @@ from profile_service.identity.ids import IdSource
 from profile_service.live.replay import OVERLAYS, bring, drop_overlay
 from profile_service.privacy import Erasure, RecordKey
 from profile_service.rulings import forget_rulings
-from profile_service.settings import LEDGER_FILE, load_settings
+from profile_service.settings import ledger_of, load_settings
 from profile_service.store.generation import GENERATIONS, PROFILES, Generation, standing_generation
 from profile_service.store.ledger import Ledger, Log
 from profile_service.store.ledger.erasures import (
@@ -88,8 +88,8 @@ def finish_erasures(
     ``ledger``: its path or URL, None for the one in ``data_dir``. Another run that is at work by now does it in its
     turn. Raises as ``carry_out`` does.
     """
-    where = ledger or data_dir / LEDGER_FILE
-    if isinstance(where, Path) and not where.exists():
+    where = ledger_of(data_dir, ledger)
+    if where is None:
         return
     with suppress(RunLocked), RunLock(data_dir, clock()):
         if not _under_way(data_dir).rows:

@@ -11,7 +11,7 @@ import orjson
 
 from profile_service.errors import NotFound
 from profile_service.identity.ids import IdSource
-from profile_service.settings import LEDGER_FILE, Settings
+from profile_service.settings import Settings, ledger_of
 from profile_service.store.generation import Generation, standing_generation
 from profile_service.store.serving import ServingGeneration
 
@@ -57,12 +57,6 @@ class LiveLog:
     def anything(self) -> bool:
         """Whether there is something to fold."""
         return bool(self.entries or self.erasures)
-
-
-def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
-    """Where the ledger is: ``ledger``, its path or URL, else the one in ``data_dir``; None where none was ever made."""
-    where = ledger or data_dir / LEDGER_FILE
-    return None if isinstance(where, Path) and not where.exists() else where
 
 
 def live_since(data_dir: Path, ledger: str | Path | None, folded: int) -> LiveLog:

@@ -28,7 +28,7 @@ from pipelines.held_back import held_back
 from pipelines.household import HouseholdCounts, find_households
 from pipelines.identify import IdentifyCounts, identify
 from pipelines.ingest import IngestCounts, ingest
-from pipelines.live_log import ledger_of, live_since
+from pipelines.live_log import live_since
 from pipelines.lock import RunLock
 from pipelines.marks import drop_shared_marks
 from pipelines.placeholders import placeholders
@@ -45,6 +45,7 @@ from profile_service.errors import PromiseBroken, UnusableInput
 from profile_service.identity.ids import HOUSEHOLD, IdSource
 from profile_service.identity.model import Model
 from profile_service.identity.model_files import standing_or_packaged, standing_version
+from profile_service.settings import ledger_of
 from profile_service.store.generation import WAREHOUSE, standing_generation
 
 Work = duckdb.DuckDBPyConnection
@@ -102,12 +103,13 @@ def _system_clock() -> datetime:
 def run(places: Places, options: RunOptions, progress: Progress, clock: Clock = _system_clock) -> RunSummary:
     """Take in what is new in the landing folder, resolve it and publish; nothing new is said so and changes nothing.
 
-    What stood before stands until the last step, however the run ends. Raises UnusableInput for a landing folder or a
-    declaration that cannot be read, WrongUsage for an engine that cannot do it, RunLocked when another run is at
-    work, NotEnoughDisk when the disk is full and RunFailed when an audit or the firewall objects.
+    What stood before stands until the last step, however the run ends. Raises UnusableInput for feeds or a declaration
+    that cannot be read, WrongUsage for an engine that cannot do it or a ledger that is not there, RunLocked while
+    another run is at work, NotEnoughDisk when the disk is full and RunFailed when an audit or the firewall objects.
     """
     began = time.perf_counter()
     engine_named(options.engine)
+    places = replace(places, ledger=ledger_of(places.data_dir, places.ledger))
     if places.landing is not None and not places.landing.is_dir():
         raise UnusableInput(f"{places.landing} is no folder: give the one that holds <channel>/customers*.csv")
     channels = load_channels(options.channels)
@@ -280,10 +282,9 @@ def _publish(
     # what this run resolved, the firewall was asked about before the COMMIT
     policy = Policy(options.keep, accept=options.accept or done.resolution is not None)
     report = publish(work, places.data_dir, context, _model(places, done.resolution), policy)
-    outcome: Outcome = "published" if done.resolution else "caught up"
     if report.kind == "nothing":
-        outcome = "nothing new"
-    return outcome, context
+        return "nothing new", context
+    return "published" if done.resolution else "caught up", context
 
 
 def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -> RunSummary:
@@ -316,10 +317,9 @@ def _summary(work: Work, places: Places, context: RunContext, done: _Resolved) -
 
 def _counts(done: _Resolved) -> dict[str, Any]:
     """Every count that is kept of a run."""
-    folded, ids = _folded(done), _ids(done)
-    homes = asdict(done.homes) if done.homes else {}
-    rows, resolution = rows_by_channel(done.rows), _resolution(done)
-    return {"rows": rows, "folded": folded, "ids": ids, "households": homes, "resolution": resolution}
+    ids, homes = _ids(done), asdict(done.homes) if done.homes else {}
+    told = {"rows": rows_by_channel(done.rows), "folded": _folded(done)}
+    return told | {"ids": ids, "households": homes, "resolution": _resolution(done)}
 
 
 def _folded(done: _Resolved) -> dict[str, int]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines.live_log import ledger_of
 from pipelines.model_report.words import several
 from pipelines.rulings import held_among
 from pipelines.work import folded_seq
 from profile_service.errors import NotFound
+from profile_service.settings import ledger_of
 
 if TYPE_CHECKING:
     from profile_service.live.rule import Ruling

@@ -91,6 +91,32 @@ class Settings:
         return self.secret.encode() if self.secret else _secret_in(self.data_dir / SECRET_FILE)
 
 
+def ledger_file(ledger: str | Path) -> Path | None:
+    """The file of a ledger in SQLite, by its path or URL; None for one in a database of another kind."""
+    if isinstance(ledger, Path) or "://" not in ledger:
+        return Path(ledger)
+    scheme, _, rest = ledger.partition("://")
+    return Path(rest.removeprefix("/")) if scheme == "sqlite" else None
+
+
+def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
+    """Where the ledger is, for who only reads it: ``ledger``, its path or URL, else the one in ``data_dir``.
+
+    None where that one was never made. Raises WrongUsage for another file that is not there: an empty ledger in its
+    place would know of nobody who is erased.
+    """
+    usual = data_dir / LEDGER_FILE
+    file = ledger_file(where := ledger or usual)
+    if file is None or file.exists():
+        return where
+    if file.resolve() == usual.resolve():
+        return None
+    raise WrongUsage(
+        f"there is no ledger at {file} (PROFILES_LEDGER_URL, or ledger_url in the file of settings), and nothing else "
+        "knows who is erased: mend its name; a new one is made by `profiles serve` and by `profiles keys create`"
+    )
+
+
 def load_settings(environment: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Settings:
     """Settings: ``given`` (a command's options, ``None`` = not said) over ``environment`` over the file over defaults.
 

@@ -11,6 +11,7 @@ import orjson
 
 from profile_service.errors import WrongUsage
 from profile_service.privacy import Erasure
+from profile_service.settings import ledger_file
 from profile_service.store.ledger import Log
 from profile_service.store.ledger.erasures import erasures_after
 from profile_service.store.stored import moment_of, moment_text
@@ -20,12 +21,8 @@ FORGOTTEN = "erasures.jsonl"
 
 def place_of(ledger: str | Path, data_dir: Path) -> Path:
     """Where the erasures of a ledger are kept: beside its file, or in the data directory where it is a database's."""
-    text = str(ledger)
-    if not isinstance(ledger, Path) and "://" in text:
-        if not text.startswith("sqlite:///"):
-            return data_dir / FORGOTTEN
-        ledger = Path(text.removeprefix("sqlite:///"))
-    return Path(ledger).with_suffix(f".{FORGOTTEN}")
+    file = ledger_file(ledger)
+    return data_dir / FORGOTTEN if file is None else file.with_suffix(f".{FORGOTTEN}")
 
 
 def forgotten(path: Path) -> dict[str, Erasure]:

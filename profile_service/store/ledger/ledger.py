@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from profile_service.errors import LedgerBusy, LedgerUnavailable, WrongUsage
+from profile_service.settings import ledger_file
 from profile_service.store.ledger.glance import Glance, Glances
 from profile_service.store.ledger.log import Log
 from profile_service.store.ledger.session import Driver, Session
@@ -119,11 +120,10 @@ class Ledger:
 
 
 def _driver(where: str | Path) -> Driver:
-    if isinstance(where, Path) or "://" not in where:
-        return SqliteDriver(Path(where))
-    scheme, _, rest = where.partition("://")
-    if scheme == "sqlite":
-        return SqliteDriver(Path(rest.removeprefix("/")))
+    file = ledger_file(where)
+    if file is not None:
+        return SqliteDriver(file)
+    scheme, _, rest = str(where).partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         try:
             from profile_service.store.ledger.postgres import PostgresDriver

@@ -20,7 +20,7 @@ from profile_service.correct import Wish, merge
 from profile_service.erase import erase
 from profile_service.privacy import Erasure, tokens_of
 from profile_service.world import World
-from tests.end_to_end.worlds import profiles
+from tests.end_to_end.worlds import SAMPLE, profiles
 from tests.work_world import WorkWorld
 
 WISH = Wish("dpo", "asked by letter")
@@ -112,6 +112,44 @@ def test_no_change_of_a_person_who_is_erased_is_told(world: World, data_dir: Pat
     assert not [name for name in (one, other, *keys, *told.names) if name in said.out]
     assert third in said.out, "of others all is told"
     assert changes_between(data_dir, None, None).counts() == {"merged_into": 1}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["labels", "export", "pairs.csv"],
+        ["report"],
+        ["train"],
+        ["changes"],
+        ["explain", "web:W00000152"],
+        ["run", SAMPLE],
+        ["run", SAMPLE, "--dry-run"],
+        ["keys", "list"],
+        ["users", "list"],
+        ["audit", "show"],
+        ["audit", "verify"],
+    ],
+    ids=lambda command: " ".join(map(str, command)),
+)
+def test_a_misspelt_ledger_is_told_and_not_made_by_who_only_reads_it(
+    command: list[str | Path], published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "legder.sqlite"
+    monkeypatch.setenv("PROFILES_LEDGER_URL", f"sqlite:///{ledger}")
+    said = profiles(*command, data_dir=published, cwd=tmp_path)
+    assert said.status == 2
+    assert f"there is no ledger at {ledger}" in said.last_error
+    assert list(tmp_path.iterdir()) == [], "nor is anything else made"
+
+
+def test_a_ledger_that_is_named_is_made_by_who_writes_it_and_read_from_then_on(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROFILES_LEDGER_URL", str(tmp_path / "new.sqlite"))
+    assert profiles("keys", "create", "desk", "--scope", "profiles:read", data_dir=data_dir).status == 0
+    assert "desk" in profiles("keys", "list", data_dir=data_dir).out
+    assert profiles("changes", data_dir=data_dir).status == 0
+    assert profiles("run", SAMPLE, data_dir=data_dir).status == 0
 
 
 def test_whom_the_work_store_holds_no_record_of_any_more_is_not_counted(tmp_path: Path) -> None:

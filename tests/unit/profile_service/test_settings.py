@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from profile_service.errors import WrongUsage
-from profile_service.settings import Settings, load_settings
+from profile_service.settings import Settings, ledger_file, ledger_of, load_settings
 
 
 def test_nothing_said_is_the_defaults() -> None:
@@ -133,6 +133,31 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
     settings = Settings(secret="s" * 40, ledger_url="postgresql://me:hush@h/db")
     assert "sss" not in repr(settings)
     assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "file"),
+    [
+        (Path("a.sqlite"), Path("a.sqlite")),
+        ("a.sqlite", Path("a.sqlite")),
+        ("sqlite:///a.sqlite", Path("a.sqlite")),
+        ("sqlite:////srv/a.sqlite", Path("/srv/a.sqlite")),
+        ("postgresql://db/a.sqlite", None),
+    ],
+)
+def test_a_ledger_in_sqlite_is_known_by_its_file(ledger: str | Path, file: Path | None) -> None:
+    assert ledger_file(ledger) == file
+
+
+def test_only_the_ledger_of_the_data_directory_may_be_missing(tmp_path: Path) -> None:
+    usual = tmp_path / "ledger.sqlite"
+    for named in (None, usual, str(usual), f"sqlite:///{usual}"):
+        assert ledger_of(tmp_path, named) is None, "none was made there yet"
+    assert ledger_of(tmp_path, "postgresql://db/profiles") == "postgresql://db/profiles"
+    with pytest.raises(WrongUsage, match=r"there is no ledger at .*other\.sqlite"):
+        ledger_of(tmp_path, f"sqlite:///{tmp_path}/other.sqlite")
+    (tmp_path / "other.sqlite").touch()
+    assert ledger_of(tmp_path, str(tmp_path / "other.sqlite")) == str(tmp_path / "other.sqlite")
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
