@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from profile_service.contracts.channels import Channel
+from profile_service.contracts.channels import BUILT_IN, Channel
 from profile_service.contracts.feeds import KINDS
 from profile_service.errors import UnusableInput
 
@@ -58,7 +58,7 @@ def find_files(
         notes = [f"{name} is not read: {why}" for name, why in odd.items()]
         notes += _strangers(landing, channels, {*claimed, *odd})
         notes += _as_before(channels, claimed)
-        notes += _retired_now(channels)
+        notes += _retired_now(channels, brought)
     except OSError as error:
         raise UnusableInput(f"{error.filename or landing}: {error.strerror or error}") from error
     if not claimed:
@@ -191,9 +191,16 @@ def _as_before(channels: Sequence[Channel], claimed: Mapping[str, FeedFile]) -> 
     ]
 
 
-def _retired_now(channels: Sequence[Channel]) -> list[str]:
+def _retired_now(channels: Sequence[Channel], brought: Collection[tuple[str, str]]) -> list[str]:
+    """Of channels that this run was told to retire: what that means, or that there is none of that name."""
+    known = {name for name, _ in brought}
+    usual = {channel.name for channel in BUILT_IN}
+    never = "no file of it was ever read here"
+    if known:
+        never += f". Is it misspelt? Files were read of {', '.join(sorted(known))}"
+    stays = "its files are read no more, what it has brought stays"
     return [
-        f"channel {channel.name} is retired: its files are read no more, what it has brought stays"
+        f"channel {channel.name} is retired: {stays if channel.name in known | usual else never}"
         for channel in channels
         if channel.retired and channel.told
     ]

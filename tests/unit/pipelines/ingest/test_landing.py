@@ -148,6 +148,19 @@ def test_the_folder_of_a_retired_channel_is_told_as_such(tmp_path: Path) -> None
     assert found.notes == ["folder crm is not read: channel crm is retired"]
 
 
+def test_a_retired_channel_that_never_was_is_told_with_those_that_were(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["web/customers.csv"])
+    stays = "its files are read no more, what it has brought stays"
+    misspelt = [*BUILT_IN[:3], Channel("cmr", retired=True), Channel("call_center", retired=True)]
+    assert find_files(folder, misspelt, {("web", "customers"), ("web", "events"), ("crm", "customers")}).notes == [
+        "channel cmr is retired: no file of it was ever read here. Is it misspelt? Files were read of crm, web",
+        f"channel call_center is retired: {stays}",
+    ]
+    fresh = find_files(folder, misspelt)
+    assert [file.name for file in fresh.files] == ["web/customers.csv"]
+    assert fresh.notes[0] == "channel cmr is retired: no file of it was ever read here", "nothing was, here"
+
+
 @pytest.mark.parametrize(
     "channels",
     [
