@@ -28,6 +28,12 @@ def hide_erased(work: Work, data_dir: Path, ledger: str | Path | None) -> tuple[
     return (f"{several(people, 'erased customer')} left out: the next run takes what is left of them out of the files",)
 
 
+def ask_for_erased(work: Work, data_dir: Path, ledger: str | Path | None) -> None:
+    """Raises as ``hide_erased`` does, and hides nobody: to be asked before what takes minutes, not only after it."""
+    with waiting_since(work, data_dir, ledger):
+        return
+
+
 def hide(work: Work, erasures: Sequence[Erasure] = ()) -> int:
     """Make ``hidden_records(rid)`` and ``hidden_customers(customer_id)``; answers of how many people they are.
 

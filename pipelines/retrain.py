@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.cluster import read_judgements
 from pipelines.disk import disk_errors_named
 from pipelines.engines.engine import engine_named
-from pipelines.hidden import hide_erased
+from pipelines.hidden import ask_for_erased, hide_erased
 from pipelines.labels import Labels, labels_in, with_those_kept
 from pipelines.lock import RunLock
 from pipelines.model_report.classifiers import compare_classifiers
@@ -74,7 +74,8 @@ def retrain(
 
     Its report shows nobody whom ``ledger`` (its path or URL, None for the one in ``data_dir``) knows to be erased.
     Raises NotFound before the first run, RunLocked while a run is at work, UnusableInput where there is no record or a
-    file cannot be read; the model that stood then still stands.
+    file cannot be read; the model that stood then still stands. Raises LedgerUnavailable where the ledger cannot be
+    read, before it learns; after it only where the ledger has gone meanwhile.
     """
     options = options or TrainOptions()
     _work_path(data_dir)
@@ -88,9 +89,11 @@ def retrain(
         context = RunContext(0, f"train_{now:%Y%m%dT%H%M%SZ}", now, progress)
         lock.name_run(context.run_id)
         work.execute("BEGIN")
+        ask_for_erased(work, data_dir, ledger)
         read_judgements(work)
         model, warnings = learn_model(work, models, context, declared)
         warnings += link_everyone(work, context, model, engine_named(context.engine))[1]
+        # somebody may have been erased meanwhile
         warnings += [*labels.unjudged, *hide_erased(work, data_dir, ledger)]
         with progress.stage("report"):
             before = follows.version if follows and follows.version != model.version else None

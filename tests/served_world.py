@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.progress import SilentProgress
+from pipelines.progress import SilentProgress, Stage
 from pipelines.run import Places, RunOptions, run
 from profile_service.live.apply import apply
 from profile_service.settings import Settings
@@ -20,6 +20,20 @@ def publish_sample(data_dir: Path) -> Path:
     """Run the batch on the sample; answers ``data_dir``."""
     run(Places(SAMPLE, data_dir), RunOptions(), SilentProgress())
     return data_dir
+
+
+class Meanwhile(SilentProgress):
+    """Does something once, when a stage begins."""
+
+    def __init__(self, stage: str, what: Callable[[], None]) -> None:
+        super().__init__()
+        self._stage, self._what = stage, what
+
+    def _open(self, name: str, total: int | None) -> Stage:
+        if name == self._stage:
+            self._stage = ""
+            self._what()
+        return super()._open(name, total)
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipelines.progress import SilentProgress, Stage
+from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
 from profile_service.correct import Wish
 from profile_service.live.rule import Ruling
@@ -16,6 +15,7 @@ from profile_service.rulings import rule, shared_values
 from profile_service.settings import Settings
 from profile_service.world import World
 from tests.end_to_end import worlds
+from tests.served_world import Meanwhile
 from tests.unit.pipelines.test_generic import FAMILIES
 
 EMAIL = "pixelcrazy52@rojasgroup.com"
@@ -84,20 +84,6 @@ def test_a_till_ruled_ordinary_joins_who_has_it_until_that_is_taken_back(data_di
     ruled(data_dir, "phone", TILL, "counted")
     fold(data_dir)
     assert worlds.customers(data_dir) == apart
-
-
-class Meanwhile(SilentProgress):
-    """Does something once, when a stage begins."""
-
-    def __init__(self, stage: str, what: Callable[[], None]) -> None:
-        super().__init__()
-        self._stage, self._what = stage, what
-
-    def _open(self, name: str, total: int | None) -> Stage:
-        if name == self._stage:
-            self._stage = ""
-            self._what()
-        return super()._open(name, total)
 
 
 @pytest.mark.parametrize("stage", ["standardise", "publish"])

@@ -18,9 +18,11 @@ from pipelines.retrain import report_standing, retrain
 from pipelines.run import Places, RunOptions, run
 from profile_service.correct import Wish, merge
 from profile_service.erase import erase
+from profile_service.errors import LedgerUnavailable
 from profile_service.privacy import Erasure, tokens_of
 from profile_service.world import World
 from tests.end_to_end.worlds import SAMPLE, profiles
+from tests.served_world import Meanwhile
 from tests.work_world import WorkWorld
 
 WISH = Wish("dpo", "asked by letter")
@@ -92,6 +94,20 @@ def test_no_key_of_a_person_who_is_erased_stands_in_a_report(
         shown = said.out + (data_dir / "models" / report.model_version / "report.json").read_text(encoding="utf-8")
     assert card.value not in shown
     assert LEFT_OUT in shown
+
+
+def test_a_training_asks_for_the_erased_before_it_learns(published: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "ledger.sqlite"
+    damaged.write_bytes(b"no database " * 1_000)
+    progress = SilentProgress()
+    with pytest.raises(LedgerUnavailable):
+        retrain(published, progress, ledger=damaged)
+    assert progress.durations == {}, "nothing was begun"
+
+
+def test_who_is_erased_while_a_model_is_learned_stands_in_no_report(world: World, data_dir: Path) -> None:
+    meanwhile = Meanwhile("train", lambda: forget(world, customers(world)[0]))
+    assert LEFT_OUT in retrain(data_dir, meanwhile).findings.warnings
 
 
 def test_no_change_of_a_person_who_is_erased_is_told(world: World, data_dir: Path) -> None:
