@@ -56,7 +56,10 @@ def _print_waiting(explanation: CustomerExplanation, console: Console) -> None:
 def _print_nearest(explanation: CustomerExplanation, console: Console) -> None:
     if not explanation.nearest:
         console.print(
-            "nobody else was ever weighed against it: no record of others shares a blocking key; ask about two:"
+            # true also where only people were who are erased by now, of whom nothing may be told
+            "nobody else who stands today was weighed against it: no record of theirs shares a blocking key; ask about "
+            "two:",
+            soft_wrap=True,
         )
         console.print(f"  profiles explain {plain(explanation.records[0])} CHANNEL:ID", highlight=False)
     for place, near in enumerate(explanation.nearest):

@@ -10,6 +10,7 @@ from pipelines.explain import explain
 from pipelines.explain_customer import explain_customer, nearness
 from pipelines.progress import SilentProgress
 from pipelines.run import Places, RunOptions, run
+from pipelines.work import connect_work
 from profile_service.correct import Wish, merge, split, undo
 from profile_service.erase import erase
 from profile_service.errors import NotFound
@@ -78,6 +79,24 @@ def test_a_live_ruling_is_told_of_whom_it_is_about_with_what_it_says(world: Worl
     assert much == elsewhere[-1]
     run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
     assert explain(ones[0], others[0], data_dir).waiting == ()
+
+
+def test_whose_only_neighbour_is_erased_is_told_the_same_as_who_never_had_one(world: World, data_dir: Path) -> None:
+    pairs = "SELECT l, r FROM scored_pairs UNION ALL SELECT r, l FROM scored_pairs"
+    with connect_work(data_dir, read_only=True) as work:
+        rows = work.execute(
+            f"""SELECT m.customer_id, list(DISTINCT o.customer_id) FILTER (o.customer_id <> m.customer_id)
+            FROM membership m LEFT JOIN ({pairs}) ON l = m.rid
+            LEFT JOIN membership o ON o.rid = r GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
+    lonely = next(customer_id for customer_id, others in rows if not others)
+    one, (neighbour,) = next((customer_id, others) for customer_id, others in rows if others and len(others) == 1)
+    assert neighbour in profiles("explain", one, "--why-not", data_dir=data_dir).out
+    with world.write() as hand:
+        erase(hand, neighbour, WISH)
+    told, never = (profiles("explain", each, "--why-not", data_dir=data_dir).out.splitlines() for each in (one, lonely))
+    assert told[0].startswith("nobody else who stands today was weighed against it: ")
+    assert [told[0], told[2:]] == [never[0], never[2:]], "but for the record to ask about"
 
 
 def max_and_min(ones: list[str], others: list[str]) -> tuple[str, str]:
