@@ -155,8 +155,10 @@ def uncollected() -> Iterator[None]:
 def evaluate_command(truth: Path, households: Path | None, data_dir: Path, as_json: bool) -> None:
     """Compare the published customers with the truth: precision, recall, F1, and errors by kind."""
     from pipelines.evaluate import evaluate, print_evaluation
+    from profile_service.settings import load_settings
 
-    evaluation = evaluate(truth, data_dir, households)
+    ledger = load_settings(os.environ, {"data_dir": data_dir}).ledger
+    evaluation = evaluate(truth, data_dir, households, ledger)
     if as_json:
         click.echo(json.dumps(evaluation.as_json()))
     else:

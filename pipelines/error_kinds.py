@@ -51,20 +51,22 @@ LARGEST_GROUP = 2_000
 class ErrorKind:
     """Wrong pairs that share the same: how many, how many of them were candidate pairs, and one of them to look at.
 
-    ``candidates`` is None when the work store could not be read; for a false pair a candidate is a link of its own,
-    any other pair was joined through further records.
+    ``example`` is empty where all of them are of people who are erased. ``candidates`` is None when the work store
+    could not be read; for a false pair a candidate is a link of its own, any other pair was joined through further
+    records.
     """
 
     shared: str
     pairs: int
     candidates: int | None
-    example: tuple[str, str]
+    example: tuple[str, ...]
 
 
 def errors_by_kind(desk: duckdb.DuckDBPyConnection, wrong: Wrong, scored: str | None) -> list[ErrorKind]:
     """Count the ``missed`` or the ``false`` pairs of table ``held`` by what they share, most first.
 
-    ``held(rid, key, person, cluster, <COMPARED>)``; ``scored``: a relation of candidate pairs ``(l, r)``, l < r.
+    ``held(rid, key, hidden, person, cluster, <COMPARED>)``, of which no ``hidden`` record is named; ``scored``: a
+    relation of candidate pairs ``(l, r)``, l < r.
     """
     same, other = ("person", "cluster") if wrong == "missed" else ("cluster", "person")
     kinds = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(KINDS))
@@ -75,13 +77,13 @@ def errors_by_kind(desk: duckdb.DuckDBPyConnection, wrong: Wrong, scored: str | 
             SELECT {same} FROM held GROUP BY {same} HAVING count(DISTINCT {other}) > 1 AND count(*) <= {LARGEST_GROUP}),
         reached AS (SELECT * FROM held SEMI JOIN in_reach USING ({same})),
         wrong AS (
-            SELECT l.rid AS l, r.rid AS r, l.key AS left_key, r.key AS right_key,
+            SELECT l.rid AS l, r.rid AS r, l.key AS left_key, r.key AS right_key, l.hidden OR r.hidden AS hidden,
                 CASE {kinds} ELSE {len(KINDS)} END AS kind
             FROM reached l JOIN reached r ON l.{same} = r.{same} AND l.key < r.key AND l.{other} <> r.{other})
-        SELECT kind, count(*), {counted}, min((left_key, right_key))
+        SELECT kind, count(*), {counted}, min((left_key, right_key)) FILTER (NOT hidden)
         FROM wrong w {candidate} GROUP BY kind ORDER BY count(*) DESC, kind"""
     ).fetchall()
-    return [ErrorKind(_name(kind), pairs, known, tuple(example)) for kind, pairs, known, example in rows]
+    return [ErrorKind(_name(kind), pairs, known, tuple(example or ())) for kind, pairs, known, example in rows]
 
 
 def _name(kind: int) -> str:

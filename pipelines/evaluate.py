@@ -11,6 +11,7 @@ import duckdb
 
 from pipelines.error_kinds import COMPARED, LARGEST_GROUP, ErrorKind, errors_by_kind, total
 from pipelines.evaluate_households import household_shares
+from pipelines.hidden import hide_keys
 from pipelines.terminal import plain
 from pipelines.work import whole_number
 from profile_service.errors import NotFound, UnusableInput
@@ -52,7 +53,10 @@ class Unmatched:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a truth says of the published customers; counts of records and of pairs of records."""
+    """What a truth says of the published customers; counts of records and of pairs of records.
+
+    ``not_named``: in words, how many erased people's records are counted and not named; empty where nobody's are.
+    """
 
     records: int
     pairwise: Measure
@@ -67,6 +71,7 @@ class Evaluation:
     not_in_truth: Unmatched
     rejected_rows: int
     households: Measure | None = None
+    not_named: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The figures that other programs rely on."""
@@ -79,12 +84,14 @@ class Evaluation:
         } | homes
 
 
-def evaluate(truth: Path, data_dir: Path, homes: Path | None = None) -> Evaluation:
+def evaluate(truth: Path, data_dir: Path, homes: Path | None = None, ledger: str | Path | None = None) -> Evaluation:
     """Compare the standing generation in ``data_dir`` with ``truth`` (CSV: channel, source_record_id, person_id).
 
     ``homes`` (CSV: person_id, household_id) says who lives together, for measuring ``customer_households``.
-    Only records that both sides know are measured; the others are counted and the first of them named. Raises
-    UnusableInput when the truth cannot be read or no record is known to both, NotFound when nothing is published.
+    Only records that both sides know are measured; the others are counted and the first of them named, but for those
+    of people whom ``ledger`` (its path or URL, None for the one in ``data_dir``) knows to be erased. Raises
+    UnusableInput when the truth cannot be read or no record is known to both, NotFound when nothing is published,
+    LedgerUnavailable when the ledger cannot be read.
     """
     generation = standing_generation(data_dir)
     if generation is None:
@@ -92,6 +99,7 @@ def evaluate(truth: Path, data_dir: Path, homes: Path | None = None) -> Evaluati
     with duckdb.connect() as desk:
         desk.execute(f"ATTACH {_text(generation.warehouse)} AS published (READ_ONLY)")
         _read_truth(desk, truth)
+        not_named = hide_keys(desk, generation, data_dir, ledger)
         scored = _work_store(desk, data_dir)
         _hold_together(desk, scored is not None)
         records = whole_number(desk, "SELECT count(*) FROM held")
@@ -112,6 +120,7 @@ def evaluate(truth: Path, data_dir: Path, homes: Path | None = None) -> Evaluati
             not_in_truth=_unmatched(desk, "published.customer_records", "truth"),
             rejected_rows=whole_number(desk, "SELECT count(*) FROM published.rejected_rows WHERE kind = 'customers'"),
             households=Measure(*household_shares(desk, homes)) if homes else None,
+            not_named=not_named,
         )
 
 
@@ -152,7 +161,7 @@ def _hold_together(desk: duckdb.DuckDBPyConnection, with_work: bool) -> None:
     values = ", ".join(f"p.standard_{name} AS {name}" for name in COMPARED)
     desk.execute(
         f"""CREATE TABLE held AS SELECT {rid} AS rid, channel || ':' || source_record_id AS key,
-            person_id AS person, customer_id AS cluster, {values}
+            key IN (FROM hidden_keys) AS hidden, person_id AS person, customer_id AS cluster, {values}
         FROM published.customer_records p JOIN truth USING (channel, source_record_id) {work}"""
     )
     desk.execute("CREATE TABLE clusters AS SELECT cluster, count(*) AS n FROM held GROUP BY cluster")
@@ -192,11 +201,12 @@ def _bcubed(desk: duckdb.DuckDBPyConnection, records: int) -> Measure:
 
 
 def _unmatched(desk: duckdb.DuckDBPyConnection, one: str, other: str) -> Unmatched:
-    rows = desk.execute(
-        f"""SELECT channel || ':' || source_record_id AS key, count(*) OVER () AS n
-        FROM {one} ANTI JOIN {other} USING (channel, source_record_id) ORDER BY key LIMIT {_NAMED}"""
-    ).fetchall()
-    return Unmatched(rows[0][1], tuple(row[0] for row in rows)) if rows else Unmatched(0, ())
+    count, first = desk.execute(
+        f"""SELECT count(*), min(key, {_NAMED}) FILTER (key NOT IN (FROM hidden_keys)) FROM (
+            SELECT channel || ':' || source_record_id AS key
+            FROM {one} ANTI JOIN {other} USING (channel, source_record_id))"""
+    ).fetchall()[0]
+    return Unmatched(count, tuple(first or ()))
 
 
 def _text(path: Path) -> str:
@@ -229,6 +239,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         console.print()
         console.print(_errors(title, column, kinds, pairs) if pairs else f"{title}: none", highlight=False)
     _print_unmatched(evaluation, console)
+    for said in evaluation.not_named:
+        console.print(f"\n{said}", highlight=False, soft_wrap=True)
 
 
 def _errors(title: str, candidates: str, kinds: Sequence[ErrorKind], pairs: int) -> RenderableType:
@@ -252,13 +264,16 @@ def _print_unmatched(evaluation: Evaluation, console: Console) -> None:
     gone, unknown = evaluation.not_published, evaluation.not_in_truth
     if gone.count:
         console.print(
-            f"\nnot measured: {gone.count:,} records of the truth are not published "
-            f"({plain(', '.join(gone.first))} …); {evaluation.rejected_rows:,} rows were rejected, see rejected_rows",
+            f"\nnot measured: {gone.count:,} records of the truth are not published{_some(gone)}; "
+            f"{evaluation.rejected_rows:,} rows were rejected, see rejected_rows",
             highlight=False,
         )
     if unknown.count:
         console.print(
-            f"\nnot measured: {unknown.count:,} published records are not in the truth "
-            f"({plain(', '.join(unknown.first))} …)",
+            f"\nnot measured: {unknown.count:,} published records are not in the truth{_some(unknown)}",
             highlight=False,
         )
+
+
+def _some(records: Unmatched) -> str:
+    return f" ({plain(', '.join(records.first))} …)" if records.first else ""

@@ -1,4 +1,4 @@
-"""Who is erased though the work store still holds them: left out of whatever is drawn from it for people."""
+"""Who is erased though the files still hold them: left out of whatever is drawn from these for people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import duckdb
 
 from pipelines.forget import erased_among
 from pipelines.model_report.words import several
-from pipelines.waiting import waiting_since
+from pipelines.waiting import waiting_after, waiting_since
+from pipelines.work import whole_number
 from profile_service.privacy import Erasure
+from profile_service.store.generation import Generation
 
 Work = duckdb.DuckDBPyConnection
 
@@ -22,10 +24,29 @@ def hide_erased(work: Work, data_dir: Path, ledger: str | Path | None) -> tuple[
     LedgerUnavailable where it cannot be read: nobody could say then who is erased.
     """
     with waiting_since(work, data_dir, ledger) as waiting:
-        people = hide(work, waiting.erasures)
+        return _told(hide(work, waiting.erasures), "left out")
+
+
+def hide_keys(desk: Work, published: Generation, data_dir: Path, ledger: str | Path | None) -> tuple[str, ...]:
+    """Make ``hidden_keys(key)``, channel:id, of the erased people's records in ``published`` and ``truth``.
+
+    ``desk`` holds both: the generation, attached, and a table. Answers and raises as ``hide_erased`` does.
+    """
+    desk.execute("CREATE TEMP TABLE erased_keys (erasure_id VARCHAR, channel VARCHAR, source_record_id VARCHAR)")
+    desk.execute("CREATE TEMP VIEW hidden_keys AS SELECT DISTINCT channel || ':' || source_record_id FROM erased_keys")
+    with waiting_after(published.manifest.ledger_seq, data_dir, ledger) as waiting:
+        if waiting.erasures:
+            keys = "SELECT channel, source_record_id FROM"
+            named = f"({keys} published.customer_records UNION {keys} truth)"
+            with erased_among(desk, waiting.erasures, named) as erased:
+                desk.execute(f"INSERT INTO erased_keys {erased}")
+    return _told(whole_number(desk, "SELECT count(DISTINCT erasure_id) FROM erased_keys"), "counted and not named")
+
+
+def _told(people: int, what: str) -> tuple[str, ...]:
     if not people:
         return ()
-    return (f"{several(people, 'erased customer')} left out: the next run takes what is left of them out of the files",)
+    return (f"{several(people, 'erased customer')} {what}: the next run takes what is left of them out of the files",)
 
 
 def ask_for_erased(work: Work, data_dir: Path, ledger: str | Path | None) -> None:
@@ -57,9 +78,9 @@ def hide(work: Work, erasures: Sequence[Erasure] = ()) -> int:
         SEMI JOIN hidden_customers h ON h.customer_id = i.stands_as
         ANTI JOIN hidden_customers a ON a.customer_id = i.customer_id"""
     )
-    people = work.execute("SELECT count(DISTINCT erasure_id) FROM erased_records").fetchall()[0][0]
+    people = whole_number(work, "SELECT count(DISTINCT erasure_id) FROM erased_records")
     work.execute("DROP TABLE erased_records")
-    return int(people)
+    return people
 
 
 def keep_hidden(work: Work) -> None:

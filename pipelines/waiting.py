@@ -120,7 +120,17 @@ NOTHING = Waiting()
 
 @contextmanager
 def waiting_since(work: Work, data_dir: Path, ledger: str | Path | None) -> Iterator[Waiting]:
-    """What waits for the next run, while the ``with`` lasts.
+    """What waits for the next run, while the ``with`` lasts: all that ``work`` has not taken in.
+
+    ``ledger``: as in ``waiting_after``, and so is what it raises.
+    """
+    with waiting_after(folded_seq(work), data_dir, ledger) as waiting:
+        yield waiting
+
+
+@contextmanager
+def waiting_after(folded: int, data_dir: Path, ledger: str | Path | None) -> Iterator[Waiting]:
+    """What waits, while the ``with`` lasts, for a run that comes after one that took in all up to entry ``folded``.
 
     ``ledger``: its path or URL, None for the one that lies in ``data_dir`` by default. Raises LedgerUnavailable where
     it cannot be read: nobody could say then whether somebody is erased.
@@ -134,7 +144,6 @@ def waiting_since(work: Work, data_dir: Path, ledger: str | Path | None) -> Iter
 
     opened = Ledger.open(where)
     try:
-        folded = folded_seq(work)
         with opened.snapshot() as session:
             log = Log(session)
             erasures = due_erasures(log, folded)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.changes import changes_between
+from pipelines.evaluate import evaluate
 from pipelines.hidden import hide
 from pipelines.label_file import Exported, export_pairs
 from pipelines.progress import SilentProgress
@@ -130,6 +131,32 @@ def test_no_change_of_a_person_who_is_erased_is_told(world: World, data_dir: Pat
     assert changes_between(data_dir, None, None).counts() == {"merged_into": 1}
 
 
+def test_no_error_of_a_person_who_is_erased_is_named_though_it_is_counted(
+    world: World, data_dir: Path, tmp_path: Path
+) -> None:
+    before = evaluate(SAMPLE / "truth.csv", data_dir)
+    channel, source_record_id = before.missed[0].example[0].split(":")
+    record = world.state().record(channel, source_record_id)
+    assert record is not None
+    keys = keys_of(world, record.customer_id)
+    forget(world, record.customer_id)
+    after = evaluate(SAMPLE / "truth.csv", data_dir)
+    assert [(kind.shared, kind.pairs) for kind in after.missed] == [(kind.shared, kind.pairs) for kind in before.missed]
+    assert (after.pairwise, after.records) == (before.pairwise, before.records)
+    rest = tmp_path / "rest.csv"
+    lines = (SAMPLE / "truth.csv").read_text(encoding="utf-8").splitlines()
+    theirs = [line for line in lines if line.startswith(tuple(f"{key.replace(':', ',')}," for key in keys))]
+    assert len(theirs) == len(keys)
+    rest.write_text("\n".join(line for line in lines if line not in theirs) + "\n", encoding="utf-8")
+    for file in (SAMPLE / "truth.csv", rest):
+        said = profiles("evaluate", "--truth", file, data_dir=data_dir)
+        assert "1 erased customer counted and not named" in said.out
+        assert not [key for key in keys if key in said.out]
+    assert f"{len(keys)} published records are not in the truth\n" in said.out, "counted all the same"
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    assert evaluate(SAMPLE / "truth.csv", data_dir).not_named == ()
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -138,6 +165,7 @@ def test_no_change_of_a_person_who_is_erased_is_told(world: World, data_dir: Pat
         ["train"],
         ["changes"],
         ["explain", "web:W00000152"],
+        ["evaluate", "--truth", SAMPLE / "truth.csv"],
         ["run", SAMPLE],
         ["run", SAMPLE, "--dry-run"],
         ["keys", "list"],
