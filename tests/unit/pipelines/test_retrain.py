@@ -101,6 +101,7 @@ def test_a_file_of_pairs_that_nobody_judged_is_told_by_training_and_report(ran: 
     report, _ = report_standing(ran / "data", file)
     for said in (training.warnings, training.findings.warnings, report.warnings):
         assert any("nobody has judged a pair in" in warning for warning in said)
+    assert "fill in <code>verdict</code> with same" in training.report.read_text(encoding="utf-8")
 
 
 def test_a_wrong_declaration_leaves_the_model_that_stands(ran: Path) -> None:
