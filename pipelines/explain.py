@@ -127,7 +127,8 @@ def explain(left: str, right: str, data_dir: Path, ledger: str | Path | None = N
         for key in (left, right):
             waiting.refuse_erased(key, [key])
         sides = _side(work, left, waiting), _side(work, right, waiting)
-        theirs = _records_of(work, {side.customer_id for side in sides})
+        records = _records_of(work, {side.customer_id for side in sides})
+        theirs = {key for key in records if not waiting.erased(key, [key])}
         standard = sides[0].standard, sides[1].standard
         score = score_pair(compare_pair(*standard, model), model)
         weighed = tuple(_weigh(model, score, sides))
@@ -140,7 +141,7 @@ def explain(left: str, right: str, data_dir: Path, ledger: str | Path | None = N
             probability=score.probability,
             not_compared=_why_not_compared(work, sides, model),
             judged=judged_of(work, left, right),
-            path=strongest_path(left, right, _links(work, sides[0].customer_id)) if _same(sides) else (),
+            path=strongest_path(left, right, _links(work, sides[0].customer_id, theirs)) if _same(sides) else (),
             model_version=model.version,
             refused=refused_since(work, (left, right)),
             waiting=waiting.told(work, theirs),
@@ -313,7 +314,8 @@ def _records_of(work: Work, customers: Collection[str]) -> list[str]:
     return [key for (key,) in rows]
 
 
-def _links(work: Work, customer_id: str) -> list[Link]:
+def _links(work: Work, customer_id: str, among: Collection[str]) -> list[Link]:
+    """The scored pairs inside a customer, of the records ``among`` its own."""
     rows = work.execute(
         """WITH mine AS (
             SELECT rid, channel || ':' || source_record_id AS key FROM membership JOIN records USING (rid)
@@ -321,4 +323,4 @@ def _links(work: Work, customer_id: str) -> list[Link]:
         SELECT a.key, b.key, s.bits FROM scored_pairs s JOIN mine a ON a.rid = s.l JOIN mine b ON b.rid = s.r""",
         [customer_id],
     ).fetchall()
-    return [Link(*row) for row in rows]
+    return [link for link in (Link(*row) for row in rows) if link.left in among and link.right in among]

@@ -129,16 +129,17 @@ def nearness(left: str, right: str, data_dir: Path, ledger: str | Path | None = 
         one, other = (standing_customer(work, asked, waiting) for asked in (left, right))
         if one == other:
             raise WrongUsage(f"{left} and {right} are one customer, {one}: `profiles explain {one}` says how")
-        members = _members(work, [one])
-        keys = [member.key for member in (*members, *_members(work, [other]))]
-        for asked in (left, right):
-            waiting.refuse_erased(asked, keys)
+        members, others = _members(work, [one]), _members(work, [other])
+        keys = [member.key for member in (*members, *others)]
+        for asked, theirs in ((left, members), (right, others)):
+            waiting.refuse_erased(asked, [member.key for member in theirs])
         found = _nearest(work, model, members)
         return Nearness(next((near for near in found if near.customer_id == other), None), waiting.told(work, keys))
 
 
 def standing_customer(work: Work, asked: str, waiting: Waiting = NOTHING) -> str:
-    """The customer that a record or an id, also a former one, belongs to today."""
+    """The customer that a record or an id, also a former one, belongs to today. Raises NotFound where there is none."""
+    waiting.refuse_erased(asked, [asked] if ":" in asked else [])
     if asked.startswith(PREFIX):
         rows = work.execute("SELECT stands_as FROM customer_ids WHERE customer_id = ?", [asked]).fetchall()
         if not rows:

@@ -40,10 +40,20 @@ class Waiting:
     erasures: Sequence[Erasure] = ()
 
     def refuse_erased(self, name: str, keys: Collection[str]) -> None:
-        """Raises NotFound where what is asked by ``name``, or one of its records ``keys``, is to be forgotten."""
-        if self.erased(name, keys):
-            what = f"record {name}" if ":" in name else f"customer {name}"
+        """Raises NotFound where what is asked by ``name``, or a record of its customer's, ``keys``, is to be forgotten.
+
+        Of who is not erased itself no more is said than that it has changed: not who is.
+        """
+        if not self.erased(name, keys):
+            return
+        what = f"record {name}" if ":" in name else f"customer {name}"
+        own = [name] if ":" in name else []
+        if self.erased(name, own) or all(self.erased(name, [key]) for key in keys):
             raise NotFound(f"{what} is erased; a run that takes that in removes it from the files, too")
+        raise NotFound(
+            f"nothing can be told yet of {what} as one customer: that has changed since the last run, and "
+            "`profiles run LANDING` takes it in; the service knows it already"
+        )
 
     def erased(self, name: str, keys: Collection[str]) -> bool:
         """Whether a customer of this id, or a record of these keys, is to be forgotten."""

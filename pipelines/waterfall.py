@@ -104,7 +104,8 @@ def _remarks(explanation: Explanation) -> list[str]:
             f"a decision binds: they are {'one customer' if explanation.same else 'two'}, whatever their records weigh"
         )
     elif explanation.same and not explanation.path:
-        lines.append("no path of scored links joins them: a must-link does")
+        # the same also where the path led over somebody who is erased by now, of whom nothing may be told
+        lines.append("no path of scored links of who stands today joins them: a must-link does, or one gone since")
     elif explanation.same and (explanation.not_compared or explanation.bits <= 0):
         lines.append("what joins them, by the strongest path:")
         lines += [f"  {plain(link.left)} ── {link.bits:+.1f} bits ── {plain(link.right)}" for link in explanation.path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,59 @@ def test_nobody_erased_is_explained_though_no_run_has_forgotten_them_yet(world: 
             explain_customer(asked, data_dir)
     with pytest.raises(NotFound, match=f"record {ones[0]} is erased"):
         explain(others[0], ones[0], data_dir)
+
+
+def tied_by_another(data_dir: Path) -> tuple[str, str, str]:
+    """Two records of one customer that only a third one ties, which is the last."""
+    with connect_work(data_dir, read_only=True) as work:
+        rows = work.execute(
+            """SELECT list(channel || ':' || source_record_id ORDER BY rid)
+            FROM membership JOIN records USING (rid) GROUP BY customer_id HAVING count(*) = 3 ORDER BY 1"""
+        ).fetchall()
+    for (keys,) in rows:
+        for left, middle, right in permutations(keys):
+            told = explain(left, right, data_dir)
+            if told.not_compared and [link.right for link in told.path] == [middle, right]:
+                return left, right, middle
+    raise AssertionError("the sample has no such customer")
+
+
+def test_who_tied_two_records_and_is_erased_stands_in_no_path_between_them(world: World, data_dir: Path) -> None:
+    left, right, middle = tied_by_another(data_dir)
+    assert middle in profiles("explain", left, right, data_dir=data_dir).out
+    customer_id = explain_customer(left, data_dir).customer_id
+    with world.write() as hand:
+        split(hand, customer_id, [named(middle)], WISH)
+    taken_out = world.state().record(*named(middle))
+    assert taken_out is not None
+    with world.write() as hand:
+        erase(hand, taken_out.customer_id, WISH)
+    told = profiles("explain", left, right, data_dir=data_dir)
+    assert (told.status, middle in told.out) == (0, False)
+    assert "no path of scored links of who stands today joins them" in told.out
+    for asked in (left, customer_id):
+        with pytest.raises(NotFound, match=f"nothing can be told yet of .*{asked} as one customer"):
+            explain_customer(asked, data_dir)
+    with pytest.raises(NotFound, match=f"record {middle} is erased"):
+        explain_customer(middle, data_dir)
+
+
+def test_why_a_row_of_somebody_erased_was_refused_is_told_no_more(world: World, data_dir: Path) -> None:
+    with connect_work(data_dir) as work:
+        work.execute(
+            """INSERT INTO rejected_rows BY NAME SELECT * REPLACE (
+                'customers' AS kind, 'web' AS channel, 'late' AS source_record_id, ['birth_date 31.2.1970'] AS reasons)
+            FROM rejected_rows LIMIT 1"""
+        )
+    assert "31.2.1970" in profiles("explain", "web:late", data_dir=data_dir).last_error
+    sent = {"fields": {"given_name": "Ada"}, "updated_at": "2026-11-20T08:00:00Z", "authenticated": True}
+    with world.write() as hand:
+        apply(hand.append("record", sent, About("web", "late"), actor="a page"))
+    late = world.state().record("web", "late")
+    assert late is not None
+    with world.write() as hand:
+        erase(hand, late.customer_id, WISH)
+    for asked in (["web:late"], ["web:late", "web:W00000152"], [late.customer_id]):
+        told = profiles("explain", *asked, data_dir=data_dir)
+        assert "is erased; " in told.last_error
+        assert "31.2.1970" not in told.last_error
