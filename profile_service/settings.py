@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from profile_service.errors import WrongUsage
+from profile_service.errors import LedgerUnavailable, WrongUsage
 
 PREFIX = "PROFILES_"
 FILE = "PROFILES_SETTINGS"
@@ -100,21 +100,32 @@ def ledger_file(ledger: str | Path) -> Path | None:
 
 
 def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
-    """Where the ledger is, for who only reads it: ``ledger``, its path or URL, else the one in ``data_dir``.
+    """Where the ledger is, for who does not begin one: ``ledger``, its path or URL, else the one in ``data_dir``.
 
-    None where that one was never made. Raises WrongUsage for another file that is not there: an empty ledger in its
-    place would know of nobody who is erased.
+    None where that one was never made. Raises WrongUsage for another file that is not there or holds nothing: an empty
+    ledger in its place would know of nobody who is erased. Raises LedgerUnavailable where that cannot be told.
     """
     usual = data_dir / LEDGER_FILE
     file = ledger_file(where := ledger or usual)
-    if file is None or file.exists():
+    if file is None or _holds_something(file):
         return where
-    if file.resolve() == usual.resolve():
+    # unlike Path.resolve, it takes links that lead in a circle
+    if os.path.realpath(file) == os.path.realpath(usual):
         return None
     raise WrongUsage(
-        f"there is no ledger at {file} (PROFILES_LEDGER_URL, or ledger_url in the file of settings), and nothing else "
-        "knows who is erased: mend its name; a new one is made by `profiles serve` and by `profiles keys create`"
+        f"there is no ledger at {file.absolute()} (PROFILES_LEDGER_URL, or ledger_url in the file of settings), and "
+        "nothing else knows who is erased: mend its name; a new one is made by `profiles serve` and by `profiles keys "
+        "create`"
     )
+
+
+def _holds_something(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise LedgerUnavailable(f"the ledger {file} cannot be opened: {error.strerror}") from error
 
 
 def load_settings(environment: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Settings:
@@ -237,7 +248,11 @@ def _folder(value: Any) -> Path:
 
 def _ledger_url(value: Any) -> str:
     text = str(value)
-    if text and "://" in text and urlsplit(text).scheme not in LEDGER_SCHEMES:
+    scheme, colon, rest = text.partition(":")
+    # postgresql:/… is no path: a file would be made of that name, and errors would tell its password
+    is_url = "://" in text or (colon and scheme.strip().lower() in LEDGER_SCHEMES)
+    whole = scheme in LEDGER_SCHEMES and rest.startswith("//") and (scheme != "sqlite" or rest.strip("/."))
+    if is_url and not whole:
         raise ValueError("a path, or a postgresql:// URL")
     return text
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profile_service.errors import WrongUsage
+from profile_service.errors import LedgerUnavailable, WrongUsage
 from profile_service.settings import Settings, ledger_file, ledger_of, load_settings
 
 
@@ -156,8 +156,44 @@ def test_only_the_ledger_of_the_data_directory_may_be_missing(tmp_path: Path) ->
     assert ledger_of(tmp_path, "postgresql://db/profiles") == "postgresql://db/profiles"
     with pytest.raises(WrongUsage, match=r"there is no ledger at .*other\.sqlite"):
         ledger_of(tmp_path, f"sqlite:///{tmp_path}/other.sqlite")
-    (tmp_path / "other.sqlite").touch()
+    (tmp_path / "other.sqlite").write_bytes(b"something")
     assert ledger_of(tmp_path, str(tmp_path / "other.sqlite")) == str(tmp_path / "other.sqlite")
+
+
+def test_a_named_ledger_that_is_empty_or_out_of_reach_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cut.sqlite").touch()
+    (tmp_path / "circle.sqlite").symlink_to("circle.sqlite")
+    with pytest.raises(WrongUsage, match=f"there is no ledger at {tmp_path}/cut.sqlite"):
+        ledger_of(tmp_path / "data", "cut.sqlite")
+    with pytest.raises(WrongUsage, match="there is no ledger at"):
+        ledger_of(tmp_path / "data", "cut.sqlite/ledger.sqlite")
+    for unreachable in ("circle.sqlite", "long" * 100):
+        with pytest.raises(LedgerUnavailable, match="cannot be opened"):
+            ledger_of(tmp_path / "data", unreachable)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/u:hush@db/profiles",
+        "postgresql:u:hush@db/profiles",
+        "POSTGRESQL://u:hush@db/profiles",
+        " postgresql://u:hush@db/profiles",
+        "sqlite:/srv/hush.sqlite",
+        "sqlite://",
+        "sqlite:///.",
+    ],
+)
+def test_what_is_nearly_a_url_is_no_ledger_and_is_not_repeated(url: str) -> None:
+    with pytest.raises(WrongUsage, match="it must be a path, or a postgresql:// URL") as refused:
+        load_settings({"PROFILES_LEDGER_URL": url})
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["a:b.sqlite", "sqlite", "sqlite:///a.sqlite", "sqlite://a.sqlite", "postgresql://"])
+def test_a_path_and_a_whole_url_are_taken_as_they_are(url: str) -> None:
+    assert load_settings({"PROFILES_LEDGER_URL": url}).ledger == url
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
