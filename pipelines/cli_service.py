@@ -35,25 +35,25 @@ as_json_option = click.option(
 )
 
 
-def settings_over(data_dir: Path | None) -> Settings:
-    """The settings as set, with ``data_dir`` over them."""
-    from profile_service.settings import load_settings
+def settings_over(data_dir: Path | None, *, begins: bool = False) -> Settings:
+    """The settings as set, with ``data_dir`` over them.
 
-    return load_settings(os.environ, {"data_dir": data_dir})
+    Raises WrongUsage where they name a ledger that is not there, but for a command that ``begins`` one.
+    """
+    from profile_service.settings import ledger_of, load_settings
+
+    settings = load_settings(os.environ, {"data_dir": data_dir})
+    if not begins:
+        ledger_of(settings.data_dir, settings.ledger)
+    return settings
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, to_read: bool = False) -> Iterator[tuple[Settings, Ledger]]:
-    """The settings as set, with ``data_dir`` over them, and the ledger that they name.
-
-    It is made where there is none yet; ``to_read``: only in ``data_dir``, WrongUsage tells of any other place.
-    """
-    from profile_service.settings import ledger_of
+def opened(data_dir: Path | None, *, begins: bool = False) -> Iterator[tuple[Settings, Ledger]]:
+    """The settings, as ``settings_over`` answers them, and the ledger that they name."""
     from profile_service.store.ledger import Ledger
 
-    settings = settings_over(data_dir)
-    if to_read:
-        ledger_of(settings.data_dir, settings.ledger)
+    settings = settings_over(data_dir, begins=begins)
     ledger = Ledger.open(settings.ledger, wait_seconds=settings.ledger_wait_seconds)
     try:
         yield settings, ledger
@@ -109,7 +109,7 @@ def create_command(name: str, data_dir: Path | None, expires: datetime | None, *
 
     if expires is not None and expires.replace(tzinfo=UTC) <= datetime.now(UTC):
         raise WrongUsage(f"a key that expires at {expires:%Y-%m-%dT%H:%M:%SZ} opens nothing: that is past")
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, begins=True) as (settings, ledger):
         secret = settings.server_secret()
         wanted = KeyGrant(name, **grant, expires_at=expires.replace(tzinfo=UTC) if expires else None)
         made = Act(actor(), "key.create", details={"key": name, "scopes": sorted(wanted.scopes)})
@@ -129,7 +129,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List every key there ever was: what it may do, and whether it stands."""
     from profile_service.keys import Keys
 
-    with opened(data_dir, to_read=True) as (settings, ledger):
+    with opened(data_dir) as (settings, ledger):
         keys = Keys(ledger, settings.server_secret()).list()
     now = datetime.now(UTC)
     if as_json:
@@ -190,7 +190,7 @@ def verify_command(noted: str | None, data_dir: Path | None) -> None:
     from profile_service.errors import ChainBroken
     from profile_service.journal import ReadJournal
 
-    with opened(data_dir, to_read=True) as (settings, ledger):
+    with opened(data_dir) as (settings, ledger):
         audit = Audit(ledger, settings.server_secret())
         ReadJournal(ledger, audit, settings.journals).fold_orphans()
         verdict = audit.verify(noted)
@@ -214,7 +214,7 @@ def show_command(customer_id: str | None, limit: int, data_dir: Path | None, as_
     """Show the newest rows, oldest of them first."""
     from profile_service.audit import Audit
 
-    with opened(data_dir, to_read=True) as (settings, ledger):
+    with opened(data_dir) as (settings, ledger):
         rows = Audit(ledger, settings.server_secret()).newest(limit, customer_id)
     for row in rows:
         if as_json:

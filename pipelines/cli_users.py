@@ -68,7 +68,7 @@ def create_command(user: str, role: str, data_dir: Path | None, password_stdin: 
 
     display_name, subject = said["display_name"] or user, said["subject"]
     password, made_up = (None, False) if subject else _password(user, password_stdin)
-    with opened(data_dir) as (settings, ledger):
+    with opened(data_dir, begins=True) as (settings, ledger):
         audit = Audit(ledger, settings.server_secret())
         act = Act(actor(), "user.create", details={"user": user, "role": role})
         wanted = User(user, display_name, role, subject=subject)
@@ -83,7 +83,7 @@ def create_command(user: str, role: str, data_dir: Path | None, password_stdin: 
 @as_json_option
 def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List every user with role and state."""
-    with opened(data_dir, to_read=True) as (settings, ledger):
+    with opened(data_dir) as (settings, ledger):
         users = _users(settings, ledger).list(datetime.now(UTC))
     if as_json:
         click.echo(json.dumps([vars(user) for user in users]))

@@ -172,10 +172,18 @@ def test_no_error_of_a_person_who_is_erased_is_named_though_it_is_counted(
         ["users", "list"],
         ["audit", "show"],
         ["audit", "verify"],
+        ["generic"],
+        ["generic", "rule", "city", "leeds", "--verdict", "generic", "--reason", "a shop"],
+        ["export", "cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA"],
+        ["erase", "cus_01JDQ4M0W3N8ZK5V7X2B9C6RTA"],
+        ["erase", "--pending"],
+        ["labels", "import", SAMPLE / "truth.csv", "--author", "ada"],
+        ["keys", "revoke", "desk"],
+        ["users", "change", "lee", "--disable"],
     ],
     ids=lambda command: " ".join(map(str, command)),
 )
-def test_a_misspelt_ledger_is_told_and_not_made_by_who_only_reads_it(
+def test_a_misspelt_ledger_is_told_and_not_made_by_who_reads_it_or_writes_to_one_that_is_there(
     command: list[str | Path], published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = tmp_path / "legder.sqlite"
