@@ -32,7 +32,8 @@ _BEARING = {"record": "record", "judgement": "decision", "undo": "undoing", "rul
 class Waiting:
     """What the ledger holds beyond the last run; ``log`` is None where there is nothing.
 
-    ``folded``: the last entry that the run has taken in. ``erasures``: of people whom no run has forgotten yet.
+    ``folded``: the last entry that the run has taken in. ``erasures``: of people whom no run has forgotten yet, and
+    those of which the log, put back from a backup or begun anew, does not tell any more.
     """
 
     folded: int = 0
@@ -150,13 +151,14 @@ def waiting_after(folded: int, data_dir: Path, ledger: str | Path | None) -> Ite
         yield NOTHING
         return
     from pipelines.erase import due_erasures
+    from profile_service.store.forgotten import place_of, untold
     from profile_service.store.ledger import Ledger, Log
 
     opened = Ledger.open(where)
     try:
         with opened.snapshot() as session:
             log = Log(session)
-            erasures = due_erasures(log, folded)
+            erasures = [*due_erasures(log, folded), *untold(place_of(where, data_dir), log)]
             yield Waiting(folded, log if log.last_seq() > folded else None, erasures)
     finally:
         opened.close()

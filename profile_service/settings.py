@@ -18,6 +18,7 @@ PREFIX = "PROFILES_"
 FILE = "PROFILES_SETTINGS"
 SECRET_FILE = "secret"
 LEDGER_FILE = "ledger.sqlite"
+FORGOTTEN = "erasures.jsonl"  # beside the ledger
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _UNSPOKEN = ("secret", "ledger_url", "code_webhook", "openid_client_secret")  # what no error repeats
 LEDGER_SCHEMES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
@@ -102,8 +103,9 @@ def ledger_file(ledger: str | Path) -> Path | None:
 def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
     """Where the ledger is, for who does not begin one: ``ledger``, its path or URL, else the one in ``data_dir``.
 
-    None where that one was never made. Raises WrongUsage for another file that is not there or holds nothing: an empty
-    ledger in its place would know of nobody who is erased. Raises LedgerUnavailable where that cannot be told.
+    None where that one was never made; where it is gone, and the erasures beside it stand, it is to be begun anew.
+    Raises WrongUsage for another file that is not there or holds nothing: an empty ledger in its place would know of
+    nobody who is erased. Raises LedgerUnavailable where that cannot be told.
     """
     usual = data_dir / LEDGER_FILE
     file = ledger_file(where := ledger or usual)
@@ -111,7 +113,7 @@ def ledger_of(data_dir: Path, ledger: str | Path | None) -> str | Path | None:
         return where
     # unlike Path.resolve, it takes links that lead in a circle
     if os.path.realpath(file) == os.path.realpath(usual):
-        return None
+        return where if file.with_suffix(f".{FORGOTTEN}").exists() else None
     raise WrongUsage(
         f"there is no ledger at {file.absolute()} (PROFILES_LEDGER_URL, or ledger_url in the file of settings), and "
         "nothing else knows who is erased: mend its name; a new one is made by `profiles serve` and by `profiles keys "

@@ -11,12 +11,10 @@ import orjson
 
 from profile_service.errors import WrongUsage
 from profile_service.privacy import Erasure
-from profile_service.settings import ledger_file
+from profile_service.settings import FORGOTTEN, ledger_file
 from profile_service.store.ledger import Log
 from profile_service.store.ledger.erasures import erasures_after
 from profile_service.store.stored import moment_of, moment_text
-
-FORGOTTEN = "erasures.jsonl"
 
 
 def place_of(ledger: str | Path, data_dir: Path) -> Path:
@@ -67,6 +65,12 @@ def keep_what_the_log_tells(path: Path, log: Log) -> list[Erasure]:
     logged = {one.erasure.customer_id: one.erasure for one in erasures_after(log)}
     keep_forgotten(path, (erasure for customer_id, erasure in logged.items() if customer_id not in kept))
     return [erasure for customer_id, erasure in kept.items() if customer_id not in logged]
+
+
+def untold(path: Path, log: Log) -> list[Erasure]:
+    """What only the file at ``path`` knows, for who writes neither."""
+    logged = {one.erasure.customer_id for one in erasures_after(log)}
+    return [erasure for customer_id, erasure in forgotten(path).items() if customer_id not in logged]
 
 
 def _line(erasure: Erasure) -> dict[str, object]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from pipelines.evaluate import evaluate
 from pipelines.explain import explain
 from pipelines.explain_customer import explain_customer, nearness
 from pipelines.progress import SilentProgress
@@ -18,9 +20,10 @@ from profile_service.errors import NotFound
 from profile_service.live.apply import apply
 from profile_service.live.rule import Ruling
 from profile_service.rulings import rule
+from profile_service.settings import Settings
 from profile_service.store.ledger import About
 from profile_service.world import World
-from tests.end_to_end.worlds import profiles
+from tests.end_to_end.worlds import SAMPLE, profiles
 from tests.served_world import take_record
 
 WISH = Wish("ada", "seen both passports")
@@ -223,3 +226,26 @@ def test_why_a_row_of_somebody_erased_was_refused_is_told_no_more(world: World, 
         told = profiles("explain", *asked, data_dir=data_dir)
         assert "is erased; " in told.last_error
         assert "31.2.1970" not in told.last_error
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_whom_a_ledger_put_back_or_lost_does_not_know_to_be_erased_is_told_of_no_more(
+    data_dir: Path, put_back: bool
+) -> None:
+    with closing(World.open(Settings(data_dir=data_dir))) as world:
+        ((one, ones),) = some(world, 1)
+    before = (data_dir / "ledger.sqlite").read_bytes()
+    with closing(World.open(Settings(data_dir=data_dir))) as world, world.write() as hand:
+        erase(hand, one, WISH)
+    for file in data_dir.glob("ledger.sqlite*"):
+        file.unlink()
+    if put_back:
+        (data_dir / "ledger.sqlite").write_bytes(before)
+    with pytest.raises(NotFound, match=f"record {ones[0]} is erased"):
+        explain_customer(ones[0], data_dir)
+    assert "1 erased customer counted" in evaluate(SAMPLE / "truth.csv", data_dir).not_named[0]
+    for file in () if put_back else data_dir.glob("ledger.sqlite*"):
+        file.unlink()
+    run(Places(None, data_dir), RunOptions(accept=True), SilentProgress())
+    with connect_work(data_dir, read_only=True) as work:
+        assert work.execute("SELECT stands_as FROM customer_ids WHERE customer_id = ?", [one]).fetchall() == [(None,)]
