@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from pipelines.work import PRIVATE
 from profile_service.identity.blocking_rule import BlockingRule
 from profile_service.identity.mixture import Integers
 from profile_service.identity.model import Model
+from profile_service.identity.records import DERIVED_FROM
 
 _THREADS = 2
 _RECORDS_A_BUCKET = 2_000_000  # their pairs, as all rules find them, take about a third of a gigabyte
@@ -30,13 +32,25 @@ def pair_records(records: CodedRecords, model: Model, spill: str) -> Iterator[tu
     Comes as arrays of left and right rids, shape (pairs,) each, one for each bucket of left rids. Pairs of many
     buckets wait in files in folder ``spill``, so that memory does not grow with their number.
     """
+    cap = model.blocking_cap
+    wider = _wider(model.live_rules)
+    leave_to: dict[str, _Found] = {}
     with _Buckets(records.size, spill) as buckets, ThreadPoolExecutor(_THREADS) as pool:
 
         def pairs_of(rule: BlockingRule) -> list[list[Integers]]:
-            return buckets.apart(_pairs_of(records, rule, model.blocking_cap))
+            key = _key(records, rule)
+            runs = _runs(key, cap)
+            if rule.name in wider:
+                return buckets.apart(_neighbours(runs.without(leave_to[wider[rule.name]]), cap))
+            if rule.name in wider.values():
+                leave_to[rule.name] = _Found(key, runs.live(records.size))
+            return buckets.apart(_neighbours(runs, cap))
 
-        for found in pool.map(pairs_of, model.live_rules):
-            buckets.add(found)
+        # the wider ones first
+        for rules in _parted(model.live_rules, wider):
+            for found in pool.map(pairs_of, rules):
+                buckets.add(found)
+        leave_to.clear()
         # one bucket after the other where they wait in files
         each = pool.map if buckets.in_memory else map
         yield from each(_once, buckets.each())
@@ -60,30 +74,85 @@ def _key(records: CodedRecords, rule: BlockingRule) -> Codes:
     return key
 
 
-def _pairs_of(records: CodedRecords, rule: BlockingRule, cap: int) -> list[Integers]:
-    """The pairs of one rule, each packed into one number: left rid × 2³² + right rid."""
-    rids, _, end = _runs(_key(records, rule), cap)
-    return _neighbours(rids, end, cap)
+@dataclass(frozen=True)
+class _Found:
+    """What a rule finds: the key of each record by rid, and whether it is live."""
+
+    key: Codes
+    live: NDArray[np.bool_]
 
 
-def _runs(key: Codes, cap: int) -> tuple[Rids, Codes, Rids]:
-    """The rids that have a key, in the order of keys; their keys; and the place where each one's run of equals ends.
+@dataclass(frozen=True)
+class _Runs:
+    """The rids that have a key, in the order of keys; their keys; and where each one's run of equals ends.
 
-    A run of more than ``cap`` ends before it begins.
+    A run of more than the cap ends before it begins.
     """
+
+    rids: Rids
+    key: Codes
+    end: Rids
+
+    def live(self, records: int) -> NDArray[np.bool_]:
+        """Whether the key of each record by rid is live, shape (records,)."""
+        live = np.zeros(records, dtype=bool)
+        live[self.rids[self.end > 0]] = True
+        return live
+
+    def without(self, found: _Found) -> _Runs:
+        """The same without the runs whose members all share a live key of another rule."""
+        starts = np.nonzero(begins(self.key))[0]
+        if not len(starts):
+            return self
+        theirs = found.key[self.rids]
+        # inside a run each like the one before it
+        alike = begins(self.key) | ~begins(theirs)
+        kept = ~np.logical_and.reduceat(alike & found.live[self.rids], starts)
+        return replace(self, end=np.where(np.repeat(kept, np.diff(starts, append=len(self.key))), self.end, 0))
+
+
+def _runs(key: Codes, cap: int) -> _Runs:
+    """The runs of a key by rid."""
     rids = np.nonzero(key)[0]
     key = key[rids]
     by_key = np.argsort(key)
     key = key[by_key]
     starts = np.nonzero(begins(key))[0]
     sizes = np.diff(starts, append=len(key))
-    return rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes)
+    return _Runs(rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes))
 
 
-def _neighbours(rids: Rids, end: Rids, cap: int, taken: NDArray[np.bool_] | None = None) -> list[Integers]:
-    """Every two of a run, packed; with ``taken`` only of the runs whose members it names."""
+def _wider(rules: Sequence[BlockingRule]) -> dict[str, str]:
+    """Rule = a rule that finds nearly all of its pairs, too: whose key follows from its own (a mailbox from an e-mail).
+
+    It only says which rule to ask: whether that one has found the pairs of a key is looked at key by key.
+    """
+    follows = {
+        rule.name: [other for other in rules if other is not rule and _follows(other.key, rule)] for rule in rules
+    }
+    widest = {
+        name: next((each.name for each in others if not follows[each.name]), "") for name, others in follows.items()
+    }
+    return {name: wider for name, wider in widest.items() if wider}
+
+
+def _follows(key: Sequence[str], rule: BlockingRule) -> bool:
+    """Whether who agrees on the key of ``rule`` agrees on ``key``, names in each other's place left aside."""
+    whole = {part for part in rule.key if part in rule.columns}
+    known = whole.union(*(DERIVED_FROM.get(column, ()) for column in whole))
+    return all(part in rule.key or part.partition(":")[0] in known for part in key)
+
+
+def _parted(rules: Sequence[BlockingRule], wider: Mapping[str, str]) -> tuple[list[BlockingRule], list[BlockingRule]]:
+    """The rules that leave no pairs to a wider one, and those that do."""
+    return [rule for rule in rules if rule.name not in wider], [rule for rule in rules if rule.name in wider]
+
+
+def _neighbours(runs: _Runs, cap: int, taken: NDArray[np.bool_] | None = None) -> list[Integers]:
+    """Every two of a run, each packed into one number: left rid × 2³² + right rid; ``taken`` names members of runs."""
+    rids = runs.rids
     at = np.arange(len(rids)) if taken is None else np.nonzero(taken)[0]
-    end = end[at]
+    end = runs.end[at]
     found = []
     for step in range(1, cap):
         kept = at + step < end
@@ -103,10 +172,9 @@ def too_wide(records: CodedRecords, model: Model, count: int) -> list[str]:
 
 def _own_pairs(records: CodedRecords, rule: BlockingRule, others: Sequence[BlockingRule], cap: int) -> int:
     """How many pairs ``rule`` finds that none of ``others`` does, counted on a sample of its keys where it has many."""
-    rids, key, end = _runs(_key(records, rule), cap)
-    places = np.arange(len(rids))
-    step = max(1, int(np.maximum(end - places - 1, 0).sum()) // SAMPLED_PAIRS)
-    packed = np.concatenate([np.zeros(0, dtype=np.int64), *_neighbours(rids, end, cap, key % np.uint64(step) == 0)])
+    runs = _runs(_key(records, rule), cap)
+    step = max(1, int(np.maximum(runs.end - np.arange(len(runs.end)) - 1, 0).sum()) // SAMPLED_PAIRS)
+    packed = np.concatenate([np.zeros(0, dtype=np.int64), *_neighbours(runs, cap, runs.key % np.uint64(step) == 0)])
     found = found_again(Sides(records, packed >> 32, packed & 0xFFFFFFFF), others)
     return int(np.count_nonzero(~found)) * step
 
