@@ -33,7 +33,7 @@ def pair_records(records: CodedRecords, model: Model, spill: str) -> Iterator[tu
     buckets wait in files in folder ``spill``, so that memory does not grow with their number.
     """
     cap = model.blocking_cap
-    wider = _wider(model.live_rules)
+    wider = wider_rules(model.live_rules)
     leave_to: dict[str, _Found] = {}
     with _Buckets(records.size, spill) as buckets, ThreadPoolExecutor(_THREADS) as pool:
 
@@ -122,7 +122,7 @@ def _runs(key: Codes, cap: int) -> _Runs:
     return _Runs(rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes))
 
 
-def _wider(rules: Sequence[BlockingRule]) -> dict[str, str]:
+def wider_rules(rules: Sequence[BlockingRule]) -> dict[str, str]:
     """Rule = a rule that finds nearly all of its pairs, too: whose key follows from its own (a mailbox from an e-mail).
 
     It only says which rule to ask: whether that one has found the pairs of a key is looked at key by key.

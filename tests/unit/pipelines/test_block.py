@@ -47,10 +47,10 @@ def test_a_wide_rule_leaves_when_it_makes_more_pairs_than_its_budget(too_wide: T
 
 
 def test_a_wide_rule_stays_where_few_share_its_keys(too_wide: TooWide) -> None:
-    couples: list[dict[str, str | None]] = [
-        {"birth_date": f"19{n // 2 + 10}-01-01", "city": "springfield"} for n in range(20)
+    couple: list[dict[str, str | None]] = [
+        {"birth_date": f"19{max(n, 1) + 10}-01-01", "city": "springfield"} for n in range(20)
     ]
-    with work_of(couples) as work:
+    with work_of(couple) as work:
         assert too_wide(work, MODEL) == []
 
 
@@ -126,3 +126,38 @@ def test_records_of_one_duplicate_free_channel_are_no_candidates() -> None:
         block_all(work, MODEL)
         keep_channels_apart(work)
         assert set(work.execute("SELECT l, r FROM candidates").fetchall()) == {(0, 2), (1, 2)}
+
+
+def test_each_rule_leaves_pairs_to_one_whose_key_follows_from_its_own() -> None:
+    rules = (
+        BlockingRule("email", ("email",)),
+        BlockingRule("mailbox", ("email_local",)),
+        BlockingRule("whole name", ("name_pair",)),
+        BlockingRule("nickname, family and postcode", ("given_root", "family_fixed", "postcode")),
+        BlockingRule("nickname and family", ("given_root", "family_fixed")),
+        BlockingRule("birth date and postcode", ("birth_date", "postcode")),
+        BlockingRule("year and postcode", ("birth_date:4", "postcode")),
+        BlockingRule("month and postcode", ("birth_date:7", "postcode")),
+    )
+    assert coded_blocks.wider_rules(rules) == {
+        "email": "mailbox",
+        "whole name": "nickname and family",
+        "nickname, family and postcode": "nickname and family",
+        "birth date and postcode": "year and postcode",
+    }
+
+
+def test_two_rules_of_one_key_leave_nothing_to_each_other() -> None:
+    assert coded_blocks.wider_rules((BlockingRule("one", ("city",)), BlockingRule("other", ("city",)))) == {}
+
+
+def test_what_a_wider_rule_has_too_many_of_its_finer_one_finds() -> None:
+    """61 records of one mailbox name are too many for a key; two of them have the same address."""
+    rules = (BlockingRule("email", ("email",)), BlockingRule("mailbox", ("email_local",)))
+    model = replace(MODEL, blocking_rules=rules)
+    people: list[dict[str, str | None]] = [
+        {"email": f"info@{max(n, 1)}.example", "email_local": "info"} for n in range(MODEL.blocking_cap + 1)
+    ]
+    with work_of(people) as work:
+        DuckDBEngine().block_all(work, model)
+        assert work.execute("SELECT l, r FROM candidates").fetchall() == [(0, 1)]

@@ -88,8 +88,8 @@ WRONG = {
     ),
     "a cap beyond counting": ("\ncap = 60\n", "\ncap = 99999999999\n", "[blocking] cap = 99999999999 must be"),
     "half a record as cap": ("\ncap = 60\n", "\ncap = 60.5\n", "[blocking] cap = 60.5 must be a whole number"),
-    "a budget below nothing": ("budget = 0.75", "budget = -1.0", "budget = -1.0 must be a number that is not negative"),
-    "a budget beyond all pairs": ("budget = 0.75", "budget = 1e9", "[blocking] budget = 1000000000.0 must be a number"),
+    "a budget below nothing": ("budget = 0.15", "budget = -1.0", "budget = -1.0 must be a number that is not negative"),
+    "a budget beyond all pairs": ("budget = 0.15", "budget = 1e9", "[blocking] budget = 1000000000.0 must be a number"),
     "half a pair": (
         "least_pairs = 75000",
         "least_pairs = 0.5",
