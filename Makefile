@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 COMPILE = $(BIN)/python -m compileall -q pipelines profile_service
 
 .DEFAULT_GOAL = help
-.PHONY: help run test test-slow test-all lint types bench-linkage bench-peers bench-growth bench-noise bench-service clean
+.PHONY: help run test test-slow test-all lint types bench-linkage bench-floor bench-peers bench-growth bench-noise bench-service clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-service: $(VENV)/.installed-bench ## the service under load, over a millio
 
 bench-noise: $(VENV)/.installed-bench ## accuracy at 100,000 records by noise profile and seed: a quarter of an hour
 	$(BIN)/python -m tests.benchmarks.bench_noise
+
+bench-floor: $(VENV)/.installed-bench ## what a run cannot do without, its files read and its tables written: three minutes
+	$(BIN)/python -m tests.benchmarks.bench_floor $(if $(RECORDS),--records $(RECORDS))
 
 bench-peers: $(VENV)/.installed-peers ## beside Splink, dedupe, recordlinkage and match keys, into docs/benchmarks.md: an hour
 	$(BIN)/python -m tests.benchmarks.bench_peers

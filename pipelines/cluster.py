@@ -181,18 +181,7 @@ def read_judgements(work: Work) -> list[str]:
     later ones all the same, over other records, are left out and kept in ``set_aside``. Makes ``judged_before`` too,
     from what the last run obeyed: a judgement taken back binds no longer.
     """
-    rows = work.execute(
-        """SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict, coalesce(c.decision_id, ''),
-            least((a.channel, a.source_record_id), (b.channel, b.source_record_id)),
-            greatest((a.channel, a.source_record_id), (b.channel, b.source_record_id))
-        FROM constraints c
-        JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
-        JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
-        WHERE a.rid <> b.rid
-        QUALIFY row_number() OVER (
-            PARTITION BY least(a.rid, b.rid), greatest(a.rid, b.rid)
-            ORDER BY c.decision_id DESC NULLS LAST, c.decided_at DESC NULLS LAST, c.verdict DESC) = 1"""
-    ).fetchall()
+    rows = _decisions(work)
     standing, set_aside = reconcile(
         Decision(left, right, verdict, decision_id, (*one, *other))
         for left, right, verdict, decision_id, one, other in rows
@@ -218,6 +207,25 @@ def read_judgements(work: Work) -> list[str]:
             [said.left, said.right, said.verdict, said.decision_id, list(each.against)],
         )
     return [_contradiction(set_aside)] if set_aside else []
+
+
+def _decisions(work: Work) -> list[tuple[Any, ...]]:
+    """Of each two records that are there the decision that binds: l, r, verdict, its id, and the keys of both."""
+    if not work.execute("SELECT 1 FROM constraints LIMIT 1").fetchall():
+        # without a decision everyone would be looked through all the same, twice
+        return []
+    return work.execute(
+        """SELECT least(a.rid, b.rid) AS l, greatest(a.rid, b.rid) AS r, c.verdict, coalesce(c.decision_id, ''),
+            least((a.channel, a.source_record_id), (b.channel, b.source_record_id)),
+            greatest((a.channel, a.source_record_id), (b.channel, b.source_record_id))
+        FROM constraints c
+        JOIN records a ON a.channel = c.left_channel AND a.source_record_id = c.left_id
+        JOIN records b ON b.channel = c.right_channel AND b.source_record_id = c.right_id
+        WHERE a.rid <> b.rid
+        QUALIFY row_number() OVER (
+            PARTITION BY least(a.rid, b.rid), greatest(a.rid, b.rid)
+            ORDER BY c.decision_id DESC NULLS LAST, c.decided_at DESC NULLS LAST, c.verdict DESC) = 1"""
+    ).fetchall()
 
 
 def _contradiction(set_aside: Sequence[SetAside]) -> str:
