@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -41,14 +41,14 @@ def pair_records(records: CodedRecords, model: Model, spill: str) -> Iterator[tu
             key = _key(records, rule)
             runs = _runs(key, cap)
             if rule.name in wider:
-                return buckets.apart(_neighbours(runs.without(leave_to[wider[rule.name]]), cap))
-            if rule.name in wider.values():
+                runs = runs.without(leave_to[wider[rule.name]])
+            elif rule.name in wider.values():
                 leave_to[rule.name] = _Found(key, runs.live(records.size))
             return buckets.apart(_neighbours(runs, cap))
 
-        # the wider ones first
-        for rules in _parted(model.live_rules, wider):
-            for found in pool.map(pairs_of, rules):
+        # first those that leave no pairs to others
+        for leaves in (False, True):
+            for found in pool.map(pairs_of, [rule for rule in model.live_rules if (rule.name in wider) == leaves]):
                 buckets.add(found)
         leave_to.clear()
         # one bucket after the other where they wait in files
@@ -84,7 +84,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Runs:
-    """The rids that have a key, in the order of keys; their keys; and where each one's run of equals ends.
+    """The rids that have a key, in the order of keys; their keys; where each one's run ends; and where runs start.
 
     A run of more than the cap ends before it begins.
     """
@@ -92,6 +92,7 @@ class _Runs:
     rids: Rids
     key: Codes
     end: Rids
+    starts: Rids
 
     def live(self, records: int) -> NDArray[np.bool_]:
         """Whether the key of each record by rid is live, shape (records,)."""
@@ -101,14 +102,14 @@ class _Runs:
 
     def without(self, found: _Found) -> _Runs:
         """The same without the runs whose members all share a live key of another rule."""
-        starts = np.nonzero(begins(self.key))[0]
-        if not len(starts):
+        if not len(self.starts):
             return self
-        theirs = found.key[self.rids]
         # inside a run each like the one before it
-        alike = begins(self.key) | ~begins(theirs)
-        kept = ~np.logical_and.reduceat(alike & found.live[self.rids], starts)
-        return replace(self, end=np.where(np.repeat(kept, np.diff(starts, append=len(self.key))), self.end, 0))
+        alike = ~begins(found.key[self.rids])
+        alike[self.starts] = True
+        theirs = np.logical_and.reduceat(alike & found.live[self.rids], self.starts)
+        sizes = np.diff(self.starts, append=len(self.key))
+        return replace(self, end=np.where(np.repeat(theirs, sizes), 0, self.end))
 
 
 def _runs(key: Codes, cap: int) -> _Runs:
@@ -119,7 +120,7 @@ def _runs(key: Codes, cap: int) -> _Runs:
     key = key[by_key]
     starts = np.nonzero(begins(key))[0]
     sizes = np.diff(starts, append=len(key))
-    return _Runs(rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes))
+    return _Runs(rids[by_key], key, np.repeat(np.where(sizes <= cap, starts + sizes, 0), sizes), starts)
 
 
 def wider_rules(rules: Sequence[BlockingRule]) -> dict[str, str]:
@@ -130,10 +131,8 @@ def wider_rules(rules: Sequence[BlockingRule]) -> dict[str, str]:
     follows = {
         rule.name: [other for other in rules if other is not rule and _follows(other.key, rule)] for rule in rules
     }
-    widest = {
-        name: next((each.name for each in others if not follows[each.name]), "") for name, others in follows.items()
-    }
-    return {name: wider for name, wider in widest.items() if wider}
+    widest = {name: [each.name for each in others if not follows[each.name]] for name, others in follows.items()}
+    return {name: wider[0] for name, wider in widest.items() if wider}
 
 
 def _follows(key: Sequence[str], rule: BlockingRule) -> bool:
@@ -141,11 +140,6 @@ def _follows(key: Sequence[str], rule: BlockingRule) -> bool:
     whole = {part for part in rule.key if part in rule.columns}
     known = whole.union(*(DERIVED_FROM.get(column, ()) for column in whole))
     return all(part in rule.key or part.partition(":")[0] in known for part in key)
-
-
-def _parted(rules: Sequence[BlockingRule], wider: Mapping[str, str]) -> tuple[list[BlockingRule], list[BlockingRule]]:
-    """The rules that leave no pairs to a wider one, and those that do."""
-    return [rule for rule in rules if rule.name not in wider], [rule for rule in rules if rule.name in wider]
 
 
 def _neighbours(runs: _Runs, cap: int, taken: NDArray[np.bool_] | None = None) -> list[Integers]:

@@ -41,7 +41,7 @@ STANDARD_COLUMNS = (
     "device_id",
 )
 
-# What goes missing with a value that is generic.
+# What follows from a value, and goes missing with it where it is generic.
 DERIVED_FROM = {
     "email": ("email_local",),
     "phone": ("phone_tail",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import orjson
@@ -61,16 +61,22 @@ def keep_forgotten(path: Path, erasures: Iterable[Erasure]) -> None:
 
 def keep_what_the_log_tells(path: Path, log: Log) -> list[Erasure]:
     """Add what only the log knows to the file; answers what only the file knows: the log was put back from a backup."""
-    kept = forgotten(path)
-    logged = {one.erasure.customer_id: one.erasure for one in erasures_after(log)}
-    keep_forgotten(path, (erasure for customer_id, erasure in logged.items() if customer_id not in kept))
-    return [erasure for customer_id, erasure in kept.items() if customer_id not in logged]
+    kept, logged = forgotten(path), _logged(log)
+    keep_forgotten(path, _beyond(logged, kept))
+    return _beyond(kept, logged)
 
 
 def untold(path: Path, log: Log) -> list[Erasure]:
     """What only the file at ``path`` knows, for who writes neither."""
-    logged = {one.erasure.customer_id for one in erasures_after(log)}
-    return [erasure for customer_id, erasure in forgotten(path).items() if customer_id not in logged]
+    return _beyond(forgotten(path), _logged(log))
+
+
+def _logged(log: Log) -> dict[str, Erasure]:
+    return {one.erasure.customer_id: one.erasure for one in erasures_after(log)}
+
+
+def _beyond(known: Mapping[str, Erasure], others: Mapping[str, Erasure]) -> list[Erasure]:
+    return [erasure for customer_id, erasure in known.items() if customer_id not in others]
 
 
 def _line(erasure: Erasure) -> dict[str, object]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -19,12 +18,14 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.flip import sync
+from profile_service.contracts.fields import quoted
 from tests.benchmarks import inputs
 from tests.benchmarks.commands import Measured, measure, profiles
 from tests.benchmarks.results import standard_folder
 from tests.benchmarks.tables import Rows, show
 
-_RECORDS = 1_000_000
+_USUAL = "simulated-1m"
 _TRIES = 3  # the least of each step counts: what the disk still has to take disturbs the next
 Steps = Iterator[tuple[str, Callable[[], object]]]
 
@@ -95,8 +96,7 @@ def _write_changed(desk: duckdb.DuckDBPyConnection, source: Path, target: Path) 
 
 
 def _attach(desk: duckdb.DuckDBPyConnection, path: Path, name: str, how: str) -> None:
-    quoted = str(path).replace("'", "''")
-    desk.execute(f"ATTACH '{quoted}' AS {name} ({how})")
+    desk.execute(f"ATTACH {quoted(str(path))} AS {name} ({how})")
 
 
 def _detach(desk: duckdb.DuckDBPyConnection) -> None:
@@ -116,8 +116,7 @@ def _write_files(files: dict[str, bytes], folder: Path) -> None:
 
 def _sync(folder: Path) -> None:
     for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(path)
 
 
 def _measured(steps: Callable[..., Steps], landing: Path, data_dir: Path, target: Path) -> dict[str, list[float]]:
@@ -139,17 +138,10 @@ def _show(title: str, run: Measured, floor: dict[str, list[float]], records: str
     show(f"{title}, {records}", "processor seconds", rows)
 
 
-def _given(records: int, made: Path) -> inputs.Input:
-    for name, (size, _) in inputs.RETAILERS.items():
-        if size == records:
-            return inputs.prepare(name, made)
-    return inputs.retailer(f"simulated-{records}", records, 1, made, min(inputs.NEW_RECORDS, records // 10))
-
-
 def main() -> None:
     """Make the runs, then measure and print the least they could do."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=_RECORDS, help="size of the invented retailer")
+    parser.add_argument("--records", type=int, help="size of the invented retailer, a million else")
     parser.add_argument("--results", type=Path, default=standard_folder(), help="folder in which inputs are kept")
     parser.add_argument("--steps", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -160,7 +152,7 @@ def main() -> None:
         return
     made = asked.results / "inputs"
     made.mkdir(parents=True, exist_ok=True)
-    given = _given(asked.records, made)
+    given = inputs.of_size(asked.records, made) if asked.records else inputs.prepare(_USUAL, made)
     assert given.later is not None
     with tempfile.TemporaryDirectory(dir=asked.results) as folder:
         data_dir = Path(folder) / "data"

@@ -101,8 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.results) as name:
         folder = Path(name)
         if asked.records:
-            more = min(inputs.NEW_RECORDS, asked.records // 10)
-            given = inputs.retailer(f"simulated-{asked.records}", asked.records, 1, made, more)
+            given = inputs.of_size(asked.records, made)
             ours, splink = both(given, folder)
             _show_accuracy(ours, splink)
             _show_speed(given, ours, splink, folder)

@@ -65,6 +65,11 @@ def prepare(name: str, folder: Path) -> Input:
     return Input(name, data.landing, data.truth, data.channels)
 
 
+def of_size(records: int, folder: Path) -> Input:
+    """An invented retailer of any size below ``folder``, as many new records apart as it bears."""
+    return retailer(f"simulated-{records}", records, 1, folder, min(NEW_RECORDS, records // 10))
+
+
 def retailer(name: str, records: int, seed: int, folder: Path, more: int = NEW_RECORDS) -> Input:
     """An invented retailer below ``folder``, made once, ``more`` of its records apart; the truth covers both."""
     made = folder / name
